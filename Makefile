@@ -1,0 +1,178 @@
+# bot-bottle: everything is built, tested and installed from here; see "make help".
+
+VERSION   = 0.1.0
+PREFIX    = /usr/local
+SAN       =
+DEV       =
+O         = build$(if $(filter clang,$(CC)),-clang)$(if $(SAN),-san)
+
+# program             packages it links beside libc (pkg-config names)
+NEEDS_parse         = jansson yaml-0.1
+NEEDS_plan          = jansson libcrypto
+NEEDS_json          = jansson
+NEEDS_prove         = jansson libseccomp
+NEEDS_launch-native = jansson libseccomp
+NEEDS_sidecar       = jansson
+NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libssl libcrypto libcares libseccomp
+NEEDS_scan          = jansson libpcre2-8 libgit2 zlib libbrotlidec libzstd
+NEEDS_gitgate       = jansson libpcre2-8 libgit2 libcurl zlib libbrotlidec libzstd libseccomp
+NEEDS_supervise     = jansson yaml-0.1 libseccomp
+NEEDS_approve       = jansson yaml-0.1 ncursesw
+NEEDS_audit         = jansson libcrypto
+NEEDS_commit        = jansson libcrypto
+NEEDS_launch-docker = jansson libcurl
+
+NAMES    := $(sort $(basename $(notdir $(wildcard cmd/*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
+PROGRAMS := $(NAMES:%=$(O)/bin/bb-%)
+FRONTS   := $(patsubst sh/%,$(O)/libexec/bot-bottle/%,$(filter-out sh/bb,$(wildcard sh/*)))
+DATA     := $(wildcard providers rules sidecar examples)
+MANUALS  := $(wildcard cmd/*.[1-8] cmd/*/*.[1-8] sh/man/*.[1-8])
+PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$(n))))
+
+# Debian packages: to build, to run, and what only the tests and the checks want.
+DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev libc-ares-dev libseccomp-dev
+DEPS_RUN   = jq git ca-certificates util-linux man-db
+DEPS_TEST  = perl curl wget openssl python3 python3-yaml nodejs npm apt procps iproute2 util-linux bsdextrautils strace
+DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
+DEPS_BENCH = mitmproxy squid-openssl bubblewrap
+
+WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wconversion \
+           -Wpointer-arith -Wwrite-strings -Wundef
+HARDEN   = -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
+           $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS   = -O2 -g
+ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(DEV),-Werror) $(HARDEN) $(if $(SAN),$(SANFLAGS) -DBB_SANITIZED=1) \
+           -ffunction-sections -fdata-sections -D_GNU_SOURCE -DBB_VERSION='"$(VERSION)"' -Ilib -I. $(PKG_CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(if $(SAN),$(SANFLAGS)) $(LDFLAGS)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+# The libraries of one program: $(call libs,NAME)
+libs     = $(if $(NEEDS_$(1)),$(shell pkg-config --libs $(NEEDS_$(1))))
+
+LIB_OBJS  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard lib/*.c))
+UNIT_TESTS := $(patsubst t/%.c,$(O)/t/%.t,$(wildcard t/*.c))
+HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/*.c))
+FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
+
+.PHONY: all deps deps-test deps-lint deps-bench demo test test-agents test-docker lint fuzz bench install clean help tests
+.DELETE_ON_ERROR:
+.SECONDARY:
+.SECONDEXPANSION:
+
+all: $(PROGRAMS) $(O)/bin/bb $(FRONTS) $(O)/share/bot-bottle ## build everything (the default)
+
+# --- building ---
+
+$(O)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/libbb.a: $(LIB_OBJS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+sources = $(wildcard cmd/$(1).c cmd/$(1)/*.c)
+objects = $(patsubst %.c,$(O)/obj/%.o,$(call sources,$(1)))
+
+$(O)/bin/bb-%: $$(call objects,%) $(O)/libbb.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LDFLAGS_$*) -o $@ $^ $(call libs,$*)
+
+$(O)/bin/bb: sh/bb
+	@mkdir -p $(@D)
+	sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
+
+$(O)/libexec/bot-bottle/%: sh/%
+	@mkdir -p $(@D)
+	install -m 755 $< $@
+
+$(O)/share/bot-bottle: $(DATA)
+	@mkdir -p $@
+	@for d in $(DATA); do ln -sfn "$(CURDIR)/$$d" "$@/$$d"; done
+	@touch $@
+
+# --- tests: C tests and helpers may link everything ---
+
+$(O)/t/%.t: $(O)/obj/t/%.o $(O)/libbb.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+
+$(O)/t/lib/%: $(O)/obj/t/lib/%.o $(O)/libbb.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+
+$(O)/bench/%: $(O)/obj/bench/%.o $(O)/libbb.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+
+$(O)/fuzz/%: t/fuzz/%.c $(wildcard lib/*.c lib/*.h)
+	@mkdir -p $(@D)
+	clang $(filter-out -fcf-protection -D_FORTIFY_SOURCE=2 -fstack-clash-protection,$(ALL_CFLAGS)) \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(wildcard lib/*.c) \
+		$(shell pkg-config --libs $(PACKAGES)) -lm
+
+tests: all $(UNIT_TESTS) $(HELPERS)
+
+TESTS = $(sort $(wildcard t/*.t)) $(UNIT_TESTS)
+# What the tests see: where the build is and where the test data stands.
+TEST_ENV = BB_BUILD="$(CURDIR)/$(O)" BB_SOURCE="$(CURDIR)" BB_CORPORA="$${BB_CORPORA:-$(abspath ..)/shared/corpora}" \
+           PATH="$(CURDIR)/$(O)/bin:$$PATH"
+
+test: deps-test ## install what is missing, build, run every test that needs Debian packages only
+	$(MAKE) tests
+	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(TESTS)
+
+test-agents: deps-test ## tests with real agents; downloads them from npm
+	$(MAKE) tests
+	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/agents/*.t))
+
+test-docker: deps-test ## tests that need a Docker Engine
+	$(MAKE) tests
+	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/docker/*.t))
+
+FUZZ_SECONDS = 60
+fuzz: deps-lint ## run each fuzzer for FUZZ_SECONDS
+	$(MAKE) $(FUZZERS)
+	t/fuzz/run "$(O)/fuzz" $(FUZZ_SECONDS)
+
+lint: deps-lint ## shellcheck, cppcheck, mandoc and the rules of the house
+	t/lint
+
+bench: deps-bench ## measure, next to the peers that are installed
+	$(MAKE) tests
+	$(TEST_ENV) bench/run
+
+demo: deps ## build and watch a real bottle being attacked from the inside
+	$(MAKE) all $(HELPERS)
+	$(TEST_ENV) examples/demo
+
+# --- what must be installed ---
+
+deps: ## install the packages that building and running need
+	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_DEMO)
+deps-test:
+	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
+deps-lint:
+	@sh/deps.sh $(DEPS_BUILD) $(DEPS_LINT)
+deps-bench:
+	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BENCH)
+
+DEPS_DEMO = openssl curl
+
+install: all ## install to DESTDIR/PREFIX
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/bot-bottle" "$(DESTDIR)$(PREFIX)/share/bot-bottle"
+	install -m 755 $(PROGRAMS) $(O)/bin/bb "$(DESTDIR)$(PREFIX)/bin"
+	$(if $(FRONTS),install -m 755 $(FRONTS) "$(DESTDIR)$(PREFIX)/libexec/bot-bottle")
+	cp -R $(DATA) "$(DESTDIR)$(PREFIX)/share/bot-bottle/"
+	@for m in $(MANUALS); do s=$${m##*.}; install -d "$(DESTDIR)$(PREFIX)/share/man/man$$s" && \
+		install -m 644 "$$m" "$(DESTDIR)$(PREFIX)/share/man/man$$s/" || exit 1; done
+
+clean: ## remove what was built
+	rm -rf build build-*
+
+help: ## show this text
+	@echo 'targets:'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
+	@echo 'variables: CC=clang  SAN=1 (ASan, UBSan)  DEV=1 (-Werror)  O=DIR  PREFIX=  DESTDIR=  FUZZ_SECONDS='
+
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
