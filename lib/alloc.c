@@ -54,15 +54,19 @@ char *alloc_copy(const char *s, size_t len)
 
 char *alloc_format(const char *fmt, ...)
 {
-	char *p;
 	va_list ap;
+	char *p;
 	int n;
 
 	va_start(ap, fmt);
-	n = vasprintf(&p, fmt, ap);
+	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		die_without_memory();
+	p = alloc_zero((size_t)n + 1, 1);
+	va_start(ap, fmt);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	va_end(ap);
 	return p;
 }
 

@@ -59,11 +59,11 @@ bool file_replace(const char *path, struct slice bytes, mode_t mode, struct erro
 {
 	AUTO_FREE char *temporary = alloc_format("%s.XXXXXX", path);
 	AUTO_FREE char *what = alloc_format("'%s'", path);
-	AUTO_FD fd = mkostemp(temporary, O_CLOEXEC);
+	AUTO_FD fd = mkstemp(temporary);
 
 	if (fd < 0)
 		return error_sys(e, "unable to write '%s'", path);
-	if (!fd_write_all(fd, bytes, what, e)) {
+	if (!fd_set_cloexec(fd, true, e) || !fd_write_all(fd, bytes, what, e)) {
 		unlink(temporary);
 		return false;
 	}

@@ -29,9 +29,16 @@ size_t slice_find(struct slice s, char c)
 
 size_t slice_search(struct slice s, struct slice needle)
 {
-	const char *p = s.len && needle.len ? memmem(s.ptr, s.len, needle.ptr, needle.len) : NULL;
+	for (size_t at = 0; needle.len && needle.len <= s.len - at; at++) {
+		size_t next = slice_find(slice_sub(s, at, s.len - needle.len + 1), needle.ptr[0]);
 
-	return p ? (size_t)(p - s.ptr) : SLICE_NONE;
+		if (next == SLICE_NONE)
+			break;
+		at += next;
+		if (memcmp(s.ptr + at, needle.ptr, needle.len) == 0)
+			return at;
+	}
+	return SLICE_NONE;
 }
 
 struct slice slice_trim(struct slice s, const char *set)
