@@ -59,7 +59,7 @@ FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 .SECONDARY:
 .SECONDEXPANSION:
 
-all: $(PROGRAMS) $(O)/bin/bb $(FRONTS) $(O)/share/bot-bottle ## build everything (the default)
+all: $(PROGRAMS) $(patsubst sh/bb,$(O)/bin/bb,$(wildcard sh/bb)) $(FRONTS) $(O)/share/bot-bottle ## build everything (the default)
 
 # --- building ---
 
