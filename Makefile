@@ -24,7 +24,7 @@ NEEDS_launch-docker = jansson libcurl
 
 NAMES    := $(sort $(basename $(notdir $(wildcard cmd/*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 PROGRAMS := $(NAMES:%=$(O)/bin/bb-%)
-FRONTS   := $(patsubst sh/%,$(O)/libexec/bot-bottle/%,$(filter-out sh/bb,$(wildcard sh/*)))
+FRONTS   := $(patsubst sh/%,$(O)/libexec/bot-bottle/%,$(filter-out sh/bb sh/deps.sh sh/man,$(wildcard sh/*)))
 DATA     := $(wildcard providers rules sidecar examples)
 MANUALS  := $(wildcard cmd/*.[1-8] cmd/*/*.[1-8] sh/man/*.[1-8])
 PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$(n))))

@@ -52,6 +52,8 @@ struct doc_field {
 
 /* Draw the hash seed from the kernel. Call before confinement and before anything else here. */
 void document_seed(void);
+/* The same with a seed that the caller drew: for a program that may not ask the kernel. */
+void document_seed_with(uint32_t seed);
 
 /* Parse text as any JSON value. Returns NULL with "line L, column C: …" on error. */
 struct doc *doc_parse(struct slice text, struct error *e);
