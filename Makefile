@@ -31,7 +31,7 @@ PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$
 
 # Debian packages: to build, to run, and what only the tests and the checks want.
 DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev libc-ares-dev libseccomp-dev
-DEPS_RUN   = jq git ca-certificates util-linux man-db
+DEPS_RUN   = jq git ca-certificates util-linux mawk man-db
 DEPS_TEST  = perl curl wget openssl python3 python3-yaml nodejs npm apt procps iproute2 util-linux bsdextrautils strace
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap
@@ -59,7 +59,7 @@ FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 .SECONDARY:
 .SECONDEXPANSION:
 
-all: $(PROGRAMS) $(patsubst sh/bb,$(O)/bin/bb,$(wildcard sh/bb)) $(FRONTS) $(O)/share/bot-bottle ## build everything (the default)
+all: $(PROGRAMS) $(O)/bin/bb $(FRONTS) $(O)/share/bot-bottle $(O)/share/man ## build everything (the default)
 
 # --- building ---
 
@@ -84,12 +84,17 @@ $(O)/bin/bb: sh/bb
 
 $(O)/libexec/bot-bottle/%: sh/%
 	@mkdir -p $(@D)
-	install -m 755 $< $@
+	sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod $(if $(filter bb-%,$(@F)),755,644) $@.tmp && mv $@.tmp $@
 
 $(O)/share/bot-bottle: $(DATA)
 	@mkdir -p $@
 	@for d in $(DATA); do ln -sfn "$(CURDIR)/$$d" "$@/$$d"; done
 	@touch $@
+
+# The manual, where "bb help" looks for it relative to itself.
+$(O)/share/man: $(MANUALS)
+	@for m in $(MANUALS); do d="$@/man$${m##*.}"; mkdir -p "$$d" && ln -sf "$(CURDIR)/$$m" "$$d/" || exit 1; done
+	@mkdir -p $@ && touch $@
 
 # --- tests: C tests and helpers may link everything ---
 
@@ -162,7 +167,7 @@ DEPS_DEMO = openssl curl
 install: all ## install to DESTDIR/PREFIX
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/bot-bottle" "$(DESTDIR)$(PREFIX)/share/bot-bottle"
 	install -m 755 $(PROGRAMS) $(O)/bin/bb "$(DESTDIR)$(PREFIX)/bin"
-	$(if $(FRONTS),install -m 755 $(FRONTS) "$(DESTDIR)$(PREFIX)/libexec/bot-bottle")
+	cp -p $(FRONTS) "$(DESTDIR)$(PREFIX)/libexec/bot-bottle"
 	cp -R $(DATA) "$(DESTDIR)$(PREFIX)/share/bot-bottle/"
 	@for m in $(MANUALS); do s=$${m##*.}; install -d "$(DESTDIR)$(PREFIX)/share/man/man$$s" && \
 		install -m 644 "$$m" "$(DESTDIR)$(PREFIX)/share/man/man$$s/" || exit 1; done
