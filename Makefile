@@ -51,7 +51,8 @@ libs     = $(if $(NEEDS_$(1)),$(shell pkg-config --libs $(NEEDS_$(1))))
 
 LIB_OBJS  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard lib/*.c))
 UNIT_TESTS := $(patsubst t/%.c,$(O)/t/%.t,$(wildcard t/*.c))
-HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/*.c))
+BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) $(notdir $(patsubst %/,%,$(dir $(wildcard bench/*/*.c)))))
+HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(BENCHES:%=$(O)/bench/%)
 FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 
 .PHONY: all deps deps-test deps-lint deps-bench demo test test-agents test-docker lint fuzz bench install clean help tests
@@ -106,7 +107,9 @@ $(O)/t/lib/%: $(O)/obj/t/lib/%.o $(O)/libbb.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 
-$(O)/bench/%: $(O)/obj/bench/%.o $(O)/libbb.a
+bench_objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard bench/$(1).c bench/$(1)/*.c))
+
+$(O)/bench/%: $$(call bench_objects,%) $(O)/libbb.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 

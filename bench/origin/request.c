@@ -1,0 +1,206 @@
+/* Reading request heads, and writing them down as JSON. */
+#include "origin.h"
+
+#include "slice.h"
+
+void json_bytes(struct buf *out, struct slice s)
+{
+	buf_add_char(out, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		if (c == '"' || c == '\\')
+			buf_add_format(out, "\\%c", c);
+		else if (c < 0x20 || c >= 0x7f)
+			buf_add_format(out, "\\u%04x", c);
+		else
+			buf_add_char(out, (char)c);
+	}
+	buf_add_char(out, '"');
+}
+
+struct slice request_field(const struct request *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_fields; i++)
+		if (slice_eq_fold(r->fields[i].name, slice_str(name)))
+			return r->fields[i].value;
+	return (struct slice){ NULL, 0 };
+}
+
+uint64_t request_number(const struct request *r, const char *key, uint64_t fallback)
+{
+	struct slice rest = r->query;
+	uint64_t v;
+
+	while (rest.len > 0) {
+		struct slice value = slice_cut(&rest, '&'), name = slice_cut(&value, '=');
+
+		if (slice_eq(name, slice_str(key)) && slice_to_u64(value, &v))
+			return v;
+	}
+	return fallback;
+}
+
+/* Take one line off the front, without its line ending. */
+static struct slice take_line(struct slice *rest)
+{
+	struct slice line = slice_cut(rest, '\n');
+
+	return slice_ends(line, SLICE("\r")) ? slice_sub(line, 0, line.len - 1) : line;
+}
+
+/* Whether a comma-separated list has this member. */
+static bool list_has(struct slice list, const char *word)
+{
+	while (list.len > 0)
+		if (slice_eq_fold(slice_trim(slice_cut(&list, ','), " \t"), slice_str(word)))
+			return true;
+	return false;
+}
+
+/* Split the request line; a target in absolute form gives the host too (RFC 9112 §3.2.2). */
+static bool parse_request_line(struct slice line, struct request *r, struct error *e)
+{
+	struct slice rest = line;
+
+	r->method = slice_cut(&rest, ' ');
+	r->target = slice_cut(&rest, ' ');
+	r->version = rest;
+	if (r->method.len == 0 || r->target.len == 0 || !slice_starts(r->version, SLICE("HTTP/1.")))
+		return error_set(e, STATUS_CALLER, "not a request line");
+	rest = r->target;
+	if (slice_starts(rest, SLICE("http://"))) {
+		size_t slash;
+
+		rest = slice_sub(rest, 7, rest.len);
+		slash = slice_find(rest, '/');
+		r->host = slice_sub(rest, 0, slash == SLICE_NONE ? rest.len : slash);
+		rest = slash == SLICE_NONE ? SLICE("/") : slice_sub(rest, slash, rest.len);
+	}
+	r->path = slice_cut(&rest, '?');
+	r->query = rest;
+	return true;
+}
+
+/* Work out framing and persistence from the fields (RFC 9112 §6.3, §9.3). */
+static bool parse_framing(struct request *r, struct error *e)
+{
+	struct slice length = request_field(r, "content-length"), coding = request_field(r, "transfer-encoding");
+	struct slice connection = request_field(r, "connection");
+	bool old = slice_eq(r->version, SLICE("HTTP/1.0"));
+
+	if (r->host.len == 0)
+		r->host = request_field(r, "host");
+	if (length.len && !slice_to_u64(length, &r->length))
+		return error_set(e, STATUS_CALLER, "not a content length");
+	r->chunked = coding.len > 0;
+	if (r->chunked && (length.len || !slice_eq_fold(coding, SLICE("chunked"))))
+		return error_set(e, STATUS_CALLER, "ambiguous framing");
+	r->bodyless = !r->chunked && r->length == 0;
+	r->keep_alive = old ? list_has(connection, "keep-alive") : !list_has(connection, "close");
+	r->expects_continue = slice_eq_fold(request_field(r, "expect"), SLICE("100-continue"));
+	return true;
+}
+
+bool request_parse(struct slice head, struct request *r, struct error *e)
+{
+	r->n_fields = 0;
+	r->length = 0;
+	r->host = (struct slice){ NULL, 0 };
+	if (!parse_request_line(take_line(&head), r, e))
+		return false;
+	while (head.len > 0) {
+		struct slice value = take_line(&head), name;
+
+		if (value.len == 0)
+			break;
+		name = slice_cut(&value, ':');
+		if (r->n_fields == HEADERS_MAX || name.len == 0)
+			return error_set(e, STATUS_CALLER, "too many fields, or one without a name");
+		r->fields[r->n_fields++] = (struct field){ name, slice_trim(value, " \t") };
+	}
+	return parse_framing(r, e);
+}
+
+void request_describe(const struct request *r, struct buf *out)
+{
+	buf_add_str(out, "{\"event\":\"request\",\"method\":");
+	json_bytes(out, r->method);
+	buf_add_str(out, ",\"target\":");
+	json_bytes(out, r->target);
+	buf_add_str(out, ",\"version\":");
+	json_bytes(out, r->version);
+	buf_add_str(out, ",\"host\":");
+	json_bytes(out, r->host);
+	buf_add_str(out, ",\"headers\":[");
+	for (size_t i = 0; i < r->n_fields; i++) {
+		buf_add_str(out, i ? ",[" : "[");
+		json_bytes(out, r->fields[i].name);
+		buf_add_char(out, ',');
+		json_bytes(out, r->fields[i].value);
+		buf_add_char(out, ']');
+	}
+	buf_add_char(out, ']');
+}
+
+struct body body_of(const struct request *r)
+{
+	if (r->chunked)
+		return (struct body){ BODY_CHUNK_SIZE, 0 };
+	return (struct body){ r->length ? BODY_LENGTH : BODY_DONE, r->length };
+}
+
+/* Read a chunk's size line; extensions are ignored. */
+static bool chunk_size(struct slice line, uint64_t *size)
+{
+	struct slice digits = slice_trim(slice_cut(&line, ';'), " \t");
+
+	*size = 0;
+	if (digits.len == 0 || digits.len > 15)
+		return false;
+	for (size_t i = 0; i < digits.len; i++) {
+		int h = ascii_hex(digits.ptr[i]);
+
+		if (h < 0)
+			return false;
+		*size = *size << 4 | (unsigned)h;
+	}
+	return true;
+}
+
+/* The lines between chunks. */
+static bool body_take_line(struct body *b, struct slice *input)
+{
+	struct slice line;
+
+	if (slice_find(*input, '\n') == SLICE_NONE)
+		return false;
+	line = take_line(input);
+	switch (b->phase) {
+	case BODY_CHUNK_SIZE:
+		b->phase = !chunk_size(line, &b->left) ? BODY_BAD : b->left ? BODY_CHUNK : BODY_TRAILER;
+		break;
+	case BODY_CHUNK_END:
+		b->phase = line.len ? BODY_BAD : BODY_CHUNK_SIZE;
+		break;
+	default:
+		if (line.len == 0)
+			b->phase = BODY_DONE;
+	}
+	return true;
+}
+
+bool body_take(struct body *b, struct slice *input, struct slice *data)
+{
+	*data = (struct slice){ NULL, 0 };
+	if (b->phase != BODY_LENGTH && b->phase != BODY_CHUNK)
+		return body_take_line(b, input);
+	if (input->len == 0)
+		return false;
+	*data = slice_sub(*input, 0, b->left < input->len ? (size_t)b->left : input->len);
+	*input = slice_sub(*input, data->len, input->len);
+	b->left -= data->len;
+	if (b->left == 0)
+		b->phase = b->phase == BODY_LENGTH ? BODY_DONE : BODY_CHUNK_END;
+	return true;
+}
