@@ -1,10 +1,20 @@
 #include <errno.h>
 #include <limits.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include "fd.h"
 #include "loop.h"
+
+const struct confine_call loop_calls[] = {
+#ifdef __NR_epoll_wait
+	CONFINE_ALLOW(__NR_epoll_wait),
+#endif
+	CONFINE_ALLOW(__NR_epoll_pwait),
+	CONFINE_ALLOW(__NR_epoll_ctl),
+	CONFINE_END,
+};
 
 int64_t loop_clock(void)
 {
@@ -85,7 +95,7 @@ int loop_wait(struct loop *l, int64_t deadline, struct loop_event events[LOOP_EV
 
 		events[i].ref = (struct loop_ref){ (uint8_t)(u >> 56), (uint8_t)(u >> 48), (uint32_t)(u & 0xFFFFFFFFu) };
 		events[i].ready = (ev & (EPOLLIN | EPOLLRDHUP) ? LOOP_READ : 0u) | (ev & EPOLLOUT ? LOOP_WRITE : 0u) |
-				  (ev & (EPOLLHUP | EPOLLERR) ? LOOP_HANGUP : 0u);
+				  (ev & (EPOLLHUP | EPOLLERR) ? LOOP_HANGUP : 0u) | (ev & EPOLLRDHUP ? LOOP_END : 0u);
 	}
 	return n;
 }

@@ -19,6 +19,7 @@
 
 #include <stdint.h>
 
+#include "confine.h"
 #include "error.h"
 
 struct loop {
@@ -37,11 +38,12 @@ enum {
 	LOOP_WRITE = 2,
 	LOOP_EDGE = 4, /* report changes only */
 	LOOP_HANGUP = 8, /* only ever reported: error, or both directions closed */
+	LOOP_END = 16,   /* only ever reported, with LOOP_READ: the peer has sent its last byte */
 };
 
 struct loop_event {
 	struct loop_ref ref;
-	unsigned ready; /* LOOP_READ, LOOP_WRITE, LOOP_HANGUP */
+	unsigned ready; /* LOOP_READ, LOOP_WRITE, LOOP_HANGUP, LOOP_END */
 };
 
 #define LOOP_EVENTS_MAX 64 /* taken from the kernel at once */
@@ -62,5 +64,8 @@ int loop_wait(struct loop *l, int64_t deadline, struct loop_event events[LOOP_EV
 
 /* Milliseconds of CLOCK_MONOTONIC, read now. */
 int64_t loop_clock(void);
+
+/* What the calls above ask of the kernel once the loop exists. */
+extern const struct confine_call loop_calls[];
 
 #endif
