@@ -43,7 +43,7 @@ HARDEN   = -fstack-protector-strong -fstack-clash-protection -fcf-protection -fP
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS   = -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(DEV),-Werror) $(HARDEN) $(if $(SAN),$(SANFLAGS) -DBB_SANITIZED=1) \
-           -ffunction-sections -fdata-sections -D_GNU_SOURCE -DBB_VERSION='"$(VERSION)"' -Ilib -I. $(PKG_CFLAGS)
+           -ffunction-sections -fdata-sections -D_GNU_SOURCE -DBB_VERSION='"$(VERSION)"' -iquote lib -iquote . $(PKG_CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(if $(SAN),$(SANFLAGS)) $(LDFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 # The libraries of one program: $(call libs,NAME)
