@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __linux__
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #endif
@@ -16,7 +19,7 @@
 
 extern char **environ;
 
-enum stage { STAGE_FDS, STAGE_CWD, STAGE_SESSION, STAGE_EXEC };
+enum stage { STAGE_NAMESPACE, STAGE_FDS, STAGE_CWD, STAGE_SESSION, STAGE_EXEC };
 
 /* What the child tells its parent when it cannot become the program. */
 struct failure {
@@ -98,10 +101,88 @@ static void place_fds(const struct spawn *s, int *report)
 	close_from(top + 1);
 }
 
-static void become(const struct spawn *s, int report) __attribute__((noreturn));
+/* Take a process group and the terminal; the signal that a background process gets for that is held off meanwhile. */
+static bool come_to_front(void)
+{
+	sigset_t ttou, before;
+	bool ok;
 
-/* The child's side, from fork to exec. */
-static void become(const struct spawn *s, int report)
+	sigemptyset(&ttou);
+	sigaddset(&ttou, SIGTTOU);
+	sigprocmask(SIG_BLOCK, &ttou, &before);
+	ok = setpgid(0, 0) == 0 && tcsetpgrp(STDIN_FILENO, getpid()) == 0;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return ok;
+}
+
+#ifdef __linux__
+/* Write one short line to a file of /proc. */
+static bool write_line(const char *path, const char *line)
+{
+	AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line);
+}
+
+/* In a new user namespace: give the ids that the process had the same numbers. Source: user_namespaces(7). */
+static bool keep_ids(uid_t uid, gid_t gid)
+{
+	char line[64];
+
+	if (!write_line("/proc/self/setgroups", "deny"))
+		return false;
+	snprintf(line, sizeof(line), "%u %u 1", (unsigned)uid, (unsigned)uid);
+	if (!write_line("/proc/self/uid_map", line))
+		return false;
+	snprintf(line, sizeof(line), "%u %u 1", (unsigned)gid, (unsigned)gid);
+	return write_line("/proc/self/gid_map", line);
+}
+
+/* Tie the child to its parent, who may have died before there was a tie: then no one reads the report any more. */
+static bool tie_to_parent(int sig, int report)
+{
+	struct pollfd parent = { report, 0, 0 };
+
+	if (prctl(PR_SET_PDEATHSIG, sig) < 0)
+		return false;
+	if (poll(&parent, 1, 0) > 0 && parent.revents & POLLERR)
+		_exit(STATUS_WORLD);
+	return true;
+}
+#endif
+
+/* fork(2), into new namespaces where asked. */
+static pid_t fork_into(const struct spawn *s)
+{
+#ifdef __linux__
+	if (s->namespaces)
+		return (pid_t)syscall(SYS_clone, (unsigned long)(unsigned)s->namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
+#endif
+	return fork();
+}
+
+/* What the child does about its place in the system before it looks for the program. */
+static void take_place(const struct spawn *s, int report, uid_t uid, gid_t gid)
+{
+#ifdef __linux__
+	if (s->namespaces & CLONE_NEWUSER && !keep_ids(uid, gid))
+		report_and_exit(report, STAGE_NAMESPACE);
+	if (s->death_signal && !tie_to_parent(s->death_signal, report))
+		report_and_exit(report, STAGE_SESSION);
+#else
+	(void)uid;
+	(void)gid;
+#endif
+	if (s->new_session && setsid() < 0)
+		report_and_exit(report, STAGE_SESSION);
+	if (s->foreground && !come_to_front())
+		report_and_exit(report, STAGE_SESSION);
+}
+
+static void become(const struct spawn *s, int report, uid_t uid, gid_t gid) __attribute__((noreturn));
+
+/* The child's side, from fork to exec; uid and gid are what the parent has. */
+static void become(const struct spawn *s, int report, uid_t uid, gid_t gid)
 {
 	sigset_t none;
 
@@ -110,12 +191,7 @@ static void become(const struct spawn *s, int report)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	place_fds(s, &report);
-#ifdef __linux__
-	if (s->death_signal && prctl(PR_SET_PDEATHSIG, s->death_signal) < 0)
-		report_and_exit(report, STAGE_SESSION);
-#endif
-	if (s->new_session && setsid() < 0)
-		report_and_exit(report, STAGE_SESSION);
+	take_place(s, report, uid, gid);
 	if (s->cwd && chdir(s->cwd) < 0)
 		report_and_exit(report, STAGE_CWD);
 	if (s->env)
@@ -129,6 +205,8 @@ static bool explain(const struct spawn *s, const struct failure *f, struct error
 {
 	errno = f->errnum;
 	switch (f->stage) {
+	case STAGE_NAMESPACE:
+		return error_sys(e, "unable to keep the user's ids in a new user namespace for '%s'", s->path);
 	case STAGE_FDS:
 		return error_sys(e, "unable to pass descriptors to '%s'", s->path);
 	case STAGE_CWD:
@@ -147,6 +225,8 @@ pid_t spawn_start(const struct spawn *s, struct error *e)
 {
 	AUTO_FD report_in = -1;
 	AUTO_FD report_out = -1;
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
 	struct failure f;
 	int ends[2];
 	ssize_t n;
@@ -160,13 +240,13 @@ pid_t spawn_start(const struct spawn *s, struct error *e)
 		return -1;
 	report_in = ends[0];
 	report_out = ends[1];
-	pid = fork();
+	pid = fork_into(s);
 	if (pid < 0) {
 		error_sys(e, "unable to start '%s'", s->path);
 		return -1;
 	}
 	if (pid == 0)
-		become(s, report_out);
+		become(s, report_out, uid, gid);
 	fd_close(&report_out);
 	do {
 		n = read(report_in, &f, sizeof(f));

@@ -29,7 +29,9 @@ struct spawn {
 	const struct spawn_fd *fds; /* may name 0, 1 and 2; those not named are /dev/null */
 	size_t n_fds;              /* at most SPAWN_FDS_MAX */
 	bool new_session;          /* setsid(2) first */
+	bool foreground;           /* a process group of its own, in front on the terminal that is descriptor 0 */
 	int death_signal;          /* sent to the child when the calling thread dies; 0: none (Linux only) */
+	int namespaces;            /* CLONE_NEW* for the child; in a user namespace its ids stay what they are (Linux only) */
 };
 
 /*
