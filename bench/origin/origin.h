@@ -12,6 +12,7 @@
 
 #include <openssl/ssl.h>
 
+#include "bench/body.h"
 #include "buf.h"
 #include "error.h"
 #include "loop.h"
@@ -85,21 +86,6 @@ uint64_t request_number(const struct request *r, const char *key, uint64_t fallb
 void request_describe(const struct request *r, struct buf *out);
 /* Append bytes as a JSON string; bytes above 0x7f as the characters of Latin-1, so that none is lost. */
 void json_bytes(struct buf *out, struct slice s);
-
-/* Taking a message body off the input (RFC 9112 §6, §7.1). */
-enum body_phase { BODY_LENGTH, BODY_CHUNK_SIZE, BODY_CHUNK, BODY_CHUNK_END, BODY_TRAILER, BODY_DONE, BODY_BAD };
-
-struct body {
-	enum body_phase phase;
-	uint64_t left; /* bytes of the length, or of the chunk */
-};
-
-struct body body_of(const struct request *r);
-/*
- * Take the next piece of the body off *input: data to keep, or nothing but
- * progress in b->phase. False when more input is needed.
- */
-bool body_take(struct body *b, struct slice *input, struct slice *data);
 
 /* --- answer.c --- */
 

@@ -210,7 +210,7 @@ static enum step step_head(struct worker *w, struct conn *c)
 	buf_consume(&c->in, len);
 	if (!request_parse(buf_slice(&c->head), &c->r, &e))
 		return refuse(c);
-	c->body = body_of(&c->r);
+	c->body = body_start(c->r.chunked, c->r.length);
 	c->body_len = 0;
 	buf_truncate(&c->echo, 0);
 	if (w->o->record_fd >= 0)
