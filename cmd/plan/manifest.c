@@ -7,25 +7,25 @@
  * The shape of a manifest document, as tables. A row may name the table of the
  * object it holds, or of the objects in the list it holds.
  */
-struct shape {
+struct table {
 	struct doc_field field;
-	const struct shape *below;
+	const struct table *below;
 };
 
 #define MUST(name, types) { { name, types, true }, NULL }
 #define MAY(name, types) { { name, types, false }, NULL }
-#define MUST_HOLD(name, types, table) { { name, types, true }, table }
-#define MAY_HOLD(name, types, table) { { name, types, false }, table }
+#define MUST_HOLD(name, types, rows) { { name, types, true }, rows }
+#define MAY_HOLD(name, types, rows) { { name, types, false }, rows }
 #define END { { NULL, 0, false }, NULL }
 
-static const struct shape skill[] = { MUST("name", DOC_STR), MUST("path", DOC_STR), END };
+static const struct table skill[] = { MUST("name", DOC_STR), MUST("path", DOC_STR), END };
 
-static const struct shape agent[] = {
+static const struct table agent[] = {
 	MUST("name", DOC_STR),	MUST("path", DOC_STR), MUST("scope", DOC_STR), MUST("prompt", DOC_STR),
 	MUST_HOLD("skills", DOC_ARRAY, skill), END,
 };
 
-static const struct shape agent_provider[] = {
+static const struct table agent_provider[] = {
 	MUST("template", DOC_STR),
 	MAY("dockerfile", DOC_STR),
 	MAY("auth_token", DOC_STR),
@@ -34,44 +34,44 @@ static const struct shape agent_provider[] = {
 	END,
 };
 
-static const struct shape variable[] = {
+static const struct table variable[] = {
 	MUST("name", DOC_STR), MUST("source", DOC_STR), MAY("value", DOC_STR),
 	MAY("prompt", DOC_STR), MAY("host", DOC_STR),	END,
 };
 
-static const struct shape git_user[] = { MAY("name", DOC_STR), MAY("email", DOC_STR), END };
+static const struct table git_user[] = { MAY("name", DOC_STR), MAY("email", DOC_STR), END };
 
-static const struct shape git_gate[] = {
+static const struct table git_gate[] = {
 	MAY_HOLD("user", DOC_OBJECT, git_user),
 	MAY("repos", DOC_ARRAY),
 	END,
 };
 
-static const struct shape auth[] = {
+static const struct table auth[] = {
 	MAY("scheme", DOC_STR), MAY("header", DOC_STR),	   MAY("user", DOC_STR),
 	MAY("token_ref", DOC_STR), MAY("token_env", DOC_STR), END,
 };
 
-static const struct shape pattern[] = { MAY("type", DOC_STR), MUST("value", DOC_STR), MAY("name", DOC_STR), END };
+static const struct table pattern[] = { MAY("type", DOC_STR), MUST("value", DOC_STR), MAY("name", DOC_STR), END };
 
-static const struct shape match[] = {
+static const struct table match[] = {
 	MAY_HOLD("paths", DOC_ARRAY, pattern),
 	MAY("methods", DOC_ARRAY),
 	MAY_HOLD("headers", DOC_ARRAY, pattern),
 	END,
 };
 
-static const struct shape dlp[] = {
+static const struct table dlp[] = {
 	MAY("outbound_detectors", DOC_ARRAY | DOC_BOOL),
 	MAY("inbound_detectors", DOC_ARRAY | DOC_BOOL),
 	MAY("outbound_on_match", DOC_STR),
 	END,
 };
 
-static const struct shape git[] = { MAY("fetch", DOC_BOOL), END };
-static const struct shape upstream[] = { MAY("connect", DOC_STR), MAY("ca_file", DOC_STR), END };
+static const struct table git[] = { MAY("fetch", DOC_BOOL), END };
+static const struct table upstream[] = { MAY("connect", DOC_STR), MAY("ca_file", DOC_STR), END };
 
-static const struct shape route[] = {
+static const struct table route[] = {
 	MUST("host", DOC_STR),
 	MAY("ports", DOC_ARRAY),
 	MAY_HOLD("auth", DOC_OBJECT, auth),
@@ -84,26 +84,26 @@ static const struct shape route[] = {
 	END,
 };
 
-static const struct shape egress[] = { MAY("log", DOC_STR), MAY_HOLD("routes", DOC_ARRAY, route), END };
+static const struct table egress[] = { MAY("log", DOC_STR), MAY_HOLD("routes", DOC_ARRAY, route), END };
 
-static const struct shape limits[] = {
+static const struct table limits[] = {
 	MAY("memory", DOC_INT), MAY("cpus", DOC_STR), MAY("pids", DOC_INT), MAY("disk", DOC_INT), MAY("wall", DOC_INT), END,
 };
 
-static const struct shape warning[] = { MAY("at", DOC_STR), MUST("text", DOC_STR), END };
+static const struct table warning[] = { MAY("at", DOC_STR), MUST("text", DOC_STR), END };
 
-static const struct shape prompt[] = {
+static const struct table prompt[] = {
 	MUST("form", DOC_STR), MAY("flag", DOC_STR), MAY("file", DOC_STR), MAY("env", DOC_STR), END,
 };
 
-static const struct shape file[] = { MUST("path", DOC_STR), MAY("mode", DOC_STR), MUST("template", DOC_STR), END };
+static const struct table file[] = { MUST("path", DOC_STR), MAY("mode", DOC_STR), MUST("template", DOC_STR), END };
 
-static const struct shape token[] = {
+static const struct table token[] = {
 	MUST("name", DOC_STR),	     MUST("host", DOC_STR), MAY("scheme", DOC_STR), MAY("header", DOC_STR),
 	MUST("placeholder", DOC_STR), MAY("env", DOC_STR),   END,
 };
 
-static const struct shape provider[] = {
+static const struct table provider[] = {
 	MUST("name", DOC_STR),
 	MAY("path", DOC_STR),
 	MAY("origin", DOC_STR),
@@ -127,7 +127,7 @@ static const struct shape provider[] = {
 	END,
 };
 
-static const struct shape manifest_shape[] = {
+static const struct table manifest_table[] = {
 	MUST_HOLD("agent", DOC_OBJECT, agent),
 	MUST("bottles", DOC_ARRAY),
 	MUST_HOLD("provider", DOC_OBJECT, provider),
@@ -142,20 +142,20 @@ static const struct shape manifest_shape[] = {
 	END,
 };
 
-#define SHAPE_ROWS_MAX 32 /* rows of the largest table above, and its end */
+#define TABLE_ROWS_MAX 32 /* rows of the largest table above, and its end */
 
-static bool check_below(const struct doc *value, const char *path, const struct shape *below, struct error *e);
+static bool check_below(const struct doc *value, const char *path, const struct table *below, struct error *e);
 
 /* Check one object and what is below it. */
-static bool check_object(const struct doc *d, const char *path, const struct shape *shape, struct error *e)
+static bool check_object(const struct doc *d, const char *path, const struct table *table, struct error *e)
 {
-	struct doc_field fields[SHAPE_ROWS_MAX] = { { NULL, 0, false } };
+	struct doc_field fields[TABLE_ROWS_MAX] = { { NULL, 0, false } };
 
-	for (size_t i = 0; shape[i].field.name; i++)
-		fields[i] = shape[i].field;
+	for (size_t i = 0; table[i].field.name; i++)
+		fields[i] = table[i].field;
 	if (!doc_check(d, path, fields, e))
 		return false;
-	for (const struct shape *row = shape; row->field.name; row++) {
+	for (const struct table *row = table; row->field.name; row++) {
 		AUTO_FREE char *below = alloc_format("%s.%s", path, row->field.name);
 
 		if (doc_get(d, row->field.name) && !check_below(doc_get(d, row->field.name), below, row->below, e))
@@ -165,7 +165,7 @@ static bool check_object(const struct doc *d, const char *path, const struct sha
 }
 
 /* A list without a table holds strings or numbers. */
-static bool check_below(const struct doc *value, const char *path, const struct shape *below, struct error *e)
+static bool check_below(const struct doc *value, const char *path, const struct table *below, struct error *e)
 {
 	if (doc_type_of(value) == DOC_OBJECT && below)
 		return check_object(value, path, below, e);
@@ -258,7 +258,7 @@ bool manifest_check(const struct doc *manifest, struct error *e)
 	static const char *const provider_lists[] = { "args", "resume_args", "headless", "hidden_env", "mcp", "verify", "needs" };
 	const struct doc *p = doc_get(manifest, "provider");
 
-	if (!check_object(manifest, "manifest", manifest_shape, e) ||
+	if (!check_object(manifest, "manifest", manifest_table, e) ||
 	    !check_elements(manifest, "manifest", "bottles", DOC_STR, e) ||
 	    !check_elements(doc_get(manifest, "git_gate"), "manifest.git_gate", "repos", DOC_OBJECT, e) ||
 	    !check_sources(doc_get(manifest, "env"), e) || !check_prompt(doc_get(p, "prompt"), e) ||
