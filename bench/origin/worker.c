@@ -262,7 +262,7 @@ static enum step step_answer(struct worker *w, struct conn *c)
 
 	if (a->hold > w->loop.now)
 		return sleep_until(c, a->hold);
-	while (c->out.len - c->out_at < OUT_LOW && answer_more(w->o, a, w->loop.now, &c->out))
+	while (c->out_at == 0 && c->out.len < OUT_LOW && answer_more(w->o, a, w->loop.now, &c->out))
 		;
 	if (c->out_at < c->out.len)
 		return conn_write(c);
