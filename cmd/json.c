@@ -9,6 +9,7 @@
 #include "fd.h"
 #include "program.h"
 
+#define PATHS_MAX 16 /* of one command; a script needs a handful */
 #define STEPS_MAX 32 /* of a path; documents are not deeper than DOCUMENT_DEPTH_MAX, and ours need ten */
 
 static const struct option_def option_table[] = {
@@ -26,12 +27,12 @@ static const struct program program = {
 	"print one value of the one JSON document on standard input, or judge it\n\n"
 	"verbs:\n"
 	"  get PATH      the string, number or boolean there\n"
-	"  list PATH     each string, number or boolean of the list there, one a line\n"
+	"  list PATH...  each string, number or boolean of the lists there, one a line\n"
 	"  keys PATH     the names of the object's members, one a line\n"
 	"  count PATH    how many elements or members\n"
 	"  exists PATH   nothing: the exit status says\n"
 	"  check         nothing: is it a document (of --kind and --v)?",
-	"VERB [OPTION]... [PATH]",
+	"VERB [OPTION]... [PATH]...",
 	option_table,
 };
 
@@ -39,6 +40,8 @@ struct options {
 	const char *kind, *type, *fallback;
 	int64_t version;
 	bool has_version, raw, null;
+	const char *paths[PATHS_MAX];
+	size_t n_paths;
 };
 
 /* One option; see option_table. */
@@ -299,7 +302,7 @@ static bool visit_exists(void *ctx, const struct doc *value, struct error *e)
 static const struct verb {
 	const char *name;
 	visit_fn *visit; /* NULL: the verb takes no path */
-	bool one;        /* the path may name one value only */
+	bool one;        /* one path, to one value */
 } verbs[] = {
 	{ "get", visit_get, true },    { "list", visit_list, false },	   { "keys", visit_keys, true },
 	{ "count", visit_count, true }, { "exists", visit_exists, false }, { "check", NULL, false },
@@ -346,33 +349,54 @@ static bool check(const struct doc *d, const struct options *o, struct error *e)
 	return false;
 }
 
-/* Every other verb: walk, and print what was found in one piece. */
-static bool answer(const struct doc *d, const struct verb *verb, const struct path *path, struct answer *a, struct error *e)
+/* Every other verb: walk each path, and print what was found in one piece. */
+static bool answer(const struct doc *d, const struct verb *verb, const struct path *paths, struct answer *a, struct error *e)
 {
 	const struct options *o = a->options;
 
 	if (o->kind && !doc_is(d, o->kind, o->has_version ? o->version : 1, e))
 		return error_wrap(e, "the document");
-	if (!walk(d, path->steps, path->count, verb->visit, a, e))
-		return false;
+	for (size_t i = 0; i < o->n_paths; i++) {
+		a->path = o->paths[i];
+		if (!walk(d, paths[i].steps, paths[i].count, verb->visit, a, e))
+			return false;
+	}
 	if (!a->found && o->fallback)
 		buf_add_format(&a->text, "%s%s", o->fallback, o->raw ? "" : "\n");
 	return fd_write_all(STDOUT_FILENO, buf_slice(&a->text), "standard output", e);
 }
 
-/* Parse the command line after the verb: options before and after the path. Returns the path or NULL. */
-static const char *parse_rest(int argc, char **argv, struct options *o)
+/* Parse what follows the verb: options and paths in any order. */
+static void parse_rest(int argc, char **argv, struct options *o)
 {
-	int first = program_start(&program, argc, argv, take_option, o);
-	const char *path = first < argc ? argv[first] : NULL;
+	int used;
 
-	if (path) {
-		int used = program_start(&program, argc - first, argv + first, take_option, o);
-
-		if (first + used < argc)
-			exit(program_usage("unexpected operand '%s'", argv[first + used]));
+	while ((used = program_start(&program, argc, argv, take_option, o)) < argc) {
+		if (o->n_paths == PATHS_MAX)
+			exit(program_usage("more than %d paths", PATHS_MAX));
+		o->paths[o->n_paths++] = argv[used];
+		argc -= used;
+		argv += used;
 	}
-	return path;
+}
+
+/* Parse the paths, as many as the verb takes. */
+static bool parse_paths(const struct verb *verb, const struct options *o, struct path *paths, struct error *e)
+{
+	if (!verb->visit && o->n_paths)
+		return error_set(e, STATUS_CALLER, "unexpected operand '%s'", o->paths[0]);
+	if (verb->visit && !o->n_paths)
+		return error_set(e, STATUS_CALLER, "'%s' needs a path", verb->name);
+	if (verb->one && o->n_paths > 1)
+		return error_set(e, STATUS_CALLER, "unexpected operand '%s'", o->paths[1]);
+	for (size_t i = 0; i < o->n_paths; i++) {
+		if (!parse_path(o->paths[i], &paths[i], e))
+			return false;
+		if (verb->one && paths[i].many)
+			return error_set(e, STATUS_CALLER, "'%s' takes a path to one value, and '[]' may name several",
+					 verb->name);
+	}
+	return true;
 }
 
 int main(int argc, char **argv)
@@ -382,22 +406,18 @@ int main(int argc, char **argv)
 	struct answer a = { &o, NULL, BUF_INIT, 0 };
 	int first = program_start(&program, argc, argv, take_option, &o);
 	const struct verb *verb = first < argc ? find_verb(argv[first]) : NULL;
-	struct path path;
+	struct path paths[PATHS_MAX];
 	AUTO_DOC *d = NULL;
 	bool ok;
 
 	if (!verb)
 		return first < argc ? program_usage("unknown verb '%s'", argv[first]) : program_usage("no verb");
-	a.path = parse_rest(argc - first, argv + first, &o);
-	if (!a.path != !verb->visit)
-		return a.path ? program_usage("unexpected operand '%s'", a.path) : program_usage("'%s' needs a path", verb->name);
-	if (a.path && !parse_path(a.path, &path, &e))
+	parse_rest(argc - first, argv + first, &o);
+	if (!parse_paths(verb, &o, paths, &e))
 		return program_usage("%s", e.text);
-	if (verb->one && path.many)
-		return program_usage("'%s' takes a path to one value, and '[]' may name several", verb->name);
 	document_seed();
 	d = read_document(&e);
-	ok = d && (verb->visit ? answer(d, verb, &path, &a, &e) : check(d, &o, &e));
+	ok = d && (verb->visit ? answer(d, verb, paths, &a, &e) : check(d, &o, &e));
 	buf_release(&a.text);
 	if (!ok)
 		return program_fail(&e);

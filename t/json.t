@@ -66,6 +66,16 @@ gives 'members of elements' 0 '1
 3' list 'objects[].x'
 gives 'all the way down' 0 'true
 false' list 'objects[].deep[].z' --type bool
+gives 'several lists' 0 'p
+q
+7
+false
+1
+3' list list absent 'objects[].x'
+gives 'several absent lists' 1 '' list absent gone
+gives 'options between paths' 0 '1
+a b' list 'objects[0].x' --type string name
+gives 'seventeen lists' 100 '' list a a a a a a a a a a a a a a a a a
 gives 'a list with an object' 100 '' list mixed
 gives 'a list with a line break prints nothing' 100 '' list evil
 gives 'a list of strings only' 100 '' list list --type string

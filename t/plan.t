@@ -53,6 +53,23 @@ for case in shell web claude headless plugin file-prompt; do
 	is "$(wc -l <plan.json)" 1 "$case: on one line"
 done
 
+for case in shell web claude; do
+	plan_file "$case" "$cases/$case.manifest.json" --preflight text >plan.json 2>err
+	is "$?" 0 "$case: planned with a preflight"
+	is "$(cat err)" "$(cat "$cases/$case.preflight")" "$case: the golden preflight"
+	is "$(jq . plan.json)" "$(cat "$cases/$case.plan.json")" "$case: the plan is the same"
+done
+plan_file web "$cases/web.manifest.json" --preflight colour >plan.json 2>err
+is "$?" 0 'planned with a preflight in colour'
+is "$(sed 's/\x1b\[[0-9]*m//g' err)" "$(cat "$cases/web.preflight")" 'which says the same'
+check_status 1 'and is coloured' cmp -s err "$cases/web.preflight"
+jq '.agent.path = "/a\u001b]0;owned\u0007\nb" | .warnings[0].text = "w\u202e\u009b2J" | .agent.prompt = "\u001b[2J"' \
+	"$cases/web.manifest.json" >changed
+plan_file web changed --preflight text >plan.json 2>err
+is "$? $(wc -l <err)" "0 $(wc -l <"$cases/web.preflight")" 'foreign text cannot add a line'
+is "$(LC_ALL=C tr -d ' -~\n\303\251' <err | wc -c)" 0 'nor bring a control character'
+like "$(cat err)" '/a\\x1B\]0;owned\\x07\\nb' 'it is shown instead'
+
 # --- purity ---
 
 plan_file claude "$cases/claude.manifest.json" >first
@@ -123,6 +140,10 @@ plan --host-has PI_TOKEN --program pi=/usr/local/bin/pi <"$cases/plugin.manifest
 is "$?" 111 'a program that the provider needs and the host has not is refused'
 like "$(cat err)" "^bb-plan: unable to find the program 'node', which provider 'pi' needs; install it" 'by name'
 check 'unless the image brings it' plan_file plugin "$cases/plugin.manifest.json" --in-image
+jq '.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "OTHER"}' "$cases/plugin.manifest.json" >changed
+plan_file plugin changed >out 2>err
+is "$?" 100 'whose variable has to be set, too'
+like "$(cat err)" "'OTHER' for provider.routes\[0\]" 'as the provider'"'"'s'
 refused 100 'headless for a provider that cannot' "provider 'own' cannot run headless" file-prompt . \
 	--headless --prompt x
 for name in HTTP_PROXY https_proxy NO_PROXY SSL_CERT_FILE NODE_EXTRA_CA_CERTS GIT_SSL_CAINFO HOME USER; do
@@ -158,6 +179,8 @@ planned 'a manifest without limits has none' shell . '.bottle.limits | length' 0
 planned 'supervise is noted as not there' claude . '[.notes[].text | select(startswith("supervise: not available yet"))] | length' 1
 planned 'supervise false needs no note' shell . '[.notes[].text | select(startswith("supervise"))] | length' 0
 planned 'no daemon but egress' claude . '[.sidecar.daemons[].name, .bottle.services[].name] | join(" ")' 'egress egress'
+planned 'a provider route may have a token of its own' plugin '.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "PI_TOKEN"}' \
+	'.secrets | map(.name) | join(" ")' 'token:models token:PI_TOKEN'
 planned 'a token route that the provider has not is made' plugin . \
 	'.sidecar.daemons[0].files[0].content | fromjson | .routes[] | select(.host == "api.example.net").auth | tojson' \
 	'{"header":"x-api-key","token_ref":"token:models"}'
@@ -253,6 +276,7 @@ option 'an empty label' "'--label' wants at most 128" --label ''
 option 'a label with an escape' "'--label' wants at most 128" --label "$(printf 'a\033]0;x')"
 option 'a program without a path' "'--program' wants NAME=/path" --program claude
 option 'a program with a relative path' "'--program' wants NAME=/path" --program claude=bin/claude
+option 'an unknown form' "'--preflight' wants text or colour" --preflight html
 option 'an option that is none' "unknown option '--frob'" --frob
 option 'an option without its argument' "option '--label' needs an argument" --label
 # shellcheck disable=SC2086 # words without spaces

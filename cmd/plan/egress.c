@@ -39,12 +39,12 @@ static void add_missing(const struct planner *p, const char *variable, const cha
 }
 
 /* A route's credential: its slot instead of the host's variable. */
-static void put_slot(struct planner *p, struct doc *route, size_t index, struct buf *missing)
+static void put_slot(struct planner *p, struct doc *route, const char *list, size_t index, struct buf *missing)
 {
 	struct slice ref = doc_get_str(doc_get(route, "auth"), "token_ref");
 	AUTO_FREE char *variable = alloc_copy(ref.len ? ref.ptr : "", ref.len);
 	AUTO_FREE char *slot = alloc_format("token:%s", variable);
-	AUTO_FREE char *key = alloc_format("egress.routes[%zu]", index);
+	AUTO_FREE char *key = alloc_format("%s[%zu]", list, index);
 	struct doc *own;
 
 	if (!ref.len)
@@ -181,6 +181,8 @@ static void add_provider_routes(struct planner *p, struct buf *missing)
 
 		if (with_token && strcmp(doc_get_cstr(route, "host"), host) == 0)
 			put_token(route, token, slot);
+		else
+			put_slot(p, route, "provider.routes", i, missing);
 		add_route(p, route, "provider");
 	}
 	if (with_token && !has_host(routes, host)) {
@@ -228,7 +230,7 @@ static void add_manifest_routes(struct planner *p, struct buf *missing)
 			continue;
 		}
 		route = doc_copy(doc_at(routes, i));
-		put_slot(p, route, i, missing);
+		put_slot(p, route, "egress.routes", i, missing);
 		add_route(p, route, "manifest");
 	}
 }

@@ -5,6 +5,7 @@
 #include "alloc.h"
 #include "cmd/plan/plan.h"
 #include "digest.h"
+#include "fd.h"
 #include "program.h"
 
 static const struct option_def option_table[] = {
@@ -23,6 +24,7 @@ static const struct option_def option_table[] = {
 	{ "in-image", 0, NULL, "needed programs come with the image or root file system" },
 	{ "host-has", 0, "NAME", "a host variable that is set (repeatable)" },
 	{ "term", 0, "TERM", "kind of the terminal (xterm-256color)" },
+	{ "preflight", 0, "FORM", "write what a person should see to standard error: as text or colour" },
 	{ NULL, 0, NULL, NULL },
 };
 
@@ -149,6 +151,12 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 		*(name[0] == 'h' ? &o->headless : name[0] == 'r' ? &o->resume : &o->in_image) = true;
 		return true;
 	}
+	if (strcmp(name, "preflight") == 0) {
+		o->preflight = true;
+		o->colour = strcmp(arg, "colour") == 0;
+		return o->colour || strcmp(arg, "text") == 0 ||
+		       error_set(e, STATUS_CALLER, "'--preflight' wants text or colour, not '%s'", arg);
+	}
 	if (strcmp(name, "nonce") == 0)
 		return take_nonce(o, arg, e);
 	if (strcmp(name, "host-has") == 0) {
@@ -242,6 +250,7 @@ static bool run(const struct plan_options *o, struct error *e)
 	AUTO_DOC *asked = doc_new_array();
 	AUTO_DOC *notes = doc_new_array();
 	AUTO_DOC *plan = NULL;
+	AUTO_BUF text = BUF_INIT;
 	struct planner p = { o, manifest, doc_get(manifest, "provider"), o->cwd ? PLAN_WORKSPACE : PLAN_HOME,
 			     NULL, secrets, routes, asked, notes };
 
@@ -249,7 +258,11 @@ static bool run(const struct plan_options *o, struct error *e)
 		return false;
 	plan = plan_make(&p, e);
 	alloc_auto_free(&p.placeholder);
-	return plan && doc_write(plan, STDOUT_FILENO, e);
+	if (!plan || !doc_write(plan, STDOUT_FILENO, e))
+		return false;
+	if (o->preflight)
+		preflight_show(&p, plan, o->colour, &text);
+	return fd_write_all(STDERR_FILENO, buf_slice(&text), "standard error", e);
 }
 
 int main(int argc, char **argv)

@@ -36,7 +36,7 @@ struct plan_options {
 	struct words programs; /* NAME=/path */
 	struct words host_has; /* names of host variables that are set */
 	uint8_t nonce[PLAN_NONCE_SIZE];
-	bool has_nonce, headless, resume, in_image;
+	bool has_nonce, headless, resume, in_image, preflight, colour;
 };
 
 /* One run: what it reads and what it has gathered so far. */
@@ -90,5 +90,8 @@ bool files_add(struct planner *p, struct doc *bottle, struct error *e);
 void notes_add(struct planner *p);
 struct doc *preflight_make(const struct planner *p, const struct doc *bottle);
 struct doc *probe_make(const struct planner *p);
+
+/* Append what a person should see before the start, one fact a line, safe for a terminal. */
+void preflight_show(const struct planner *p, const struct doc *plan, bool colour, struct buf *out);
 
 #endif
