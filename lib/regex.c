@@ -26,6 +26,8 @@ struct regex *regex_new(struct slice pattern, unsigned flags, struct error *e)
 	}
 	if (flags & REGEX_WHOLE)
 		options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
+	if (flags & REGEX_HERE)
+		options |= PCRE2_ANCHORED;
 	if (flags & REGEX_CASELESS)
 		options |= PCRE2_CASELESS;
 	code = pcre2_compile((PCRE2_SPTR)(pattern.len ? pattern.ptr : ""), pattern.len, options, &number, &where, NULL);
@@ -41,7 +43,7 @@ struct regex *regex_new(struct slice pattern, unsigned flags, struct error *e)
 		pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* failing leaves the interpreter, which gives the same answers */
 	r = alloc_zero(1, sizeof(*r));
 	r->code = code;
-	r->data = pcre2_match_data_create(2, NULL);
+	r->data = pcre2_match_data_create_from_pattern(code, NULL);
 	r->limits = pcre2_match_context_create(NULL);
 	if (!r->data || !r->limits) {
 		regex_release(r);
@@ -91,4 +93,13 @@ enum regex_result regex_match(const struct regex *r, struct slice subject, size_
 		*group = pair(r, subject, took_part ? 1 : 0);
 	}
 	return REGEX_YES;
+}
+
+struct slice regex_group(const struct regex *r, struct slice subject, unsigned index)
+{
+	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(r->data);
+
+	if (index >= pcre2_get_ovector_count(r->data) || v[2 * index] == PCRE2_UNSET)
+		return slice_of(NULL, 0);
+	return pair(r, subject, index);
 }

@@ -26,6 +26,7 @@ enum {
 	REGEX_WHOLE = 1,    /* the match must span the whole subject */
 	REGEX_CASELESS = 2, /* ASCII case is ignored */
 	REGEX_JIT = 4,      /* compile to machine code where the platform can; else as without */
+	REGEX_HERE = 8,     /* a match must begin at byte from */
 };
 
 enum regex_result {
@@ -47,5 +48,11 @@ void regex_release(struct regex *r);
  */
 enum regex_result regex_match(const struct regex *r, struct slice subject, size_t from, struct slice *found,
 			      struct slice *group);
+
+/*
+ * A group of the last match of r, which must have been REGEX_YES on this subject:
+ * its text, or a NULL slice when it does not exist or did not take part.
+ */
+struct slice regex_group(const struct regex *r, struct slice subject, unsigned index);
 
 #endif

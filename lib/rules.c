@@ -1,0 +1,460 @@
+#include "rules.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "alloc.h"
+#include "shape.h"
+
+enum target { TARGET_SECRET, TARGET_MATCH, TARGET_LINE };
+
+/* What makes a match harmless: any of its parts, or with all each kind that is there. */
+struct allowlist {
+	bool all;
+	enum target target;
+	struct regex **regexes;
+	size_t n_regexes;
+	struct regex **paths;
+	size_t n_paths;
+	char **stopwords; /* lower case */
+	size_t n_stopwords;
+};
+
+/* One keyword and the rules that have it. */
+struct keyword {
+	char *text; /* lower case */
+	uint32_t *rules;
+	size_t n_rules;
+};
+
+struct rules {
+	struct rule *list;
+	size_t count;
+	struct doc **sources; /* of each rule, until the set is built */
+	struct allowlist *allowlists;
+	size_t n_allowlists;
+	struct keyword *keywords;
+	size_t n_keywords;
+	struct literals *literals;
+	size_t lead, length;
+};
+
+/* --- the file's shape --- */
+
+/* A regular expression that compiles. */
+static bool a_regex(struct slice text, struct buf *out, const char **why)
+{
+	struct error e = ERROR_INIT;
+	struct regex *re = regex_new(text, 0, &e);
+
+	if (!re)
+		return *why = "it does not compile (PCRE2)", false;
+	regex_release(re);
+	buf_add_slice(out, text);
+	return true;
+}
+
+/* A keyword: something the first pass can find. */
+static bool a_keyword(struct slice text, struct buf *out, const char **why)
+{
+	if (text.len < LITERAL_MIN || text.len > LITERAL_MAX)
+		return *why = "of 3 to 255 bytes", false;
+	for (size_t i = 0; i < text.len; i++)
+		buf_add_char(out, ascii_lower(text.ptr[i]));
+	return true;
+}
+
+/* A number of bits. */
+static bool a_number(struct slice text, struct buf *out, const char **why)
+{
+	char *end;
+	AUTO_FREE char *copy = alloc_copy(text.ptr, text.len);
+	double v = strtod(copy, &end);
+
+	if (!text.len || *end || !(v >= 0 && v <= 8))
+		return *why = "from 0 to 8 bits for each byte", false;
+	buf_add_slice(out, text);
+	return true;
+}
+
+static const struct shape text_shape = { .type = SHAPE_STRING, .wanted = "a text" };
+static const struct shape regex_shape = { .type = SHAPE_STRING, .wanted = "a regular expression", .text = a_regex };
+static const struct shape regexes_shape = { .type = SHAPE_LIST, .wanted = "a list of regular expressions", .item = &regex_shape };
+static const struct shape texts_shape = { .type = SHAPE_LIST, .wanted = "a list of texts", .item = &text_shape };
+static const struct shape keyword_shape = { .type = SHAPE_TEXT, .wanted = "a keyword", .text = a_keyword };
+static const struct shape keywords_shape = { .type = SHAPE_LIST, .wanted = "a list of keywords", .item = &keyword_shape,
+					     .min = 1, .max = RULE_KEYWORDS_MAX };
+static const struct shape entropy_shape = { .type = SHAPE_TEXT, .wanted = "a number", .text = a_number };
+static const struct shape group_shape = { .type = SHAPE_INT, .wanted = "the number of a group", .max = 99 };
+static const struct shape length_shape = { .type = SHAPE_INT, .wanted = "a number of bytes", .min = LITERAL_MIN, .max = RULE_LENGTH_MAX };
+static const char *const at_words[] = { "keyword", NULL };
+static const struct shape at_shape = { .type = SHAPE_WORD, .words = at_words };
+static const char *const target_words[] = { "secret", "match", "line", NULL };
+static const struct shape target_shape = { .type = SHAPE_WORD, .words = target_words };
+static const char *const condition_words[] = { "OR", "AND", NULL };
+static const struct shape condition_shape = { .type = SHAPE_WORD, .words = condition_words };
+static const struct shape_field allowlist_fields[] = {
+	{ .name = "description", .shape = &text_shape },
+	{ .name = "condition", .shape = &condition_shape, .help = "OR (default): any part will do" },
+	{ .name = "regexTarget", .shape = &target_shape, .help = "what the regexes look at: secret (default), match, line" },
+	{ .name = "regexes", .shape = &regexes_shape },
+	{ .name = "stopwords", .shape = &texts_shape, .help = "the secret holds one of these, in any case" },
+	{ .name = "paths", .shape = &regexes_shape, .help = "the file's path matches one of these" },
+	{ .name = NULL },
+};
+static const struct shape allowlist_shape = { .type = SHAPE_OBJECT, .wanted = "an allowlist", .fields = allowlist_fields };
+static const struct shape allowlists_shape = { .type = SHAPE_LIST, .wanted = "a list of allowlists", .item = &allowlist_shape };
+static const struct shape_field rule_fields[] = {
+	{ .name = "id", .shape = &text_shape, .required = true },
+	{ .name = "description", .shape = &text_shape, .required = true },
+	{ .name = "regex", .shape = &regex_shape, .required = true },
+	{ .name = "keywords", .shape = &keywords_shape, .required = true, .help = "what the first pass looks for, in any case" },
+	{ .name = "secretGroup", .shape = &group_shape, .help = "which group is the secret; default: the first that took part" },
+	{ .name = "entropy", .shape = &entropy_shape, .help = "least bits for each byte of the secret" },
+	{ .name = "path", .shape = &regex_shape, .help = "the rule is for files with such a path" },
+	{ .name = "at", .shape = &at_shape, .help = "keyword: a match begins with its keyword" },
+	{ .name = "length", .shape = &length_shape, .help = "bytes behind the start of the keyword that it may look at" },
+	{ .name = "allowlists", .shape = &allowlists_shape },
+	{ .name = NULL },
+};
+static const struct shape rule_shape = { .type = SHAPE_OBJECT, .wanted = "a rule", .fields = rule_fields };
+static const struct shape list_shape = { .type = SHAPE_LIST, .wanted = "a list of rules", .item = &rule_shape, .max = RULES_MAX };
+static const struct shape_field file_fields[] = {
+	{ .name = "rules", .shape = &list_shape, .required = true },
+	{ .name = "allowlists", .shape = &allowlists_shape, .help = "for every rule" },
+	{ .name = NULL },
+};
+static const struct shape file_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with rules", .fields = file_fields };
+
+/* --- filling --- */
+
+struct rules *rules_new(void)
+{
+	return alloc_zero(1, sizeof(struct rules));
+}
+
+static void release_regexes(struct regex **list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		regex_release(list[i]);
+	free(list);
+}
+
+static void release_allowlists(struct allowlist *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		release_regexes(list[i].regexes, list[i].n_regexes);
+		release_regexes(list[i].paths, list[i].n_paths);
+		for (size_t w = 0; w < list[i].n_stopwords; w++)
+			free(list[i].stopwords[w]);
+		free(list[i].stopwords);
+	}
+	free(list);
+}
+
+static void release_rule(struct rule *rule)
+{
+	free(rule->id);
+	free(rule->description);
+	regex_release(rule->regex);
+	regex_release(rule->path);
+	release_allowlists(rule->allowlists, rule->n_allowlists);
+}
+
+void rules_release(struct rules *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->count; i++) {
+		release_rule(&r->list[i]);
+		doc_release(r->sources[i]);
+	}
+	for (size_t i = 0; i < r->n_keywords; i++) {
+		free(r->keywords[i].text);
+		free(r->keywords[i].rules);
+	}
+	release_allowlists(r->allowlists, r->n_allowlists);
+	literals_release(r->literals);
+	free(r->list);
+	free(r->sources);
+	free(r->keywords);
+	free(r);
+}
+
+/* Compile what the shape has already seen to compile. */
+static struct regex *compile(struct slice pattern, unsigned flags)
+{
+	struct error e = ERROR_INIT;
+
+	return pattern.len ? regex_new(pattern, flags, &e) : NULL;
+}
+
+/* Compile the texts of a list. */
+static struct regex **compile_list(const struct doc *texts, size_t *n)
+{
+	struct regex **list = alloc_zero(doc_count(texts), sizeof(*list));
+
+	for (size_t i = 0; i < doc_count(texts); i++)
+		if ((list[*n] = compile(doc_str(doc_at(texts, i)), REGEX_JIT)))
+			++*n;
+	return list;
+}
+
+/* Append the allowlists of a list of documents. */
+static void add_allowlists(const struct doc *docs, struct allowlist **list, size_t *n)
+{
+	*list = alloc_resize(*list, *n + doc_count(docs), sizeof(**list));
+	for (size_t i = 0; i < doc_count(docs); i++) {
+		const struct doc *d = doc_at(docs, i), *words = doc_get(d, "stopwords");
+		struct slice target = doc_get_str(d, "regexTarget");
+		struct allowlist *a = &(*list)[(*n)++];
+
+		*a = (struct allowlist){ .all = slice_eq(doc_get_str(d, "condition"), SLICE("AND")) };
+		a->target = slice_eq(target, SLICE("line")) ? TARGET_LINE : slice_eq(target, SLICE("match")) ? TARGET_MATCH : TARGET_SECRET;
+		a->regexes = compile_list(doc_get(d, "regexes"), &a->n_regexes);
+		a->paths = compile_list(doc_get(d, "paths"), &a->n_paths);
+		a->stopwords = alloc_zero(doc_count(words), sizeof(*a->stopwords));
+		for (size_t w = 0; w < doc_count(words); w++) {
+			char *word = alloc_copy(doc_str(doc_at(words, w)).ptr, doc_str(doc_at(words, w)).len);
+
+			for (char *c = word; *c; c++)
+				*c = ascii_lower(*c);
+			a->stopwords[a->n_stopwords++] = word;
+		}
+	}
+}
+
+/* Make a rule of its document. */
+static struct rule rule_of(const struct doc *d)
+{
+	bool here = doc_get(d, "at") != NULL;
+	struct rule rule = {
+		.id = alloc_copy(doc_get_str(d, "id").ptr, doc_get_str(d, "id").len),
+		.description = alloc_copy(doc_get_str(d, "description").ptr, doc_get_str(d, "description").len),
+		.regex = compile(doc_get_str(d, "regex"), REGEX_JIT | (here ? REGEX_HERE : 0u)),
+		.secret_group = (unsigned)doc_get_int(d, "secretGroup"),
+		.entropy = doc_get(d, "entropy") ? strtod(doc_get_cstr(d, "entropy"), NULL) : 0,
+		.path = compile(doc_get_str(d, "path"), 0),
+		.at_keyword = here,
+		.length = doc_get(d, "length") ? (size_t)doc_get_int(d, "length") : RULE_LENGTH,
+	};
+
+	add_allowlists(doc_get(d, "allowlists"), &rule.allowlists, &rule.n_allowlists);
+	return rule;
+}
+
+/* Add a rule, in the place of one with the same id. */
+static void add_rule(struct rules *r, const struct doc *d)
+{
+	size_t at = 0;
+
+	while (at < r->count && strcmp(r->list[at].id, doc_get_cstr(d, "id")) != 0)
+		at++;
+	if (at < r->count) {
+		release_rule(&r->list[at]);
+		doc_release(r->sources[at]);
+	} else {
+		r->list = alloc_resize(r->list, ++r->count, sizeof(*r->list));
+		r->sources = alloc_resize(r->sources, r->count, sizeof(*r->sources));
+	}
+	r->list[at] = rule_of(d);
+	r->sources[at] = doc_retain(d);
+}
+
+bool rules_load(struct rules *r, struct slice yaml, const char *file, struct problems *problems)
+{
+	AUTO_SHAPE_READER reader = { .file = file, .problems = problems };
+	AUTO_YAML *y = yaml_load(yaml, file, 1, problems);
+	AUTO_DOC *whole = y ? shape_read(&reader, &file_shape, yaml_root(y)) : NULL;
+	const struct doc *list = doc_get(whole, "rules");
+
+	if (!whole)
+		return false;
+	if (r->count + doc_count(list) > RULES_MAX)
+		return problems_add(problems, file, 0, 0, "more than %d rules in all", RULES_MAX);
+	for (size_t i = 0; i < doc_count(list); i++)
+		add_rule(r, doc_at(list, i));
+	add_allowlists(doc_get(whole, "allowlists"), &r->allowlists, &r->n_allowlists);
+	return true;
+}
+
+/* The keyword of that text, made if it is new. */
+static struct keyword *keyword_of(struct rules *r, struct slice text)
+{
+	for (size_t i = 0; i < r->n_keywords; i++)
+		if (slice_eq(slice_str(r->keywords[i].text), text))
+			return &r->keywords[i];
+	r->keywords = alloc_resize(r->keywords, r->n_keywords + 1, sizeof(*r->keywords));
+	r->keywords[r->n_keywords] = (struct keyword){ .text = alloc_copy(text.ptr, text.len) };
+	return &r->keywords[r->n_keywords++];
+}
+
+void rules_build(struct rules *r)
+{
+	for (size_t i = 0; i < r->count; i++) {
+		const struct doc *words = doc_get(r->sources[i], "keywords");
+
+		for (size_t w = 0; w < doc_count(words); w++) {
+			struct keyword *k = keyword_of(r, doc_str(doc_at(words, w)));
+
+			k->rules = alloc_resize(k->rules, k->n_rules + 1, sizeof(*k->rules));
+			k->rules[k->n_rules++] = (uint32_t)i;
+		}
+		if (!r->list[i].at_keyword)
+			r->lead = RULE_LEAD;
+		if (r->list[i].length > r->length)
+			r->length = r->list[i].length;
+	}
+	r->literals = literals_new();
+	for (size_t i = 0; i < r->n_keywords; i++)
+		literals_add(r->literals, slice_str(r->keywords[i].text), true, (uint32_t)i);
+	literals_build(r->literals);
+}
+
+size_t rules_count(const struct rules *r)
+{
+	return r->count;
+}
+
+const struct rule *rule_at(const struct rules *r, size_t index)
+{
+	return &r->list[index];
+}
+
+const struct literals *rules_literals(const struct rules *r)
+{
+	return r->literals;
+}
+
+const uint32_t *rules_of(const struct rules *r, uint32_t keyword, size_t *n)
+{
+	*n = r->keywords[keyword].n_rules;
+	return r->keywords[keyword].rules;
+}
+
+size_t rules_lead(const struct rules *r)
+{
+	return r->lead;
+}
+
+size_t rules_length(const struct rules *r)
+{
+	return r->length;
+}
+
+/* --- applying --- */
+
+double rule_entropy(struct slice s)
+{
+	size_t counts[256] = { 0 };
+	double bits = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		counts[(unsigned char)s.ptr[i]]++;
+	for (size_t c = 0; c < 256; c++) {
+		double p = (double)counts[c] / (double)s.len;
+
+		if (counts[c])
+			bits -= p * log2(p);
+	}
+	return bits;
+}
+
+/* The line or lines of the subject that a match lies in. */
+static struct slice line_of(struct slice subject, struct slice match)
+{
+	size_t start = (size_t)(match.ptr - subject.ptr), end = start + match.len;
+
+	while (start > 0 && subject.ptr[start - 1] != '\n')
+		start--;
+	while (end < subject.len && subject.ptr[end] != '\n')
+		end++;
+	return slice_sub(subject, start, end);
+}
+
+/* Whether any of the expressions matches; too much work to tell means no, so that nothing gets harmless by it. */
+static bool any_matches(struct regex *const *list, size_t n, struct slice text)
+{
+	for (size_t i = 0; i < n; i++)
+		if (regex_match(list[i], text, 0, NULL, NULL) == REGEX_YES)
+			return true;
+	return false;
+}
+
+/* Whether text holds one of the words, in any case. */
+static bool has_stopword(const struct allowlist *a, struct slice text)
+{
+	for (size_t w = 0; w < a->n_stopwords; w++) {
+		struct slice word = slice_str(a->stopwords[w]);
+
+		for (size_t at = 0; word.len && at + word.len <= text.len; at++)
+			if (slice_eq_fold(slice_sub(text, at, at + word.len), word))
+				return true;
+	}
+	return false;
+}
+
+static bool is_allowed(const struct allowlist *a, struct slice subject, const struct rule_match *m, struct slice path)
+{
+	struct slice target = a->target == TARGET_LINE ? line_of(subject, m->whole) : a->target == TARGET_MATCH ? m->whole : m->secret;
+	bool by_regex = a->n_regexes && any_matches(a->regexes, a->n_regexes, target);
+	bool by_path = a->n_paths && path.len && any_matches(a->paths, a->n_paths, path);
+	bool by_word = a->n_stopwords && has_stopword(a, m->secret);
+
+	if (!a->all)
+		return by_regex || by_path || by_word;
+	return (by_regex || !a->n_regexes) && (by_path || !a->n_paths) && (by_word || !a->n_stopwords) &&
+	       (a->n_regexes || a->n_paths || a->n_stopwords);
+}
+
+static bool any_allows(const struct allowlist *list, size_t n, struct slice subject, const struct rule_match *m, struct slice path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_allowed(&list[i], subject, m, path))
+			return true;
+	return false;
+}
+
+/* The secret of the last match: the group that the rule names, or the first that took part, or all. */
+static struct slice secret_of(const struct rule *rule, struct slice subject, struct slice whole)
+{
+	for (unsigned g = rule->secret_group ? rule->secret_group : 1; g < 100; g++) {
+		struct slice group = regex_group(rule->regex, subject, g);
+
+		if (group.len)
+			return group;
+		if (rule->secret_group)
+			break;
+	}
+	return whole;
+}
+
+enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t at,
+			     struct slice path, struct rule_match *match)
+{
+	size_t from = rule->at_keyword ? at : at > RULE_LEAD ? at - RULE_LEAD : 0;
+
+	if (rule->path && (!path.len || regex_match(rule->path, path, 0, NULL, NULL) != REGEX_YES))
+		return REGEX_NO;
+	subject = slice_sub(subject, 0, at + rule->length);
+	while (from <= at) {
+		enum regex_result result = regex_match(rule->regex, subject, from, &match->whole, NULL);
+		size_t start, end;
+
+		if (result != REGEX_YES)
+			return result;
+		start = (size_t)(match->whole.ptr - subject.ptr);
+		end = start + match->whole.len;
+		if (start > at)
+			return REGEX_NO; /* another keyword's match */
+		match->secret = secret_of(rule, subject, match->whole);
+		if (end > at && rule_entropy(match->secret) >= rule->entropy &&
+		    !any_allows(rule->allowlists, rule->n_allowlists, subject, match, path) &&
+		    !any_allows(r->allowlists, r->n_allowlists, subject, match, path))
+			return REGEX_YES;
+		if (rule->at_keyword)
+			return REGEX_NO;
+		from = end > from ? end : from + 1;
+	}
+	return REGEX_NO;
+}
