@@ -152,7 +152,7 @@ bench: deps-bench ## measure, next to the peers that are installed
 
 demo: deps ## build and watch a real bottle being attacked from the inside
 	$(MAKE) all $(HELPERS)
-	$(TEST_ENV) examples/demo
+	$(TEST_ENV) examples/demo/run
 
 # --- what must be installed ---
 

@@ -6,7 +6,7 @@ origin=$BB_BUILD/bench/origin
 load=$BB_BUILD/bench/load
 
 mkdir root && echo 'a file' >root/file && mkfifo ready
-"$origin" --ca ca --record arrived --root root >ready &
+"$origin" --ca ca --record arrived --root root --udp >ready &
 at_exit "kill $!"
 read -r plain tls <ready
 
@@ -43,6 +43,10 @@ is "$(jq -r 'select(.target == "/echo") | .body.sha256' arrived | sort -u)" "$(s
 is "$(jq -r 'select(.target == "/file") | .sni + " " + .host' arrived)" 'api.example api.example' \
 	'the record has both names'
 is "$(jq -r 'select(.event == "handshake-failed") | .tls' arrived | head -n 1)" true 'and handshakes that failed'
+/usr/bin/python3 -c \
+	"import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'a datagram', ('127.0.0.1', $plain))"
+get -o /dev/null https://api.example/bytes/1
+is "$(jq -r 'select(.event == "datagram") | .bytes' arrived)" 'a datagram' 'and datagrams'
 
 check 'load finds all answers right' run --requests 50 --connections 4 --expect 3000 https://api.example/bytes/3000
 is "$(jq -c '[.requests, .errors, .latency_ns.count]' out)" '[50,0,50]' 'and says how many'

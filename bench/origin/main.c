@@ -25,6 +25,7 @@ static const struct option_def defs[] = {
 	{ "key", 0, "FILE", "its private key" },
 	{ "record", 0, "FILE", "append a JSON line for each connection and request" },
 	{ "root", 0, "DIR", "serve the files below DIR" },
+	{ "udp", 0, NULL, "record datagrams that reach the plain port's number, too" },
 	{ "workers", 0, "N", "threads (1)" },
 	{ "ready", 0, "FD", "write \"PLAIN-PORT TLS-PORT\" there when listening (1)" },
 	{ NULL, 0, NULL, NULL },
@@ -66,6 +67,8 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 		o->record = arg;
 	else if (strcmp(name, "root") == 0)
 		o->root = arg;
+	else if (strcmp(name, "udp") == 0)
+		o->udp = true;
 	else if (strcmp(name, "workers") == 0)
 		return parse_number(arg, WORKERS_MAX, &o->workers, e);
 	else if (strcmp(name, "http") == 0)
@@ -77,10 +80,10 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 	return true;
 }
 
-/* Make a listening socket; the port that it got goes to *port. */
-static int listen_on(const char *address, unsigned want, unsigned *port, struct error *e)
+/* Make a listening socket of a type; the port that it got goes to *port. */
+static int listen_on(int type, const char *address, unsigned want, unsigned *port, struct error *e)
 {
-	AUTO_FD fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_FD fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)want) };
 	socklen_t len = sizeof(a);
 	int on = 1;
@@ -90,7 +93,7 @@ static int listen_on(const char *address, unsigned want, unsigned *port, struct 
 		return -1;
 	}
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
-	    bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 1024) < 0 ||
+	    bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || (type == SOCK_STREAM && listen(fd, 1024) < 0) ||
 	    getsockname(fd, (struct sockaddr *)&a, &len) < 0) {
 		error_sys(e, "unable to listen on '%s' port %u", address, want);
 		return -1;
@@ -113,8 +116,9 @@ static bool origin_open(struct origin *o, struct error *e)
 	o->pattern = alloc_zero(PATTERN_SIZE, 1);
 	pattern_fill(o->pattern);
 	return (o->tls = identity_context(o->identity, p->cert, p->key, e)) &&
-	       (o->listener[0] = listen_on(p->bind, p->http_port, &o->port[0], e)) >= 0 &&
-	       (o->listener[1] = listen_on(p->bind, p->https_port, &o->port[1], e)) >= 0;
+	       (o->listener[0] = listen_on(SOCK_STREAM, p->bind, p->http_port, &o->port[0], e)) >= 0 &&
+	       (o->listener[1] = listen_on(SOCK_STREAM, p->bind, p->https_port, &o->port[1], e)) >= 0 &&
+	       (!p->udp || (o->datagrams = listen_on(SOCK_DGRAM, p->bind, o->port[0], &o->port[0], e)) >= 0);
 }
 
 /* Tell whoever waits which ports these are, and close the descriptor. */
@@ -143,7 +147,7 @@ static void *run_worker(void *arg)
 int main(int argc, char **argv)
 {
 	struct origin o = { .options = { .bind = "127.0.0.1", .workers = 1, .ready = STDOUT_FILENO },
-			    .record_fd = -1, .root_fd = -1, .listener = { -1, -1 } };
+			    .record_fd = -1, .root_fd = -1, .listener = { -1, -1 }, .datagrams = -1 };
 	struct error e = ERROR_INIT;
 	pthread_t thread;
 

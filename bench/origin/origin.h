@@ -31,6 +31,7 @@ struct origin_options {
 	const char *record;  /* file that requests are appended to, or NULL */
 	const char *root;    /* directory of files to serve, or NULL */
 	unsigned workers;
+	bool udp;            /* record datagrams to the number of the plain port */
 	int ready;           /* descriptor that the ports are written to */
 	unsigned http_port;  /* 0: the kernel chooses */
 	unsigned https_port;
@@ -44,6 +45,7 @@ struct origin {
 	int record_fd;
 	int root_fd;
 	int listener[2];    /* plain, TLS */
+	int datagrams;      /* UDP socket, or -1 */
 	unsigned port[2];
 };
 

@@ -14,7 +14,7 @@
 
 enum phase { PHASE_HANDSHAKE, PHASE_HEAD, PHASE_BODY, PHASE_ANSWER };
 enum step { STEP_ON, STEP_WAIT, STEP_END };
-enum watched { WATCH_LISTENER, WATCH_CONN };
+enum watched { WATCH_LISTENER, WATCH_DATAGRAMS, WATCH_CONN };
 
 struct conn {
 	int fd;              /* -1: the slot is free */
@@ -144,6 +144,21 @@ static void record_event(const struct origin *o, const struct conn *c, const cha
 
 	buf_add_format(&line, "{\"event\":\"%s\",", event);
 	describe_conn(c, &line);
+	record(o, &line);
+}
+
+/* Record one datagram, the start of its contents included. */
+static void record_datagram(const struct origin *o)
+{
+	char bytes[512];
+	ssize_t n = recv(o->datagrams, bytes, sizeof(bytes), 0);
+	AUTO_BUF line = BUF_INIT;
+
+	if (n < 0)
+		return;
+	buf_add_str(&line, "{\"event\":\"datagram\",\"bytes\":");
+	json_bytes(&line, slice_of(bytes, (size_t)n));
+	buf_add_format(&line, ",\"port\":%u}\n", o->port[0]);
 	record(o, &line);
 }
 
@@ -400,6 +415,10 @@ static bool dispatch(struct worker *w, const struct loop_event *ev, struct error
 
 	if (ev->ref.type == WATCH_LISTENER)
 		return accept_one(w, ev->ref.index, e);
+	if (ev->ref.type == WATCH_DATAGRAMS) {
+		record_datagram(w->o);
+		return true;
+	}
 	c = &w->conns[ev->ref.index];
 	if (c->fd < 0 || c->generation != ev->ref.generation)
 		return true;
@@ -419,6 +438,8 @@ bool worker_run(const struct origin *o, struct error *e)
 
 	for (uint32_t i = 0; i < 2 && ok; i++)
 		ok = loop_add(&w.loop, o->listener[i], LOOP_READ, (struct loop_ref){ WATCH_LISTENER, 0, i }, e);
+	if (ok && o->datagrams >= 0)
+		ok = loop_add(&w.loop, o->datagrams, LOOP_READ, (struct loop_ref){ WATCH_DATAGRAMS, 0, 0 }, e);
 	while (ok) {
 		int n = loop_wait(&w.loop, nearest_wake(&w), events, e);
 
