@@ -8,7 +8,6 @@
 void shape_reader_release(struct shape_reader *r)
 {
 	buf_release(&r->path);
-	buf_release(&r->as);
 }
 
 /* --- messages --- */
@@ -136,39 +135,56 @@ static void add_list(const char *const *words, struct buf *out)
 
 /* --- reading --- */
 
-/* Go down to a member, named shown for people and as in the document; "[N]" is an item of a list. */
-static void enter(struct shape_reader *r, struct slice shown, struct slice as)
-{
-	if (r->path.len && shown.len && shown.ptr[0] != '[')
-		buf_add_char(&r->path, '.');
-	escape_cut(&r->path, shown, 64);
-	if (r->as.len && as.len && as.ptr[0] != '[')
-		buf_add_char(&r->as, '.');
-	buf_add_slice(&r->as, as);
-}
-
-/* Note where the value at the current path came from. */
+/* Note where the value that is being read stands. */
 static void note_origin(struct shape_reader *r, const struct yaml_node *n)
 {
 	AUTO_FREE char *where = NULL;
 
-	if (!r->origins || !r->as.len)
+	if (!r->origin)
 		return;
 	where = alloc_format("%s:%u:%u", r->file, n->line, n->column);
-	doc_put_str(r->origins, buf_str(&r->as), where);
+	doc_put_str(r->origin, "at", where);
 }
 
-/* Read a member or an item under its name; the reader is back where it was after. */
-static struct doc *read_below(struct shape_reader *r, const struct shape *s, const struct yaml_node *n, struct slice shown,
-			      struct slice as)
+/* Keep the origin of a member (as: its name in the document) or of the next item (as: NULL) with its parent's. */
+static void keep_origin(struct doc *parent, const char *as, struct doc *origin)
 {
-	size_t path = r->path.len, as_len = r->as.len;
-	struct doc *d;
+	const struct doc *in = doc_get(parent, "in"), *at = doc_get(origin, "at");
+	bool scalar = at && !doc_get(origin, "in");
+	struct doc *members = in ? doc_retain(in) : as ? doc_new_object() : doc_new_array();
+	struct doc *kept = scalar ? doc_retain(at) : doc_retain(origin);
 
-	enter(r, shown, as);
+	if (as)
+		doc_put(members, as, kept);
+	else
+		doc_append(members, kept);
+	if (in)
+		doc_release(members);
+	else
+		doc_put(parent, "in", members);
+}
+
+/*
+ * Read a member, shown for people and as in the document, or an item (shown
+ * "[N]", as NULL). The reader is back where it was after.
+ */
+static struct doc *read_below(struct shape_reader *r, const struct shape *s, const struct yaml_node *n, struct slice shown,
+			      const char *as)
+{
+	struct doc *parent = r->origin, *d;
+	size_t path = r->path.len;
+
+	if (path && as)
+		buf_add_char(&r->path, '.');
+	escape_cut(&r->path, shown, 64);
+	r->origin = parent ? doc_new_object() : NULL;
 	d = shape_read(r, s, n);
+	if (parent) {
+		keep_origin(parent, as, r->origin);
+		doc_release(r->origin);
+	}
+	r->origin = parent;
 	buf_truncate(&r->path, path);
-	buf_truncate(&r->as, as_len);
 	return d;
 }
 
@@ -258,7 +274,7 @@ static struct doc *read_object(struct shape_reader *r, const struct shape *s, co
 		}
 		if (f->shape->type == SHAPE_ANY)
 			continue;
-		value = read_below(r, f->shape, m, m->key, slice_str(as));
+		value = read_below(r, f->shape, m, m->key, as);
 		if (value)
 			doc_put(d, as, value);
 		else
@@ -292,7 +308,7 @@ static struct doc *read_map(struct shape_reader *r, const struct shape *s, const
 			good = false;
 			continue;
 		}
-		value = read_below(r, s->item, m, m->key, m->key);
+		value = read_below(r, s->item, m, m->key, key);
 		if (value)
 			doc_put(d, key, value);
 		else
@@ -314,7 +330,7 @@ static struct doc *read_list(struct shape_reader *r, const struct shape *s, cons
 		return refuse(r, s, n, NULL);
 	for (const struct yaml_node *m = n->first; m; m = m->next) {
 		AUTO_FREE char *index = alloc_format("[%zu]", i++);
-		struct doc *value = read_below(r, s->item, m, slice_str(index), slice_str(index));
+		struct doc *value = read_below(r, s->item, m, slice_str(index), NULL);
 
 		if (value)
 			doc_append(d, value);

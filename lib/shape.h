@@ -73,11 +73,17 @@ struct shape_reader {
 	const char *subject;        /* "bottle 'web'", or NULL */
 	struct problems *problems;
 	struct problems *notes;     /* for what is not wrong; may be NULL */
-	struct doc *origins;        /* object that gets path → "file:line:column" for each value; may be NULL */
+	struct doc *origin;         /* object that gets the places of all values, or NULL; see below */
 
-	struct buf path;            /* where the reading is, in the keys of the file */
-	struct buf as;              /* the same in the keys of the document */
+	struct buf path;            /* where the reading is: "egress.routes[0].host" */
 };
+
+/*
+ * Origins are a tree like the document's: the place of a scalar is the string
+ * "file:line:column", that of a list or mapping an object with its own place
+ * under "at" and those of its members, by their names in the document or in
+ * order, under "in".
+ */
 
 void shape_reader_release(struct shape_reader *r);
 #define AUTO_SHAPE_READER __attribute__((cleanup(shape_reader_release))) struct shape_reader

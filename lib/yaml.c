@@ -144,28 +144,34 @@ static const char *forbidden(uint32_t c, const char *at, const char *end)
 	return NULL;
 }
 
-/* Position of the first byte that is not UTF-8, for a message. */
-static void refuse_encoding(struct loader *l)
+/* Bytes of the longest well-formed start of one line. */
+static size_t good_start(struct slice line)
 {
-	struct slice rest = l->text;
-	size_t line = 0;
+	size_t good = 0;
 
-	while (rest.len) {
-		struct slice one = slice_cut(&rest, '\n');
+	for (size_t n = 1; n <= line.len && n - good <= 4; n++)
+		if (slice_is_utf8(slice_sub(line, good, n)))
+			good = n;
+	return good;
+}
 
-		if (!slice_is_utf8(one)) {
-			size_t good = 0;
+bool yaml_check_utf8(struct slice text, const char *file, unsigned line, struct problems *problems)
+{
+	if (slice_is_utf8(text))
+		return true;
+	while (text.len) {
+		struct slice one = slice_cut(&text, '\n');
+		unsigned column = 1;
 
-			for (size_t n = 1; n <= one.len; n++)
-				if (slice_is_utf8(slice_sub(one, 0, n)))
-					good = n;
-				else if (n - good >= 4)
-					break;
-			refuse(l, line, good, "not UTF-8; save the file in that encoding");
-			return;
+		if (slice_is_utf8(one)) {
+			line++;
+			continue;
 		}
-		line++;
+		for (size_t i = 0, good = good_start(one); i < good; i++)
+			column += ((unsigned char)one.ptr[i] & 0xC0) != 0x80;
+		return problems_add(problems, file, line, column, "not UTF-8; save the file in that encoding");
 	}
+	return true;
 }
 
 /* Refuse what is wrong with the characters themselves. */
@@ -179,10 +185,8 @@ static bool check_characters(struct loader *l)
 		refuse(l, 0, 0, "larger than %u bytes", YAML_BYTES_MAX);
 		return false;
 	}
-	if (!slice_is_utf8(l->text)) {
-		refuse_encoding(l);
+	if (!yaml_check_utf8(l->text, l->y->file, l->line, l->problems))
 		return false;
-	}
 	while (p < end && !l->refused) {
 		uint32_t c;
 		size_t n = character(p, &c);
