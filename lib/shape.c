@@ -367,10 +367,10 @@ static struct doc *read_word(struct shape_reader *r, const struct shape *s, cons
 		if (slice_eq(n->text, slice_str(s->words[i])))
 			return doc_new_str(n->text);
 	near = yaml_is_string(n) ? shape_nearest(n->text, s->words) : NULL;
-	if (near)
-		buf_add_format(&why, "(did you mean '%s'?) ", near);
 	buf_add_str(&why, "one of ");
 	add_list(s->words, &why);
+	if (near)
+		buf_add_format(&why, " (did you mean '%s'?)", near);
 	return refuse(r, &(struct shape){ .type = SHAPE_WORD, .wanted = buf_str(&why) }, n, NULL);
 }
 
