@@ -7,7 +7,7 @@ DEV       =
 O         = build$(if $(filter clang,$(CC)),-clang)$(if $(SAN),-san)
 
 # program             packages it links beside libc (pkg-config names)
-NEEDS_parse         = jansson yaml-0.1
+NEEDS_parse         = jansson yaml-0.1 libpcre2-8
 NEEDS_plan          = jansson libcrypto
 NEEDS_json          = jansson
 NEEDS_prove         = jansson libseccomp
@@ -16,8 +16,8 @@ NEEDS_sidecar       = jansson
 NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libssl libcrypto libcares libseccomp
 NEEDS_scan          = jansson libpcre2-8 libgit2 zlib libbrotlidec libzstd
 NEEDS_gitgate       = jansson libpcre2-8 libgit2 libcurl zlib libbrotlidec libzstd libseccomp
-NEEDS_supervise     = jansson yaml-0.1 libseccomp
-NEEDS_approve       = jansson yaml-0.1 ncursesw
+NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libseccomp
+NEEDS_approve       = jansson yaml-0.1 libpcre2-8 ncursesw
 NEEDS_audit         = jansson libcrypto
 NEEDS_commit        = jansson libcrypto
 NEEDS_launch-docker = jansson libcurl
