@@ -22,13 +22,13 @@
 #include "secret.h"
 
 #define BACKOFF_FIRST_MS 100
-#define BACKOFF_MAX_MS 30000
-#define STABLE_MS 60000      /* a life this long forgets the failures before it */
-#define REFUSE_FROM_MS 1000  /* wait for a start this far off: connections are refused instead of queued */
-#define NEVER ((int64_t)-1)
+#define BACKOFF_MAX_MS	 30000
+#define STABLE_MS	 60000 /* a life this long forgets the failures before it */
+#define REFUSE_FROM_MS	 1000  /* wait for a start this far off: connections are refused instead of queued */
+#define NEVER		 ((int64_t)-1)
 
 enum daemon_state {
-	DAEMON_WAITING,  /* not running; to be started at due */
+	DAEMON_WAITING,	 /* not running; to be started at due */
 	DAEMON_STARTING, /* running; to be ready at due */
 	DAEMON_READY,
 	DAEMON_ENDED /* and not to be started again */
@@ -39,11 +39,11 @@ enum { STREAM_OUT, STREAM_ERR, STREAMS };
 struct daemon {
 	const struct daemon_spec *spec;
 	enum daemon_state state;
-	pid_t pid; /* 0 while it does not run */
+	pid_t pid;    /* 0 while it does not run */
 	uint8_t life; /* counts starts, so that an event of an earlier life is told apart */
 	int listeners[LISTENERS_MAX];
 	int listener_flags[LISTENERS_MAX]; /* file status flags as they were given */
-	bool refusing;                     /* connections are reset while it waits */
+	bool refusing;			   /* connections are reset while it waits */
 	int keeps[KEEPS_MAX];
 	int ready; /* read end, -1 when none */
 	int streams[STREAMS];
@@ -55,7 +55,7 @@ struct daemon {
 	uint64_t restarts;
 	int last_status; /* of its last life, -1 before the first death */
 	bool reload_due; /* SIGHUP came while it was starting */
-	bool late;       /* killed because it was not ready in time: counts as status 111 */
+	bool late;	 /* killed because it was not ready in time: counts as status 111 */
 };
 
 /* Prepare; makes the kept memory files. The listeners are the caller's to fill in, the daemon closes them. */

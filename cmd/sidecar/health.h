@@ -13,9 +13,9 @@
 
 #include "daemon.h"
 
-#define HEALTH_SOCKET "health.sock"
-#define HEALTH_PATIENCE_MS 3000 /* how long the asking side waits */
-#define HEALTH_MAX (64 << 10)   /* bytes of an answer */
+#define HEALTH_SOCKET	   "health.sock"
+#define HEALTH_PATIENCE_MS 3000	      /* how long the asking side waits */
+#define HEALTH_MAX	   (64 << 10) /* bytes of an answer */
 
 /* Listen in the current directory, replacing a socket that an earlier sidecar left; the socket or -1. */
 int health_listen(struct error *e);

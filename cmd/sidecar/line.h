@@ -22,12 +22,12 @@
 #include "buf.h"
 
 #define LINE_MAX_BYTES (512u << 10) /* one audit line with 64 KiB of escaped body fits */
-#define SINK_HIGH (64u << 10)       /* waiting bytes from which on the daemons are not read */
+#define SINK_HIGH      (64u << 10)  /* waiting bytes from which on the daemons are not read */
 
 struct sink {
 	int fd;
-	bool pollable;    /* a pipe, socket or terminal; a file always takes what it is given */
-	uint64_t lost;    /* lines that it failed to take since it last worked */
+	bool pollable;	  /* a pipe, socket or terminal; a file always takes what it is given */
+	uint64_t lost;	  /* lines that it failed to take since it last worked */
 	struct buf waits; /* whole lines, not yet written */
 };
 

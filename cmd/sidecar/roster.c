@@ -7,32 +7,33 @@
 extern char **environ;
 
 /* What a daemon gets of the sidecar's environment beside what its document names: nothing that could hold a secret. */
-static const char *const environment[] = { "PATH", "HOME",   "USER",          "LOGNAME",	"LANG",
-					   "TZ",   "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR" };
+static const char *const environment[] = {"PATH", "HOME",   "USER",	     "LOGNAME",	    "LANG",
+					  "TZ",	  "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"};
 
 static const struct doc_field document_fields[] = {
-	{ "daemons", DOC_ARRAY, true },
-	{ NULL, 0, false },
+	{"daemons", DOC_ARRAY, true},
+	{NULL, 0, false},
 };
 
 static const struct doc_field daemon_fields[] = {
-	{ "name", DOC_STR, true },    { "program", DOC_STR, true },   { "args", DOC_ARRAY, false },
-	{ "listeners", DOC_ARRAY, false }, { "secrets", DOC_ARRAY, false }, { "keep", DOC_ARRAY, false },
-	{ "files", DOC_ARRAY, false }, { "reload", DOC_BOOL, false },  { "env", DOC_ARRAY, false },
-	{ NULL, 0, false },
+	{"name", DOC_STR, true},       {"program", DOC_STR, true},
+	{"args", DOC_ARRAY, false},    {"listeners", DOC_ARRAY, false},
+	{"secrets", DOC_ARRAY, false}, {"keep", DOC_ARRAY, false},
+	{"files", DOC_ARRAY, false},   {"reload", DOC_BOOL, false},
+	{"env", DOC_ARRAY, false},     {NULL, 0, false},
 };
 
 static const struct doc_field listener_fields[] = {
-	{ "name", DOC_STR, true },
-	{ "port", DOC_INT, true },
-	{ NULL, 0, false },
+	{"name", DOC_STR, true},
+	{"port", DOC_INT, true},
+	{NULL, 0, false},
 };
 
 static const struct doc_field file_fields[] = {
-	{ "path", DOC_STR, true },
-	{ "mode", DOC_STR, false },
-	{ "content", DOC_STR, true },
-	{ NULL, 0, false },
+	{"path", DOC_STR, true},
+	{"mode", DOC_STR, false},
+	{"content", DOC_STR, true},
+	{NULL, 0, false},
 };
 
 static void spec_release(struct daemon_spec *d)
@@ -108,8 +109,9 @@ static bool take_listeners(struct daemon_spec *spec, const struct doc *d, const 
 			return error_set(e, STATUS_CALLER, "'%s.name' is '%s', which cannot name a listener", where,
 					 doc_get_cstr(entry, "name"));
 		if (port < 1 || port > 65535)
-			return error_set(e, STATUS_CALLER, "'%s.port' is %lld, wanted 1 to 65535", where, (long long)port);
-		spec->listeners[i] = (struct listener_spec){ doc_get_cstr(entry, "name"), (uint16_t)port };
+			return error_set(e, STATUS_CALLER, "'%s.port' is %lld, wanted 1 to 65535", where,
+					 (long long)port);
+		spec->listeners[i] = (struct listener_spec){doc_get_cstr(entry, "name"), (uint16_t)port};
 	}
 	spec->n_listeners = doc_count(list);
 	return true;
@@ -138,8 +140,8 @@ static bool check_files(const struct doc *files, const char *path, struct error 
 		mode = doc_get_str(entry, "mode");
 		if (doc_get(entry, "mode") && !slice_eq(mode, SLICE("0600")) && !slice_eq(mode, SLICE("0400")) &&
 		    !slice_eq(mode, SLICE("0644")) && !slice_eq(mode, SLICE("0700")) && !slice_eq(mode, SLICE("0755")))
-			return error_set(e, STATUS_CALLER, "'%s.mode' is '%s', wanted 0400, 0600, 0644, 0700 or 0755", where,
-					 doc_get_cstr(entry, "mode"));
+			return error_set(e, STATUS_CALLER, "'%s.mode' is '%s', wanted 0400, 0600, 0644, 0700 or 0755",
+					 where, doc_get_cstr(entry, "mode"));
 	}
 	return true;
 }
@@ -197,8 +199,8 @@ static bool expand(struct daemon_spec *spec, const char *path, const char *arg, 
 			break;
 		end = slice_find(rest, '}');
 		if (end == SLICE_NONE || !expand_word(spec, slice_sub(rest, 1, end), used, &text))
-			return error_set(e, STATUS_CALLER, "'%s.args' has '%s', which names nothing that the daemon is given", path,
-					 arg);
+			return error_set(e, STATUS_CALLER,
+					 "'%s.args' has '%s', which names nothing that the daemon is given", path, arg);
 		rest = slice_sub(rest, end + 1, rest.len);
 	}
 	*out = buf_steal(&text);
@@ -208,7 +210,7 @@ static bool expand(struct daemon_spec *spec, const char *path, const char *arg, 
 /* Make argv; everything that the daemon is given must be taken by some argument. */
 static bool take_arguments(struct daemon_spec *spec, const struct doc *d, const char *path, struct error *e)
 {
-	bool used[FD_FIRST + LISTENERS_MAX + KEEPS_MAX + 2] = { false };
+	bool used[FD_FIRST + LISTENERS_MAX + KEEPS_MAX + 2] = {false};
 	const struct doc *list = doc_get(d, "args");
 	size_t n = doc_count(list);
 
@@ -228,7 +230,8 @@ static bool take_arguments(struct daemon_spec *spec, const struct doc *d, const 
 					 spec->listeners[i].name);
 	for (size_t i = 0; i < spec->n_keeps; i++)
 		if (!used[spec_keep_fd(spec, i)])
-			return error_set(e, STATUS_CALLER, "'%s.args' does not take what is kept as '%s'", path, spec->keeps[i]);
+			return error_set(e, STATUS_CALLER, "'%s.args' does not take what is kept as '%s'", path,
+					 spec->keeps[i]);
 	if (spec->n_secrets && !spec->takes_secrets)
 		return error_set(e, STATUS_CALLER, "'%s.args' does not take the secrets", path);
 	return true;
@@ -255,7 +258,8 @@ static bool take_environment(struct daemon_spec *spec, const struct doc *d, cons
 }
 
 /* A program is a plain name beside bb-sidecar or an absolute path; nothing is looked for in PATH. */
-static bool take_program(struct daemon_spec *spec, const struct doc *d, const char *path, const char *bin, struct error *e)
+static bool take_program(struct daemon_spec *spec, const struct doc *d, const char *path, const char *bin,
+			 struct error *e)
 {
 	const char *program = doc_get_cstr(d, "program");
 
@@ -264,13 +268,14 @@ static bool take_program(struct daemon_spec *spec, const struct doc *d, const ch
 	else if (*program && !strchr(program, '/'))
 		spec->path = alloc_format("%s/%s", bin, program);
 	else
-		return error_set(e, STATUS_CALLER, "'%s.program' is '%s', wanted a plain name or an absolute path", path, program);
+		return error_set(e, STATUS_CALLER, "'%s.program' is '%s', wanted a plain name or an absolute path",
+				 path, program);
 	return true;
 }
 
 /* Fill one spec from its entry in the document. */
-static bool take_daemon(struct daemon_spec *spec, const struct doc *d, const char *path, const char *dir, const char *bin,
-			struct error *e)
+static bool take_daemon(struct daemon_spec *spec, const struct doc *d, const char *path, const char *dir,
+			const char *bin, struct error *e)
 {
 	if (!doc_check(d, path, daemon_fields, e))
 		return false;
@@ -287,9 +292,10 @@ static bool take_daemon(struct daemon_spec *spec, const struct doc *d, const cha
 		return false;
 	for (size_t i = 0; i < spec->n_keeps; i++)
 		if (!is_name(slice_str(spec->keeps[i]), true))
-			return error_set(e, STATUS_CALLER, "'%s.keep[%zu]' is '%s', which cannot name a memory file", path, i,
-					 spec->keeps[i]);
-	return check_files(spec->files, path, e) && take_arguments(spec, d, path, e) && take_environment(spec, d, path, e);
+			return error_set(e, STATUS_CALLER, "'%s.keep[%zu]' is '%s', which cannot name a memory file",
+					 path, i, spec->keeps[i]);
+	return check_files(spec->files, path, e) && take_arguments(spec, d, path, e) &&
+	       take_environment(spec, d, path, e);
 }
 
 /* The first name that occurs twice, or NULL. */
@@ -325,7 +331,7 @@ static bool check_names(const struct roster *r, struct error *e)
 /* Leave only the daemons that subset names; each of its names must be one. */
 static bool choose(struct roster *r, const char *subset, struct error *e)
 {
-	bool chosen[DAEMONS_MAX] = { false };
+	bool chosen[DAEMONS_MAX] = {false};
 	struct slice rest = slice_str(subset);
 	size_t kept = 0;
 
@@ -337,7 +343,8 @@ static bool choose(struct roster *r, const char *subset, struct error *e)
 			if (slice_eq(slice_sub(rest, 0, len), slice_str(r->list[i].name)))
 				chosen[i] = found = true;
 		if (!found)
-			return error_set(e, STATUS_CALLER, "BOT_BOTTLE_SIDECAR_DAEMONS names '%.*s', which is not in the document",
+			return error_set(e, STATUS_CALLER,
+					 "BOT_BOTTLE_SIDECAR_DAEMONS names '%.*s', which is not in the document",
 					 (int)len, rest.ptr);
 		rest = slice_sub(rest, len + 1, rest.len);
 	}
@@ -360,8 +367,8 @@ bool roster_load(struct roster *r, int fd, const char *dir, const char *bin, con
 		return false;
 	daemons = doc_get(r->doc, "daemons");
 	if (doc_count(daemons) < 1 || doc_count(daemons) > DAEMONS_MAX)
-		return error_set(e, STATUS_CALLER, "'sidecar.daemons' has %zu entries, wanted 1 to %d", doc_count(daemons),
-				 DAEMONS_MAX);
+		return error_set(e, STATUS_CALLER, "'sidecar.daemons' has %zu entries, wanted 1 to %d",
+				 doc_count(daemons), DAEMONS_MAX);
 	r->list = alloc_zero(doc_count(daemons), sizeof(*r->list));
 	for (size_t i = 0; i < doc_count(daemons); i++) {
 		AUTO_FREE char *path = alloc_format("sidecar.daemons[%zu]", i);

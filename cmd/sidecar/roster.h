@@ -21,13 +21,13 @@
 #include "document.h"
 #include "error.h"
 
-#define DAEMONS_MAX 16   /* daemons of one bottle; there are three */
-#define LISTENERS_MAX 8  /* of one daemon */
-#define KEEPS_MAX 8      /* memory files of one daemon */
-#define ARGUMENTS_MAX 256
-#define FILES_MAX 64     /* files that one daemon finds in its directory */
+#define DAEMONS_MAX	16 /* daemons of one bottle; there are three */
+#define LISTENERS_MAX	8  /* of one daemon */
+#define KEEPS_MAX	8  /* memory files of one daemon */
+#define ARGUMENTS_MAX	256
+#define FILES_MAX	64 /* files that one daemon finds in its directory */
 #define NAME_LENGTH_MAX 32
-#define FILE_NAME_MAX 64
+#define FILE_NAME_MAX	64
 
 #define FD_FIRST 3 /* number of the first descriptor that is passed */
 
@@ -49,9 +49,9 @@ struct daemon_spec {
 	const char **secrets;
 	size_t n_secrets;
 	const struct doc *files; /* list of {path, mode, content} */
-	bool takes_secrets;      /* {secrets} is among the arguments */
-	bool tells_ready;        /* {ready} is */
-	bool reload;             /* wants SIGHUP */
+	bool takes_secrets;	 /* {secrets} is among the arguments */
+	bool tells_ready;	 /* {ready} is */
+	bool reload;		 /* wants SIGHUP */
 };
 
 struct roster {
@@ -60,7 +60,10 @@ struct roster {
 	size_t count;
 };
 
-#define ROSTER_INIT { NULL, NULL, 0 }
+#define ROSTER_INIT                                                                                                    \
+	{                                                                                                              \
+		NULL, NULL, 0                                                                                          \
+	}
 #define AUTO_ROSTER __attribute__((cleanup(roster_release))) struct roster
 void roster_release(struct roster *r);
 

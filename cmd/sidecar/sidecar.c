@@ -18,11 +18,11 @@
 #include "program.h"
 #include "warden.h"
 
-#define GRACE_SECONDS 8
-#define READY_SECONDS 20
-#define SECONDS_MAX 3600
+#define GRACE_SECONDS	8
+#define READY_SECONDS	20
+#define SECONDS_MAX	3600
 #define SUBSET_VARIABLE "BOT_BOTTLE_SIDECAR_DAEMONS"
-#define INHERITED_MAX (DAEMONS_MAX * LISTENERS_MAX)
+#define INHERITED_MAX	(DAEMONS_MAX * LISTENERS_MAX)
 
 struct inherited {
 	char *name;
@@ -39,16 +39,16 @@ struct options {
 };
 
 static const struct option_def option_defs[] = {
-	{ "document", 0, "FD", "descriptor to read the sidecar document from" },
-	{ "secrets", 0, "FD", "descriptor to read the secrets from" },
-	{ "dir", 0, "DIR", "directory of the daemons' directories and the health socket" },
-	{ "listener", 0, "NAME=FD", "an inherited listening socket; may be repeated" },
-	{ "bind", 0, "ADDRESS", "bind the listeners that are not inherited to this address" },
-	{ "ready", 0, "FD", "gets one newline when all daemons are ready" },
-	{ "lifeline", 0, "FD", "end when this descriptor reaches its end of file" },
-	{ "grace", 0, "SECONDS", "from TERM to KILL at the end (8)" },
-	{ "ready-within", 0, "SECONDS", "time for a daemon to become ready (20)" },
-	{ NULL, 0, NULL, NULL },
+	{"document", 0, "FD", "descriptor to read the sidecar document from"},
+	{"secrets", 0, "FD", "descriptor to read the secrets from"},
+	{"dir", 0, "DIR", "directory of the daemons' directories and the health socket"},
+	{"listener", 0, "NAME=FD", "an inherited listening socket; may be repeated"},
+	{"bind", 0, "ADDRESS", "bind the listeners that are not inherited to this address"},
+	{"ready", 0, "FD", "gets one newline when all daemons are ready"},
+	{"lifeline", 0, "FD", "end when this descriptor reaches its end of file"},
+	{"grace", 0, "SECONDS", "from TERM to KILL at the end (8)"},
+	{"ready-within", 0, "SECONDS", "time for a daemon to become ready (20)"},
+	{NULL, 0, NULL, NULL},
 };
 
 static const struct program program = {
@@ -59,8 +59,8 @@ static const struct program program = {
 };
 
 static const struct option_def health_defs[] = {
-	{ "dir", 0, "DIR", "directory that the sidecar was started with" },
-	{ NULL, 0, NULL, NULL },
+	{"dir", 0, "DIR", "directory that the sidecar was started with"},
+	{NULL, 0, NULL, NULL},
 };
 
 static const struct program health_program = {
@@ -69,6 +69,14 @@ static const struct program health_program = {
 	"health --dir DIR",
 	health_defs,
 };
+
+#define AUTO_OPTIONS __attribute__((cleanup(options_release))) struct options
+
+static void options_release(struct options *o)
+{
+	for (size_t i = 0; i < o->n_listeners; i++)
+		free(o->listeners[i].name);
+}
 
 /* Parse a number of seconds into milliseconds. */
 static bool take_seconds(const char *name, const char *arg, int64_t *ms, struct error *e)
@@ -140,7 +148,7 @@ static bool take_health_option(void *ctx, const char *name, const char *arg, str
  */
 static bool confine(struct error *e)
 {
-	static const struct rlimit none = { 0, 0 };
+	static const struct rlimit none = {0, 0};
 
 	umask(077);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
@@ -163,7 +171,8 @@ static int enter_directory(const char *dir, char **absolute, struct error *e)
 		return -1;
 	}
 	if (st.st_uid != geteuid() || (st.st_mode & 022)) {
-		error_set(e, STATUS_CALLER, "others may write to '%s'; wanted a directory of this user, mode 0700", dir);
+		error_set(e, STATUS_CALLER, "others may write to '%s'; wanted a directory of this user, mode 0700",
+			  dir);
 		return -1;
 	}
 	if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
@@ -210,7 +219,8 @@ static bool take_secrets(int fd, const struct roster *r, struct secret_set *kept
 			struct slice value, known;
 
 			if (!secret_set_find(&all, name, &value))
-				return error_set(e, STATUS_CALLER, "'%s' needs the secret '%s', which was not handed over",
+				return error_set(e, STATUS_CALLER,
+						 "'%s' needs the secret '%s', which was not handed over",
 						 r->list[i].name, name);
 			if (!secret_set_find(kept, name, &known) && !secret_set_add(kept, name, value, e))
 				return false;
@@ -231,7 +241,8 @@ static bool open_listeners(struct options *o, const struct roster *r, struct dae
 				if (strcmp(o->listeners[l].name, spec->name) == 0)
 					*fd = fd_steal(&o->listeners[l].fd);
 			if (*fd < 0 && !o->bind)
-				return error_set(e, STATUS_CALLER, "no socket for the listener '%s'; give '--listener %s=FD' or '--bind'",
+				return error_set(e, STATUS_CALLER,
+						 "no socket for the listener '%s'; give '--listener %s=FD' or '--bind'",
 						 spec->name, spec->name);
 			if (*fd < 0)
 				*fd = listener_bind(o->bind, spec->port, spec->name, e);
@@ -244,7 +255,6 @@ static bool open_listeners(struct options *o, const struct roster *r, struct dae
 		if (!roster_has_listener(r, o->listeners[l].name))
 			return error_set(e, STATUS_CALLER, "no daemon has a listener '%s'", o->listeners[l].name);
 		fd_close(&o->listeners[l].fd);
-		free(o->listeners[l].name);
 	}
 	return true;
 }
@@ -274,7 +284,7 @@ static int run(struct options *o, struct error *e)
 	AUTO_FREE char *bin = own_directory(e);
 	AUTO_FREE struct daemon *daemons = NULL;
 	AUTO_FD lock = -1;
-	struct warden_options warden = { o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1 };
+	struct warden_options warden = {o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1};
 	int status;
 
 	if (!bin || !warden_block_signals(e) || (lock = enter_directory(o->dir, &dir, e)) < 0 ||
@@ -282,8 +292,8 @@ static int run(struct options *o, struct error *e)
 	    !take_secrets(o->secrets, &roster, &secrets, e))
 		return (int)e->status;
 	daemons = alloc_zero(roster.count, sizeof(*daemons));
-	if (!prepare_daemons(&roster, daemons, e) || !open_listeners(o, &roster, daemons, e) || !furnish_daemons(&roster, e) ||
-	    (warden.health = health_listen(e)) < 0)
+	if (!prepare_daemons(&roster, daemons, e) || !open_listeners(o, &roster, daemons, e) ||
+	    !furnish_daemons(&roster, e) || (warden.health = health_listen(e)) < 0)
 		return (int)e->status;
 	fd_close(&o->document);
 	fd_close(&o->secrets);
@@ -315,12 +325,12 @@ static int ask_health(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .document = -1,
-			     .secrets = -1,
-			     .ready = -1,
-			     .lifeline = -1,
-			     .grace_ms = GRACE_SECONDS * 1000,
-			     .ready_ms = READY_SECONDS * 1000 };
+	AUTO_OPTIONS o = {.document = -1,
+			  .secrets = -1,
+			  .ready = -1,
+			  .lifeline = -1,
+			  .grace_ms = GRACE_SECONDS * 1000,
+			  .ready_ms = READY_SECONDS * 1000};
 	struct error e = ERROR_INIT;
 	int status, first;
 

@@ -4,20 +4,19 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fd.h"
 #include "health.h"
 #include "listener.h"
+#include "log.h"
 #include "loop.h"
 #include "spawn.h"
 
-#define READ_AT_ONCE (64u << 10)  /* bytes of one stream before others have their turn */
-#define FLUSH_MS 1000             /* for a slow reader of our output at the end */
+#define READ_AT_ONCE (64u << 10) /* bytes of one stream before others have their turn */
+#define FLUSH_MS     1000	 /* for a slow reader of our output at the end */
 
 enum ref_type { REF_SIGNALS, REF_LIFELINE, REF_HEALTH, REF_SINK, REF_STREAM, REF_READY, REF_LISTENER };
 
@@ -31,7 +30,7 @@ struct warden {
 	struct sink sinks[STREAMS];
 	bool sink_watched[STREAMS];
 	bool streams_watched; /* false while a sink is full */
-	bool announced;       /* all daemons have been ready */
+	bool announced;	      /* all daemons have been ready */
 	bool stopping;
 	int64_t kill_due;
 	int ready;  /* to be told, -1 after that */
@@ -40,35 +39,29 @@ struct warden {
 
 /* --- what the operator reads --- */
 
-/* Begin an event: {"time":…,"event":…,"daemon":…}. */
-static struct doc *event_new(const char *event, const struct daemon *d)
+/* Begin a line of an event; d may be NULL. */
+static void event_begin(struct buf *line, const char *event, const struct daemon *d)
 {
-	struct doc *doc = doc_new_object();
-	struct timespec now;
-	struct tm utc;
-	char text[40];
-	size_t len;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
-	snprintf(text + len, sizeof(text) - len, ".%03dZ", (int)(now.tv_nsec / 1000000));
-	doc_put_str(doc, "time", text);
-	doc_put_str(doc, "event", event);
+	buf_add_str(line, "[sidecar] ");
+	log_begin(line, event);
 	if (d)
-		doc_put_str(doc, "daemon", d->spec->name);
-	return doc;
+		log_str(line, "daemon", d->spec->name);
 }
 
-/* Write an event, which is released, to standard output. */
-static void event_emit(struct warden *w, struct doc *event)
+/* End the line and write it to standard output. */
+static void event_end(struct warden *w, struct buf *line)
+{
+	log_end(line);
+	sink_line(&w->sinks[STREAM_OUT], slice_sub(buf_slice(line), 0, line->len - 1));
+}
+
+/* An event without further members. */
+static void event(struct warden *w, const char *name, const struct daemon *d)
 {
 	AUTO_BUF line = BUF_INIT;
 
-	buf_add_str(&line, "[sidecar] ");
-	doc_format(event, false, &line);
-	sink_line(&w->sinks[STREAM_OUT], buf_slice(&line));
-	doc_release(event);
+	event_begin(&line, name, d);
+	event_end(w, &line);
 }
 
 /* Say something on standard error. */
@@ -99,7 +92,7 @@ static void describe_death(int status, struct buf *out)
 
 static bool watch(struct warden *w, int fd, enum ref_type type, size_t index, uint8_t life, struct error *e)
 {
-	struct loop_ref ref = { (uint8_t)type, life, (uint32_t)index };
+	struct loop_ref ref = {(uint8_t)type, life, (uint32_t)index};
 
 	return loop_add(&w->loop, fd, LOOP_READ, ref, e);
 }
@@ -154,7 +147,7 @@ static bool tend_sinks(struct warden *w, struct error *e)
 		bool waits = sink_drain(s);
 
 		if (waits && !w->sink_watched[i] &&
-		    !loop_add(&w->loop, s->fd, LOOP_WRITE, (struct loop_ref){ REF_SINK, 0, (uint32_t)i }, e))
+		    !loop_add(&w->loop, s->fd, LOOP_WRITE, (struct loop_ref){REF_SINK, 0, (uint32_t)i}, e))
 			return false;
 		if (!waits && w->sink_watched[i])
 			loop_remove(&w->loop, s->fd);
@@ -183,7 +176,7 @@ static bool set_refusing(struct warden *w, size_t index, bool on, struct error *
 			return false;
 	}
 	if (on)
-		event_emit(w, event_new("refusing", d));
+		event(w, "refusing", d);
 	return true;
 }
 
@@ -221,15 +214,15 @@ static void close_listeners(struct warden *w)
 /* Tell every daemon to end. */
 static void stop(struct warden *w, const char *why)
 {
-	struct doc *event;
+	AUTO_BUF line = BUF_INIT;
 
 	if (w->stopping)
 		return;
 	w->stopping = true;
 	w->kill_due = loop_clock() + w->options->grace_ms;
-	event = event_new("stop", NULL);
-	doc_put_str(event, "reason", why);
-	event_emit(w, event);
+	event_begin(&line, "stop", NULL);
+	log_str(&line, "reason", why);
+	event_end(w, &line);
 	close_listeners(w);
 	for (size_t i = 0; i < w->count; i++) {
 		signal_daemon(&w->daemons[i], SIGTERM);
@@ -248,14 +241,27 @@ static void fail_start(struct warden *w, int status)
 	stop(w, "start failed");
 }
 
+/* Write the event of a death; again_in negative: it is not started again. */
+static void announce_death(struct warden *w, const struct daemon *d, int status, int64_t again_in)
+{
+	AUTO_BUF line = BUF_INIT;
+
+	event_begin(&line, "died", d);
+	log_int(&line, "status", status);
+	if (again_in >= 0)
+		log_int(&line, "again_in_ms", again_in);
+	event_end(w, &line);
+}
+
 /* Say that a daemon is down and when it is tried again; from there on it is the timers' business. */
-static bool announce_restart(struct warden *w, size_t index, struct doc *event, struct error *e)
+static bool announce_restart(struct warden *w, size_t index, int status, struct error *e)
 {
 	struct daemon *d = &w->daemons[index];
 	int64_t wait = d->due - loop_clock();
 
-	doc_put_int(event, "again_in_ms", wait < 0 ? 0 : wait);
-	event_emit(w, event);
+	if (wait < 0)
+		wait = 0;
+	announce_death(w, d, status, wait);
 	return wait < REFUSE_FROM_MS || set_refusing(w, index, true, e);
 }
 
@@ -275,7 +281,7 @@ static void announce_ready(struct warden *w)
 	if (w->announced || w->stopping || !all_are(w, DAEMON_READY))
 		return;
 	w->announced = true;
-	event_emit(w, event_new("ready", NULL));
+	event(w, "ready", NULL);
 	if (w->ready >= 0 && !fd_write_all(w->ready, SLICE("\n"), "readiness", &e))
 		say(w, "%s", e.text);
 	fd_close(&w->ready);
@@ -284,10 +290,11 @@ static void announce_ready(struct warden *w)
 static void daemon_is_ready(struct warden *w, size_t index)
 {
 	struct daemon *d = &w->daemons[index];
-	struct doc *event = event_new("ready", d);
+	AUTO_BUF line = BUF_INIT;
 
-	doc_put_int(event, "after_ms", loop_clock() - d->started);
-	event_emit(w, event);
+	event_begin(&line, "ready", d);
+	log_int(&line, "after_ms", loop_clock() - d->started);
+	event_end(w, &line);
 	if (d->restarts)
 		say(w, "'%s' is ready again", d->spec->name);
 	daemon_enter(d, DAEMON_READY, NEVER);
@@ -303,14 +310,14 @@ static bool start_daemon(struct warden *w, size_t index, struct error *e)
 {
 	struct daemon *d = &w->daemons[index];
 	struct error failure = ERROR_INIT;
-	struct doc *event;
+	AUTO_BUF line = BUF_INIT;
 
 	if (!set_refusing(w, index, false, e))
 		return false;
 	if (daemon_start(d, w->secrets, w->options->ready_ms, &failure)) {
-		event = event_new("start", d);
-		doc_put_int(event, "pid", d->pid);
-		event_emit(w, event);
+		event_begin(&line, "start", d);
+		log_int(&line, "pid", d->pid);
+		event_end(w, &line);
 		if (!watch_life(w, index, e))
 			return false;
 		if (d->state == DAEMON_READY)
@@ -325,9 +332,7 @@ static bool start_daemon(struct warden *w, size_t index, struct error *e)
 	}
 	d->restarts++;
 	daemon_died(d, (int)failure.status);
-	event = event_new("died", d);
-	doc_put_int(event, "status", (int)failure.status);
-	return announce_restart(w, index, event, e);
+	return announce_restart(w, index, (int)failure.status, e);
 }
 
 /* Read one stream until it has nothing more, or for its turn. Returns false at its end. */
@@ -366,32 +371,29 @@ static bool daemon_ended(struct warden *w, size_t index, int status, struct erro
 	struct daemon *d = &w->daemons[index];
 	bool was_ready = d->state == DAEMON_READY;
 	AUTO_BUF how = BUF_INIT;
-	struct doc *event;
 
 	finish_streams(w, d);
 	if (d->late)
 		status = STATUS_WORLD;
 	daemon_died(d, status);
 	describe_death(status, &how);
-	event = event_new("died", d);
-	doc_put_int(event, "status", status);
 	if (w->stopping) {
 		daemon_enter(d, DAEMON_ENDED, NEVER);
-		event_emit(w, event);
+		announce_death(w, d, status, NEVER);
 		return true;
 	}
 	if (!w->announced) {
 		say(w, "'%s' %s before %s; the start is given up", d->spec->name, buf_str(&how),
 		    was_ready ? "all daemons were ready" : "it was ready");
 		daemon_enter(d, DAEMON_ENDED, NEVER);
-		event_emit(w, event);
+		announce_death(w, d, status, NEVER);
 		fail_start(w, status);
 		return true;
 	}
 	d->restarts++;
 	say(w, "'%s' %s; until it runs again, what needs it is refused; next start in %" PRId64 " ms", d->spec->name,
 	    buf_str(&how), d->due - loop_clock() < 0 ? 0 : d->due - loop_clock());
-	return announce_restart(w, index, event, e);
+	return announce_restart(w, index, status, e);
 }
 
 /* --- events --- */
@@ -400,7 +402,7 @@ static bool daemon_ended(struct warden *w, size_t index, int status, struct erro
 static bool reap(struct warden *w, struct error *e)
 {
 	for (;;) {
-		siginfo_t info = { 0 };
+		siginfo_t info = {0};
 		int status;
 		size_t i;
 
@@ -420,7 +422,7 @@ static bool reap(struct warden *w, struct error *e)
 /* Pass a reload on. */
 static void reload(struct warden *w)
 {
-	event_emit(w, event_new("reload", NULL));
+	event(w, "reload", NULL);
 	for (size_t i = 0; i < w->count; i++) {
 		struct daemon *d = &w->daemons[i];
 
@@ -486,12 +488,12 @@ static void take_stream(struct warden *w, size_t index, size_t stream)
 }
 
 /* Serve one event; those of an earlier life of a daemon are void. */
-static bool serve(struct warden *w, const struct loop_event *event, struct error *e)
+static bool serve(struct warden *w, const struct loop_event *ev, struct error *e)
 {
-	size_t index = event->ref.index;
+	size_t index = ev->ref.index;
 	size_t first = index / LISTENERS_MAX, second = index % LISTENERS_MAX;
 
-	switch ((enum ref_type)event->ref.type) {
+	switch ((enum ref_type)ev->ref.type) {
 	case REF_SIGNALS:
 		return take_signals(w, e);
 	case REF_LIFELINE:
@@ -503,11 +505,11 @@ static bool serve(struct warden *w, const struct loop_event *event, struct error
 	case REF_SINK:
 		return true; /* tend_sinks drains */
 	case REF_STREAM:
-		if (event->ref.generation == w->daemons[first].life)
+		if (ev->ref.generation == w->daemons[first].life)
 			take_stream(w, first, second);
 		return true;
 	case REF_READY:
-		if (event->ref.generation == w->daemons[index].life && w->daemons[index].ready >= 0)
+		if (ev->ref.generation == w->daemons[index].life && w->daemons[index].ready >= 0)
 			take_readiness(w, index);
 		return true;
 	case REF_LISTENER:
@@ -533,8 +535,9 @@ static bool serve_deadlines(struct warden *w, struct error *e)
 		if (d->state == DAEMON_WAITING && !start_daemon(w, i, e))
 			return false;
 		if (d->state == DAEMON_STARTING && d->due <= now) {
-			say(w, "'%s' is not ready after %" PRId64 " ms and is killed", d->spec->name, w->options->ready_ms);
-			event_emit(w, event_new("late", d));
+			say(w, "'%s' is not ready after %" PRId64 " ms and is killed", d->spec->name,
+			    w->options->ready_ms);
+			event(w, "late", d);
 			d->due = NEVER;
 			d->late = true;
 			kill_daemon(d);
@@ -544,7 +547,7 @@ static bool serve_deadlines(struct warden *w, struct error *e)
 		w->kill_due = NEVER;
 		for (size_t i = 0; i < w->count; i++) {
 			if (w->daemons[i].pid)
-				event_emit(w, event_new("kill", &w->daemons[i]));
+				event(w, "kill", &w->daemons[i]);
 			kill_daemon(&w->daemons[i]);
 		}
 	}
@@ -638,17 +641,17 @@ static int final_status(const struct warden *w)
 	return status;
 }
 
-int warden_run(struct daemon *daemons, size_t count, const struct secret_set *secrets, const struct warden_options *options,
-	       struct error *e)
+int warden_run(struct daemon *daemons, size_t count, const struct secret_set *secrets,
+	       const struct warden_options *options, struct error *e)
 {
-	struct warden w = { .options = options,
-			    .secrets = secrets,
-			    .daemons = daemons,
-			    .count = count,
-			    .loop = { .epoll = -1 },
-			    .signals = -1,
-			    .ready = options->ready,
-			    .streams_watched = true };
+	struct warden w = {.options = options,
+			   .secrets = secrets,
+			   .daemons = daemons,
+			   .count = count,
+			   .loop = {.epoll = -1},
+			   .signals = -1,
+			   .ready = options->ready,
+			   .streams_watched = true};
 	bool ok = warden_init(&w, e);
 
 	while (ok && !all_are(&w, DAEMON_ENDED))

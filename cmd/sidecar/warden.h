@@ -23,9 +23,9 @@
 struct warden_options {
 	int64_t grace_ms; /* from TERM to KILL */
 	int64_t ready_ms; /* for a daemon to become ready */
-	int ready;        /* gets one newline when all daemons are ready, then is closed; -1: none */
-	int lifeline;     /* its end of file is our end; -1: none */
-	int health;       /* listening socket of health.h */
+	int ready;	  /* gets one newline when all daemons are ready, then is closed; -1: none */
+	int lifeline;	  /* its end of file is our end; -1: none */
+	int health;	  /* listening socket of health.h */
 };
 
 /* Block the signals that the warden reads. Before the first thread, child or secret. */
@@ -36,7 +36,7 @@ bool warden_block_signals(struct error *e);
  * daemons' last ones, a death by our own TERM counting as 0; or of our own when
  * the start failed. An error that ends the warden itself is set, and 111 returned.
  */
-int warden_run(struct daemon *daemons, size_t count, const struct secret_set *secrets, const struct warden_options *options,
-	       struct error *e);
+int warden_run(struct daemon *daemons, size_t count, const struct secret_set *secrets,
+	       const struct warden_options *options, struct error *e);
 
 #endif
