@@ -15,7 +15,7 @@
 
 const char *daemon_state_name(enum daemon_state state)
 {
-	static const char *const names[] = {"waiting", "starting", "ready", "ended"};
+	static const char *const names[] = { "waiting", "starting", "ready", "ended" };
 
 	return names[state];
 }
@@ -29,14 +29,14 @@ void daemon_enter(struct daemon *d, enum daemon_state state, int64_t due)
 
 bool daemon_init(struct daemon *d, const struct daemon_spec *spec, struct error *e)
 {
-	*d = (struct daemon){.spec = spec, .ready = -1, .delay = BACKOFF_FIRST_MS, .last_status = -1};
+	*d = (struct daemon){ .spec = spec, .ready = -1, .delay = BACKOFF_FIRST_MS, .last_status = -1 };
 	for (size_t i = 0; i < LISTENERS_MAX; i++)
 		d->listeners[i] = -1;
 	for (size_t i = 0; i < KEEPS_MAX; i++)
 		d->keeps[i] = -1;
 	for (int i = 0; i < STREAMS; i++) {
 		d->streams[i] = -1;
-		d->lines[i] = (struct line){.name = spec->name, .is_json = i == STREAM_OUT, .part = BUF_INIT};
+		d->lines[i] = (struct line){ .name = spec->name, .is_json = i == STREAM_OUT, .part = BUF_INIT };
 	}
 	daemon_enter(d, DAEMON_WAITING, loop_clock());
 	for (size_t i = 0; i < spec->n_keeps; i++) {
@@ -155,30 +155,30 @@ static size_t list_fds(const struct daemon *d, const struct ends *ends, struct s
 	const struct daemon_spec *spec = d->spec;
 	size_t n = 0;
 
-	fds[n++] = (struct spawn_fd){ends->out, STDOUT_FILENO};
-	fds[n++] = (struct spawn_fd){ends->err, STDERR_FILENO};
+	fds[n++] = (struct spawn_fd){ ends->out, STDOUT_FILENO };
+	fds[n++] = (struct spawn_fd){ ends->err, STDERR_FILENO };
 	for (size_t i = 0; i < spec->n_listeners; i++)
-		fds[n++] = (struct spawn_fd){d->listeners[i], spec_listener_fd(i)};
+		fds[n++] = (struct spawn_fd){ d->listeners[i], spec_listener_fd(i) };
 	for (size_t i = 0; i < spec->n_keeps; i++)
-		fds[n++] = (struct spawn_fd){d->keeps[i], spec_keep_fd(spec, i)};
+		fds[n++] = (struct spawn_fd){ d->keeps[i], spec_keep_fd(spec, i) };
 	if (ends->secrets >= 0)
-		fds[n++] = (struct spawn_fd){ends->secrets, spec_secrets_fd(spec)};
+		fds[n++] = (struct spawn_fd){ ends->secrets, spec_secrets_fd(spec) };
 	if (ends->ready >= 0)
-		fds[n++] = (struct spawn_fd){ends->ready, spec_ready_fd(spec)};
+		fds[n++] = (struct spawn_fd){ ends->ready, spec_ready_fd(spec) };
 	return n;
 }
 
 bool daemon_start(struct daemon *d, const struct secret_set *secrets, int64_t ready_ms, struct error *e)
 {
-	AUTO_ENDS ends = {-1, -1, -1, -1};
+	AUTO_ENDS ends = { -1, -1, -1, -1 };
 	struct spawn_fd fds[SPAWN_FDS_MAX];
-	struct spawn s = {.path = d->spec->path,
-			  .argv = (const char *const *)d->spec->argv,
-			  .env = (const char *const *)d->spec->env,
-			  .cwd = d->spec->dir,
-			  .fds = fds,
-			  .new_session = true,
-			  .death_signal = SIGKILL};
+	struct spawn s = { .path = d->spec->path,
+			   .argv = (const char *const *)d->spec->argv,
+			   .env = (const char *const *)d->spec->env,
+			   .cwd = d->spec->dir,
+			   .fds = fds,
+			   .new_session = true,
+			   .death_signal = SIGKILL };
 	pid_t pid = -1;
 
 	if (open_life(d, secrets, &ends, e)) {

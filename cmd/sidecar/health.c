@@ -10,7 +10,7 @@
 #include "fd.h"
 #include "loop.h"
 
-static const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = HEALTH_SOCKET};
+static const struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = HEALTH_SOCKET };
 
 int health_listen(struct error *e)
 {
@@ -65,7 +65,7 @@ void health_answer(int fd, const struct daemon *daemons, size_t count, bool read
 enum status health_ask(const char *dir, struct error *e)
 {
 	AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct timeval patience = {.tv_sec = HEALTH_PATIENCE_MS / 1000};
+	struct timeval patience = { .tv_sec = HEALTH_PATIENCE_MS / 1000 };
 	AUTO_BUF text = BUF_INIT;
 	AUTO_DOC *health = NULL;
 

@@ -17,7 +17,7 @@ void sink_init(struct sink *s, int fd)
 {
 	struct stat st;
 
-	*s = (struct sink){.fd = fd, .waits = BUF_INIT};
+	*s = (struct sink){ .fd = fd, .waits = BUF_INIT };
 	s->pollable = fstat(fd, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
@@ -29,7 +29,7 @@ void sink_release(struct sink *s)
 /* True when writing will not block, waiting for that at most timeout_ms. */
 static bool takes_bytes(const struct sink *s, int timeout_ms)
 {
-	struct pollfd p = {.fd = s->fd, .events = POLLOUT};
+	struct pollfd p = { .fd = s->fd, .events = POLLOUT };
 
 	return !s->pollable || (poll(&p, 1, timeout_ms) > 0 && p.revents);
 }

@@ -27,7 +27,7 @@ static socklen_t to_sockaddr(const char *address, uint16_t port, struct sockaddr
 	struct sockaddr_in *v4 = (struct sockaddr_in *)out;
 	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
 
-	*out = (struct sockaddr_storage){0};
+	*out = (struct sockaddr_storage){ 0 };
 	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
 		v4->sin_family = AF_INET;
 		v4->sin_port = htons(port);
@@ -63,7 +63,7 @@ int listener_bind(const char *address, uint16_t port, const char *name, struct e
 
 void listener_refuse_waiting(int fd)
 {
-	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+	static const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
 
 	for (int i = 0; i < REFUSED_AT_ONCE; i++) {
 		AUTO_FD connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -7,33 +7,33 @@
 extern char **environ;
 
 /* What a daemon gets of the sidecar's environment beside what its document names: nothing that could hold a secret. */
-static const char *const environment[] = {"PATH", "HOME",   "USER",	     "LOGNAME",	    "LANG",
-					  "TZ",	  "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR"};
+static const char *const environment[] = { "PATH", "HOME",   "USER",	      "LOGNAME",     "LANG",
+					   "TZ",   "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR" };
 
 static const struct doc_field document_fields[] = {
-	{"daemons", DOC_ARRAY, true},
-	{NULL, 0, false},
+	{ "daemons", DOC_ARRAY, true },
+	{ NULL, 0, false },
 };
 
 static const struct doc_field daemon_fields[] = {
-	{"name", DOC_STR, true},       {"program", DOC_STR, true},
-	{"args", DOC_ARRAY, false},    {"listeners", DOC_ARRAY, false},
-	{"secrets", DOC_ARRAY, false}, {"keep", DOC_ARRAY, false},
-	{"files", DOC_ARRAY, false},   {"reload", DOC_BOOL, false},
-	{"env", DOC_ARRAY, false},     {NULL, 0, false},
+	{ "name", DOC_STR, true },	 { "program", DOC_STR, true },
+	{ "args", DOC_ARRAY, false },	 { "listeners", DOC_ARRAY, false },
+	{ "secrets", DOC_ARRAY, false }, { "keep", DOC_ARRAY, false },
+	{ "files", DOC_ARRAY, false },	 { "reload", DOC_BOOL, false },
+	{ "env", DOC_ARRAY, false },	 { NULL, 0, false },
 };
 
 static const struct doc_field listener_fields[] = {
-	{"name", DOC_STR, true},
-	{"port", DOC_INT, true},
-	{NULL, 0, false},
+	{ "name", DOC_STR, true },
+	{ "port", DOC_INT, true },
+	{ NULL, 0, false },
 };
 
 static const struct doc_field file_fields[] = {
-	{"path", DOC_STR, true},
-	{"mode", DOC_STR, false},
-	{"content", DOC_STR, true},
-	{NULL, 0, false},
+	{ "path", DOC_STR, true },
+	{ "mode", DOC_STR, false },
+	{ "content", DOC_STR, true },
+	{ NULL, 0, false },
 };
 
 static void spec_release(struct daemon_spec *d)
@@ -111,7 +111,7 @@ static bool take_listeners(struct daemon_spec *spec, const struct doc *d, const 
 		if (port < 1 || port > 65535)
 			return error_set(e, STATUS_CALLER, "'%s.port' is %lld, wanted 1 to 65535", where,
 					 (long long)port);
-		spec->listeners[i] = (struct listener_spec){doc_get_cstr(entry, "name"), (uint16_t)port};
+		spec->listeners[i] = (struct listener_spec){ doc_get_cstr(entry, "name"), (uint16_t)port };
 	}
 	spec->n_listeners = doc_count(list);
 	return true;
@@ -210,7 +210,7 @@ static bool expand(struct daemon_spec *spec, const char *path, const char *arg, 
 /* Make argv; everything that the daemon is given must be taken by some argument. */
 static bool take_arguments(struct daemon_spec *spec, const struct doc *d, const char *path, struct error *e)
 {
-	bool used[FD_FIRST + LISTENERS_MAX + KEEPS_MAX + 2] = {false};
+	bool used[FD_FIRST + LISTENERS_MAX + KEEPS_MAX + 2] = { false };
 	const struct doc *list = doc_get(d, "args");
 	size_t n = doc_count(list);
 
@@ -331,7 +331,7 @@ static bool check_names(const struct roster *r, struct error *e)
 /* Leave only the daemons that subset names; each of its names must be one. */
 static bool choose(struct roster *r, const char *subset, struct error *e)
 {
-	bool chosen[DAEMONS_MAX] = {false};
+	bool chosen[DAEMONS_MAX] = { false };
 	struct slice rest = slice_str(subset);
 	size_t kept = 0;
 

@@ -39,16 +39,16 @@ struct options {
 };
 
 static const struct option_def option_defs[] = {
-	{"document", 0, "FD", "descriptor to read the sidecar document from"},
-	{"secrets", 0, "FD", "descriptor to read the secrets from"},
-	{"dir", 0, "DIR", "directory of the daemons' directories and the health socket"},
-	{"listener", 0, "NAME=FD", "an inherited listening socket; may be repeated"},
-	{"bind", 0, "ADDRESS", "bind the listeners that are not inherited to this address"},
-	{"ready", 0, "FD", "gets one newline when all daemons are ready"},
-	{"lifeline", 0, "FD", "end when this descriptor reaches its end of file"},
-	{"grace", 0, "SECONDS", "from TERM to KILL at the end (8)"},
-	{"ready-within", 0, "SECONDS", "time for a daemon to become ready (20)"},
-	{NULL, 0, NULL, NULL},
+	{ "document", 0, "FD", "descriptor to read the sidecar document from" },
+	{ "secrets", 0, "FD", "descriptor to read the secrets from" },
+	{ "dir", 0, "DIR", "directory of the daemons' directories and the health socket" },
+	{ "listener", 0, "NAME=FD", "an inherited listening socket; may be repeated" },
+	{ "bind", 0, "ADDRESS", "bind the listeners that are not inherited to this address" },
+	{ "ready", 0, "FD", "gets one newline when all daemons are ready" },
+	{ "lifeline", 0, "FD", "end when this descriptor reaches its end of file" },
+	{ "grace", 0, "SECONDS", "from TERM to KILL at the end (8)" },
+	{ "ready-within", 0, "SECONDS", "time for a daemon to become ready (20)" },
+	{ NULL, 0, NULL, NULL },
 };
 
 static const struct program program = {
@@ -59,8 +59,8 @@ static const struct program program = {
 };
 
 static const struct option_def health_defs[] = {
-	{"dir", 0, "DIR", "directory that the sidecar was started with"},
-	{NULL, 0, NULL, NULL},
+	{ "dir", 0, "DIR", "directory that the sidecar was started with" },
+	{ NULL, 0, NULL, NULL },
 };
 
 static const struct program health_program = {
@@ -148,7 +148,7 @@ static bool take_health_option(void *ctx, const char *name, const char *arg, str
  */
 static bool confine(struct error *e)
 {
-	static const struct rlimit none = {0, 0};
+	static const struct rlimit none = { 0, 0 };
 
 	umask(077);
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
@@ -284,7 +284,7 @@ static int run(struct options *o, struct error *e)
 	AUTO_FREE char *bin = own_directory(e);
 	AUTO_FREE struct daemon *daemons = NULL;
 	AUTO_FD lock = -1;
-	struct warden_options warden = {o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1};
+	struct warden_options warden = { o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1 };
 	int status;
 
 	if (!bin || !warden_block_signals(e) || (lock = enter_directory(o->dir, &dir, e)) < 0 ||
@@ -325,12 +325,12 @@ static int ask_health(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	AUTO_OPTIONS o = {.document = -1,
-			  .secrets = -1,
-			  .ready = -1,
-			  .lifeline = -1,
-			  .grace_ms = GRACE_SECONDS * 1000,
-			  .ready_ms = READY_SECONDS * 1000};
+	AUTO_OPTIONS o = { .document = -1,
+			   .secrets = -1,
+			   .ready = -1,
+			   .lifeline = -1,
+			   .grace_ms = GRACE_SECONDS * 1000,
+			   .ready_ms = READY_SECONDS * 1000 };
 	struct error e = ERROR_INIT;
 	int status, first;
 

@@ -92,7 +92,7 @@ static void describe_death(int status, struct buf *out)
 
 static bool watch(struct warden *w, int fd, enum ref_type type, size_t index, uint8_t life, struct error *e)
 {
-	struct loop_ref ref = {(uint8_t)type, life, (uint32_t)index};
+	struct loop_ref ref = { (uint8_t)type, life, (uint32_t)index };
 
 	return loop_add(&w->loop, fd, LOOP_READ, ref, e);
 }
@@ -147,7 +147,7 @@ static bool tend_sinks(struct warden *w, struct error *e)
 		bool waits = sink_drain(s);
 
 		if (waits && !w->sink_watched[i] &&
-		    !loop_add(&w->loop, s->fd, LOOP_WRITE, (struct loop_ref){REF_SINK, 0, (uint32_t)i}, e))
+		    !loop_add(&w->loop, s->fd, LOOP_WRITE, (struct loop_ref){ REF_SINK, 0, (uint32_t)i }, e))
 			return false;
 		if (!waits && w->sink_watched[i])
 			loop_remove(&w->loop, s->fd);
@@ -402,7 +402,7 @@ static bool daemon_ended(struct warden *w, size_t index, int status, struct erro
 static bool reap(struct warden *w, struct error *e)
 {
 	for (;;) {
-		siginfo_t info = {0};
+		siginfo_t info = { 0 };
 		int status;
 		size_t i;
 
@@ -644,14 +644,14 @@ static int final_status(const struct warden *w)
 int warden_run(struct daemon *daemons, size_t count, const struct secret_set *secrets,
 	       const struct warden_options *options, struct error *e)
 {
-	struct warden w = {.options = options,
-			   .secrets = secrets,
-			   .daemons = daemons,
-			   .count = count,
-			   .loop = {.epoll = -1},
-			   .signals = -1,
-			   .ready = options->ready,
-			   .streams_watched = true};
+	struct warden w = { .options = options,
+			    .secrets = secrets,
+			    .daemons = daemons,
+			    .count = count,
+			    .loop = { .epoll = -1 },
+			    .signals = -1,
+			    .ready = options->ready,
+			    .streams_watched = true };
 	bool ok = warden_init(&w, e);
 
 	while (ok && !all_are(&w, DAEMON_ENDED))
