@@ -72,9 +72,9 @@ static const struct range_v6 ranges_v6[] = {
 	{ { [10] = 0xFF, [11] = 0xFF }, 96, ADDRESS_PUBLIC, "IPv4-mapped", 12, false },          /* RFC 4291 §2.5.5.2 */
 	{ { [8] = 0xFF, [9] = 0xFF }, 96, ADDRESS_FORBIDDEN, "IPv4-translated", 12, false },      /* RFC 2765 */
 	{ { 0 }, 96, ADDRESS_FORBIDDEN, "IPv4-compatible", 12, false },                           /* RFC 4291 §2.5.5.1 */
-	{ { 0 }, 8, ADDRESS_FORBIDDEN, "reserved", -1, false },
 	{ { 0, 0x64, 0xFF, 0x9B }, 96, ADDRESS_PUBLIC, "NAT64", 12, false },                      /* RFC 6052 */
 	{ { 0, 0x64, 0xFF, 0x9B, 0, 1 }, 48, ADDRESS_PRIVATE, "local-use NAT64", 12, false },     /* RFC 8215 */
+	{ { 0 }, 8, ADDRESS_FORBIDDEN, "reserved", -1, false },
 	{ { 1 }, 64, ADDRESS_FORBIDDEN, "discard-only", -1, false },                              /* RFC 6666 */
 	{ { 0x20, 1 }, 32, ADDRESS_FORBIDDEN, "Teredo", 12, true },                               /* RFC 4380 */
 	{ { 0x20, 1, 0, 2 }, 48, ADDRESS_PRIVATE, "benchmarking", -1, false },                    /* RFC 5180 */
