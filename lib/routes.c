@@ -312,30 +312,36 @@ static const char *const schemes[] = { "Bearer", "token", "basic", NULL };
 static const struct shape scheme_shape = { .type = SHAPE_WORD, .words = schemes };
 static const struct shape auth_header_shape = { .type = SHAPE_STRING, .wanted = "the name of a header", .text = auth_header };
 static const struct shape user_shape = { .type = SHAPE_STRING, .wanted = "a user name", .text = auth_user };
+static const struct shape placeholder_shape = { .type = SHAPE_STRING, .wanted = "the bottle's stand-in for the value",
+						.text = header_value };
 static const struct shape variable_shape = { .type = SHAPE_STRING, .wanted = "the name of an environment variable",
 					     .text = variable, .pattern = "^[A-Za-z_][A-Za-z0-9_]*$", .hide = true };
 static const struct shape slot_shape = { .type = SHAPE_STRING, .wanted = "the name of a slot", .text = slot,
 					 .pattern = "^[a-z]+:[A-Za-z0-9._-]+$", .hide = true };
 
 #define VALUE_IN_FILE "a secret is never written into a file; name the variable that holds it in "
-#define AUTH_FIELDS(ref, ref_shape, other, other_instead)                                                                  \
+#define PLACEHOLDER                                                                                                        \
+	{ .name = "placeholder", .shape = &placeholder_shape, .help = "what the bottle holds instead: no credential" },
+#define AUTH_FIELDS(ref, ref_shape, other, other_instead, ...)                                                             \
 	{                                                                                                                  \
 		{ .name = "scheme", .shape = &scheme_shape, .help = "Authorization: SCHEME VALUE" },                       \
 		{ .name = "header", .shape = &auth_header_shape, .help = "another header; the value is sent bare" },       \
 		{ .name = "user", .shape = &user_shape, .help = "user of the scheme basic" },                              \
 		{ .name = ref, .shape = &(ref_shape), .required = true, .help = "name of what holds the value" },          \
 		{ .name = other, .instead = other_instead },                                                               \
+		__VA_ARGS__                                                                                                \
 		{ .name = "token", .instead = VALUE_IN_FILE "'" ref "'" },                                                 \
 		{ .name = "value", .instead = VALUE_IN_FILE "'" ref "'" },                                                 \
 		{ .name = NULL },                                                                                          \
 	}
 static const struct shape_field auth_manifest_fields[] =
-	AUTH_FIELDS("token_ref", variable_shape, "token_env", "in a manifest the key is 'token_ref'");
+	AUTH_FIELDS("token_ref", variable_shape, "token_env", "in a manifest the key is 'token_ref'", );
 static const struct shape_field auth_bottle_fields[] =
-	AUTH_FIELDS("token_ref", slot_shape, "token_env", "beside a bottle the key is 'token_ref', and names a slot");
+	AUTH_FIELDS("token_ref", slot_shape, "token_env", "beside a bottle the key is 'token_ref', and names a slot",
+		    PLACEHOLDER);
 static const struct shape_field auth_alone_fields[] =
 	AUTH_FIELDS("token_env", variable_shape, "token_ref",
-		    "bb-egress alone takes the value from its own environment: the key is 'token_env'");
+		    "bb-egress alone takes the value from its own environment: the key is 'token_env'", PLACEHOLDER);
 #define AUTH_SHAPE(table) { .type = SHAPE_OBJECT, .wanted = "a mapping with scheme or header", .fields = table, .check = check_auth }
 static const struct shape auth_manifest = AUTH_SHAPE(auth_manifest_fields);
 static const struct shape auth_bottle = AUTH_SHAPE(auth_bottle_fields);

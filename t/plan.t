@@ -183,7 +183,7 @@ planned 'a provider route may have a token of its own' plugin '.provider.routes[
 	'.secrets | map(.name) | join(" ")' 'token:models token:PI_TOKEN'
 planned 'a token route that the provider has not is made' plugin . \
 	'.sidecar.daemons[0].files[0].content | fromjson | .routes[] | select(.host == "api.example.net").auth | tojson' \
-	'{"header":"x-api-key","token_ref":"token:models"}'
+	'{"header":"x-api-key","token_ref":"token:models","placeholder":"pk-F155OPwalbEY65YL29cNm65QA16BEw1p"}'
 planned 'bb-egress gets tokens and no variable of the bottle' web . '.sidecar.daemons[0].secrets | join(" ")' token:EXAMPLE_TOKEN
 planned 'the probe asks for no wildcard and no odd port' web '.egress.routes |= [.[3], .[2]]' '.probe | has("listed")' false
 planned 'hidden variables stay out of the preflight' claude . '.preflight.env | index("CLAUDE_CODE_OAUTH_TOKEN")' null

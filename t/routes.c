@@ -149,6 +149,12 @@ static void test_auth(void)
 	       "[{\"host\":\"h.example\",\"auth\":{\"header\":\"x-api-key\",\"token_ref\":\"T\"}}]\nnote: r.yaml:3:18: "
 	       "routes[0].auth.scheme: not used beside 'header': the value is sent bare",
 	       "a scheme beside a header is dropped with a note");
+	load("routes:\n- host: h.example\n  auth: {scheme: Bearer, token_ref: 'token:t', placeholder: ph-1}\n", ROUTES_BOTTLE, &got);
+	is_str(buf_str(&got),
+	       "[{\"host\":\"h.example\",\"auth\":{\"scheme\":\"Bearer\",\"token_ref\":\"token:t\",\"placeholder\":\"ph-1\"}}]",
+	       "beside a bottle the placeholder is named");
+	refuses("  auth: {scheme: Bearer, token_ref: T, placeholder: ph-1}\n",
+		"3:40: routes[0].auth has unknown key 'placeholder'; allowed: scheme, header, user, token_ref");
 	refuses("  auth: {token_ref: T}\n",
 		"3:9: routes[0].auth.scheme: found nothing, wanted Bearer, token or basic (or 'header')");
 	refuses("  auth: {scheme: Bearer}\n",

@@ -134,7 +134,7 @@ static struct doc *provider_route(const struct doc *declared)
 }
 
 /* The auth member of the route that gets the provider's token. */
-static void put_token(struct doc *route, const struct doc *token, const char *slot)
+static void put_token(const struct planner *p, struct doc *route, const struct doc *token, const char *slot)
 {
 	struct doc *auth = doc_new_object();
 
@@ -143,6 +143,8 @@ static void put_token(struct doc *route, const struct doc *token, const char *sl
 	else
 		doc_put_str(auth, "scheme", doc_get(token, "scheme") ? doc_get_cstr(token, "scheme") : "Bearer");
 	doc_put_str(auth, "token_ref", slot);
+	if (p->placeholder)
+		doc_put_str(auth, "placeholder", p->placeholder);
 	doc_put(route, "auth", auth);
 }
 
@@ -180,7 +182,7 @@ static void add_provider_routes(struct planner *p, struct buf *missing)
 		struct doc *route = provider_route(doc_at(routes, i));
 
 		if (with_token && strcmp(doc_get_cstr(route, "host"), host) == 0)
-			put_token(route, token, slot);
+			put_token(p, route, token, slot);
 		else
 			put_slot(p, route, "provider.routes", i, missing);
 		add_route(p, route, "provider");
@@ -191,7 +193,7 @@ static void add_provider_routes(struct planner *p, struct buf *missing)
 
 		doc_put_str(bare, "host", host);
 		route = provider_route(bare);
-		put_token(route, token, slot);
+		put_token(p, route, token, slot);
 		add_route(p, route, "provider");
 	}
 	if (token && !with_token)
