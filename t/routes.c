@@ -149,6 +149,7 @@ static void test_auth(void)
 	       "[{\"host\":\"h.example\",\"auth\":{\"header\":\"x-api-key\",\"token_ref\":\"T\"}}]\nnote: r.yaml:3:18: "
 	       "routes[0].auth.scheme: not used beside 'header': the value is sent bare",
 	       "a scheme beside a header is dropped with a note");
+	buf_truncate(&got, 0);
 	load("routes:\n- host: h.example\n  auth: {scheme: Bearer, token_ref: 'token:t', placeholder: ph-1}\n", ROUTES_BOTTLE, &got);
 	is_str(buf_str(&got),
 	       "[{\"host\":\"h.example\",\"auth\":{\"scheme\":\"Bearer\",\"token_ref\":\"token:t\",\"placeholder\":\"ph-1\"}}]",
