@@ -73,7 +73,8 @@ static void search(struct scan *s, uint64_t limit)
 		return;
 	literals_scan(rules_literals(s->rules), buf_slice(&s->window), (size_t)(s->searched - s->base), collect, &c);
 	s->searched = limit;
-	qsort(s->pending + before, s->n_pending - before, sizeof(*s->pending), by_start);
+	if (s->n_pending > before)
+		qsort(s->pending + before, s->n_pending - before, sizeof(*s->pending), by_start);
 }
 
 /* Tell what a rule found. */
