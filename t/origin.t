@@ -13,6 +13,7 @@ read -r plain tls <ready
 get() {
 	curl -sS --cacert ca/ca.pem --connect-to "api.example:443:127.0.0.1:$tls" "$@"
 }
+# shellcheck disable=SC2317 # an argument of check
 run() {
 	"$load" --ca ca/ca.pem --connect "127.0.0.1:$tls" "$@"
 }

@@ -118,10 +118,19 @@ static bool print_figures(struct figures *f, struct error *e)
 	return doc_write(d, STDOUT_FILENO, e);
 }
 
+/* Forget the samples when main is left. */
+static void figures_release(struct figures *f)
+{
+	samples_release(&f->latency);
+	samples_release(&f->first_byte);
+	samples_release(&f->handshake);
+	samples_release(&f->event_delay);
+}
+
 int main(int argc, char **argv)
 {
 	struct load_options o = { .connections = 1, .milliseconds = 5000, .limit = 30000 };
-	struct figures f = { 0 };
+	__attribute__((cleanup(figures_release))) struct figures f = { 0 };
 	struct error e = ERROR_INIT;
 	int first;
 

@@ -135,6 +135,19 @@ static bool announce(struct origin *o, struct error *e)
 	return true;
 }
 
+/* Close it all; for a start that failed. */
+static void origin_release(struct origin *o)
+{
+	fd_close(&o->record_fd);
+	fd_close(&o->root_fd);
+	fd_close(&o->listener[0]);
+	fd_close(&o->listener[1]);
+	fd_close(&o->datagrams);
+	SSL_CTX_free(o->tls);
+	identity_release(o->identity);
+	free(o->pattern);
+}
+
 /* A thread: serve, and end the program if that fails. */
 static void *run_worker(void *arg)
 {
@@ -155,8 +168,10 @@ int main(int argc, char **argv)
 		return program_usage("unexpected operand");
 	if (!o.options.ca_dir == !o.options.cert || !o.options.cert != !o.options.key || o.options.workers == 0)
 		return program_usage("give either --ca, or --cert with --key, and at least one worker");
-	if (!origin_open(&o, &e) || !announce(&o, &e))
+	if (!origin_open(&o, &e) || !announce(&o, &e)) {
+		origin_release(&o);
 		return program_fail(&e);
+	}
 	for (unsigned i = 1; i < o.options.workers; i++)
 		if (pthread_create(&thread, NULL, run_worker, &o) != 0)
 			return program_fail(&(struct error){ STATUS_WORLD, "unable to start a thread" });
