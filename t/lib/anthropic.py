@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """A stand-in of the Anthropic Messages API, as far as Claude Code needs one.
 
-usage: anthropic.py --cert FILE --key FILE --record FILE --command TEXT [--final TEXT] [--ready FD]
+usage: anthropic.py --cert FILE --key FILE --record FILE --command TEXT [--final TEXT] [--release FILE] [--ready FD]
 
 The first request that offers a shell tool is answered with a call of it that
 runs --command; when its result comes back the answer is --final. Requests
-without such a tool get a short text. Everything else is 404, which Claude Code
-copes with. Each request is one JSON line of the record: method, target, the
+without such a tool get a short text. GET /hold is answered when the file named
+by --release is there, so that a test can look at the agent while it waits.
+Everything else is 404, which Claude Code copes with. Each request is one JSON line of the record: method, target, the
 headers that carry credentials, and the results of tools that came with it.
 
 It chooses its port and writes it to the ready descriptor once it listens.
@@ -18,6 +19,7 @@ import os
 import re
 import ssl
 import threading
+import time
 
 SHELL_TOOLS = ("Bash",)
 CREDENTIAL_HEADERS = ("authorization", "x-api-key", "proxy-authorization", "cookie")
@@ -74,6 +76,14 @@ def events(model, blocks, stop):
     yield "message_delta", {"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": None},
                             "usage": {"output_tokens": 20}}
     yield "message_stop", {"type": "message_stop"}
+
+
+def wait_for(path):
+    """Whether a file came to be within a minute."""
+    end = time.monotonic() + 60
+    while not os.path.exists(path) and time.monotonic() < end:
+        time.sleep(0.02)
+    return os.path.exists(path)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -138,6 +148,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, {"id": "msg_01standin", "type": "message", "role": "assistant", "model": model,
                                      "content": blocks, "stop_reason": stop, "stop_sequence": None,
                                      "usage": {"input_tokens": 10, "output_tokens": 20}})
+        if path == "/hold" and self.options.release:
+            return self.answer(200 if wait_for(self.options.release) else 504, {})
         if path == "/v1/messages/count_tokens":
             return self.answer(200, {"input_tokens": 10})
         return self.answer(404, {"type": "error", "error": {"type": "not_found_error", "message": "not here"}})
@@ -152,6 +164,7 @@ def main():
     parser.add_argument("--record", required=True)
     parser.add_argument("--command", required=True)
     parser.add_argument("--final", default="All done.")
+    parser.add_argument("--release")
     parser.add_argument("--ready", type=int, default=1)
     Handler.options = parser.parse_args()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
