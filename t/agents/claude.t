@@ -62,9 +62,9 @@ waiting() {
 	[ -e asked ] && jq -e 'select(.target == "/hold")' asked
 }
 tries=0
-until waiting >/dev/null 2>&1 || ! kill -0 "$bottle" 2>/dev/null || [ "$tries" -gt 6000 ]; do
+until waiting >/dev/null 2>&1 || ! kill -0 "$bottle" 2>/dev/null || [ "$tries" -gt 2000 ]; do
 	tries=$((tries + 1))
-	/usr/bin/python3 -c 'import select; select.select([], [], [], 0.02)'
+	sleep 0.05
 done
 check 'the agent got as far as its shell' waiting
 # The placeholder begins like the real token; only what comes after it is searched for.
