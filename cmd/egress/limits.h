@@ -1,0 +1,40 @@
+/*
+ * Every limit of bb-egress, with its reason. bb-egress(1) has the same table;
+ * limits of the grammar are in http1.h, chunk.h and policy.h, of names in resolve.h.
+ * Times are in milliseconds.
+ */
+#ifndef BB_EGRESS_LIMITS_H
+#define BB_EGRESS_LIMITS_H
+
+#include "http1.h"
+
+#define WORKERS_MAX 16              /* pairs of front and upstream: one for each core of a large machine */
+#define LISTENERS_MAX 8             /* listeners: one for each network of a bottle and some to spare */
+#define CONNECTIONS_MAX 1024        /* of the bottle, to one front: npm opens 50 */
+#define IDLE_ORIGINS_MAX 256        /* upstream connections kept for reuse, of all hosts together */
+#define WINDOW (128 << 10)          /* bytes of one body, one direction, between front and upstream: memory of a stalled stream */
+#define PIECE_MAX (32 << 10)        /* bytes of body in one message: two TLS records */
+#define HEAD_MESSAGE_MAX (2 * HTTP_HEAD_MAX) /* bytes of a head between front and upstream; rewriting can make one longer */
+#define DRAIN_MAX (1 << 20)         /* bytes of a refused request's body that are read so that the connection can go on */
+#define LEAVES_MAX 256              /* certificates that a front keeps: hosts in use at one time */
+#define LEAF_AGE (30ll * 24 * 3600 * 1000) /* a kept certificate is then made again, long before it expires */
+#define SIGN_BURST 256              /* certificates that a signer makes at once: an npm install meets a dozen hosts */
+#define SIGN_EVERY 50               /* and then one each 50 ms */
+#define ROUTES_MESSAGE_MAX (16 << 20) /* bytes of the routes as they are handed to a role */
+#define CA_FILE_MAX (1 << 20)       /* bytes of one ca_file */
+#define CA_FILES_MAX 256            /* ca_files of one routes file */
+#define LOG_TEXT_MAX 2048           /* bytes of one value in a log line: longer paths are cut */
+#define LOG_BODY_MAX (64 << 10)     /* bytes of one body that the level "full" shows */
+#define LOG_BODY_PIECE (8 << 10)    /* bytes of body in one line */
+#define LOG_LINE_MAX (256 << 10)    /* bytes of one line: a piece of body, each byte escaped, or all fields of a head */
+
+#define HEAD_TIME 30000             /* from the first byte of a head to its end, and for a TLS handshake */
+#define IDLE_TIME 300000            /* a client's connection between requests */
+#define SILENCE_TIME 900000         /* a request or response in which nothing moves: a model may think that long */
+#define LINGER_TIME 2000            /* to read what a client still sends after its last answer, so that it gets that answer */
+#define CONNECT_TIME 10000          /* to find and reach an origin, TLS included, over all of its addresses */
+#define ADDRESS_TIME 3000           /* for one of several addresses */
+#define ORIGIN_IDLE_TIME 55000      /* an unused upstream connection: below the 60 s after which most servers close */
+#define START_TIME 20000            /* for a role to say that it is ready, or has taken new routes */
+
+#endif
