@@ -14,6 +14,7 @@ const struct confine_call link_calls[] = {
 	CONFINE_ALLOW(__NR_sendto),
 	CONFINE_ALLOW(__NR_shutdown),
 	{ __NR_setsockopt, 1, ~(uint64_t)0, IPPROTO_TCP },
+	{ __NR_setsockopt, 2, ~(uint64_t)0, SO_LINGER },
 	CONFINE_END,
 };
 
@@ -123,6 +124,14 @@ void link_unread(struct link *l, struct slice bytes)
 	buf_release(&l->held);
 	l->held = joined;
 	l->held_at = 0;
+}
+
+void link_reset(struct link *l)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(l->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)); /* if not, the peer sees an early end */
+	l->broken = true;
 }
 
 void link_finish(struct link *l)

@@ -50,6 +50,9 @@ void link_unread(struct link *l, struct slice bytes);
 /* Say that no more will be written; reading goes on. */
 void link_finish(struct link *l);
 
+/* Have the peer see an error rather than an end: what is queued is thrown away and the connection reset. */
+void link_reset(struct link *l);
+
 /* Send small pieces at once (TCP_NODELAY). */
 void link_no_delay(int fd);
 

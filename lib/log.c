@@ -54,13 +54,18 @@ void log_begin(struct buf *line, const char *event)
 	buf_add_format(line, "\",\"event\":\"%s\"", event);
 }
 
-void log_text(struct buf *line, const char *key, struct slice text, size_t max)
+void log_element(struct buf *line, struct slice text, size_t max)
 {
 	AUTO_BUF safe = BUF_INIT;
 
 	escape_cut(&safe, text, max);
-	buf_add_format(line, ",\"%s\":", key);
 	log_json_string(line, buf_slice(&safe));
+}
+
+void log_text(struct buf *line, const char *key, struct slice text, size_t max)
+{
+	buf_add_format(line, ",\"%s\":", key);
+	log_element(line, text, max);
 }
 
 void log_str(struct buf *line, const char *key, const char *text)

@@ -24,6 +24,8 @@ void log_text(struct buf *line, const char *key, struct slice text, size_t max);
 void log_str(struct buf *line, const char *key, const char *text);
 void log_int(struct buf *line, const char *key, int64_t value);
 void log_bool(struct buf *line, const char *key, bool value);
+/* A string with its quotes, escaped and cut like log_text's: an element of a list that the caller opens and closes. */
+void log_element(struct buf *line, struct slice text, size_t max);
 /* End the line, newline included. */
 void log_end(struct buf *line);
 

@@ -19,6 +19,8 @@ enum message_type {
 	MESSAGE_ROUTES,
 	/* front and upstream to main: the routes are in force; body: names of missing credentials, one a line */
 	MESSAGE_TAKEN,
+	/* upstream to main: they are not, for this reason, and those before them stay */
+	MESSAGE_NOT_TAKEN,
 	/* signer to main: ready; body: the CA's certificate in PEM. front and upstream to main: confined */
 	MESSAGE_READY,
 	/* front to main: one line for the log */

@@ -71,7 +71,7 @@ static bool run(struct processes *p, struct command *c, const char *role, struct
 	if (!fd_socketpair(SOCK_STREAM, ends, e))
 		return false;
 	theirs = ends[1];
-	*one = (struct process){ .role = role, .pid = -1, .missing = BUF_INIT };
+	*one = (struct process){ .role = role, .pid = -1, .refused = BUF_INIT, .missing = BUF_INIT };
 	channel_init(&one->control, ends[0], LOG_LINE_MAX);
 	p->count++;
 	add_fd(c, "--control", theirs);
@@ -187,9 +187,13 @@ static bool take_message(struct process *one, const struct message *m, struct er
 	case MESSAGE_LOG:
 		return fd_write_all(STDOUT_FILENO, m->body, "the log", e);
 	case MESSAGE_TAKEN:
-		one->taken = true;
+		one->answered = true;
 		buf_truncate(&one->missing, 0);
 		buf_add_slice(&one->missing, m->body);
+		return true;
+	case MESSAGE_NOT_TAKEN:
+		one->answered = true;
+		buf_add_slice(&one->refused, m->body);
 		return true;
 	default:
 		return error_set(e, STATUS_WORLD, "the %s sent an unknown message", one->role);
@@ -268,8 +272,10 @@ static bool queue_ca_files(struct channel *c, const struct settings *s, const st
 			return error_set(e, STATUS_CALLER, "more than %d routes have a ca_file", CA_FILES_MAX);
 		body = channel_open(c, MESSAGE_CA_FILE, 0);
 		buf_add(body, path, strlen(path) + 1);
-		if (!ca_file_read(s, path, body, e))
+		if (!ca_file_read(s, path, body, e)) {
+			e->status = STATUS_CALLER; /* of the one who wrote the route, however it failed */
 			return false;
+		}
 		channel_close(c);
 	}
 	return true;
@@ -280,17 +286,18 @@ static bool give(struct process *one, struct slice ca_files, struct slice routes
 {
 	int64_t deadline = loop_clock() + START_TIME;
 
-	one->taken = false;
+	one->answered = false;
+	buf_truncate(&one->refused, 0);
 	if (strcmp(one->role, "upstream") == 0)
 		buf_add_slice(&one->control.out, ca_files);
 	channel_put(&one->control, MESSAGE_ROUTES, 0, routes);
-	while (!one->taken) {
+	while (!one->answered) {
 		if (channel_flush(&one->control) == CHANNEL_CLOSED)
 			return process_ended(one, e);
 		if (!wait_for(one, deadline, e) || !process_listen(one, e))
 			return false;
 	}
-	return true;
+	return one->refused.len ? error_set(e, STATUS_CALLER, "%s", buf_str(&one->refused)) : true;
 }
 
 bool processes_give(struct processes *p, const struct settings *s, const struct doc *routes, struct buf *missing,

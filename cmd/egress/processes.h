@@ -14,7 +14,8 @@ struct process {
 	const char *role;
 	pid_t pid;
 	struct channel control;
-	bool taken;         /* the newest routes are in force there */
+	bool answered;      /* about the newest routes */
+	struct buf refused; /* why they are not in force; empty when they are */
 	struct buf missing; /* names of the credentials it lacks for them, one a line */
 };
 

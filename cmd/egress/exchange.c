@@ -1,0 +1,341 @@
+/* One request of a client: read, judged, passed on or refused; its body. */
+#include "front.h"
+
+#include "alloc.h"
+
+/* --- the body --- */
+
+size_t exchange_room(const struct client *c)
+{
+	const struct exchange *x = &c->x;
+
+	if (x->request_done)
+		return 0;
+	return x->refused ? DRAIN_MAX : x->credit;
+}
+
+/* The request has come to its end. */
+static void end_request(struct front *f, struct client *c)
+{
+	c->x.request_done = true;
+	if (!c->x.refused)
+		channel_put(&f->upstream, MESSAGE_END, c->x.stream, SLICE(""));
+	else
+		exchange_finish(f, c);
+}
+
+/* A request that turned out wrong while it was being passed on. */
+static void break_request(struct front *f, struct client *c, unsigned status, const char *rule, const char *why)
+{
+	struct refusal no;
+
+	refuse(&no, status, rule, "%s", why);
+	exchange_cancel(f, c);
+	if (!c->x.response_started) {
+		refusal_send(f, c, &no, true);
+		return;
+	}
+	audit_refusal(f, c, &no);
+	client_break(c);
+}
+
+/* Pass a piece of body on, or away. */
+static void pass_body(struct front *f, struct client *c, struct slice piece)
+{
+	struct exchange *x = &c->x;
+
+	x->received += piece.len;
+	if (x->refused) {
+		if (x->received > DRAIN_MAX)
+			client_end(c);
+		return;
+	}
+	if (x->received > x->max_body) {
+		break_request(f, c, 413, "max-body", "the request's body is larger than 'max_body' of the route permits");
+		return;
+	}
+	audit_body(f, c, "request", x->received - piece.len, piece);
+	x->credit -= (uint32_t)piece.len;
+	while (piece.len) {
+		struct slice part = slice_sub(piece, 0, PIECE_MAX);
+
+		channel_put(&f->upstream, MESSAGE_BODY, x->stream, part);
+		piece = slice_sub(piece, part.len, piece.len);
+	}
+}
+
+/* Take a body of declared length. */
+static size_t take_counted(struct front *f, struct client *c, struct slice input)
+{
+	struct slice piece = slice_sub(input, 0, c->x.left < input.len ? (size_t)c->x.left : input.len);
+
+	c->x.left -= piece.len;
+	pass_body(f, c, piece);
+	if (c->x.left == 0 && !c->ending && !c->tls.link.broken)
+		end_request(f, c);
+	return piece.len;
+}
+
+/* Take a chunked body. */
+static size_t take_chunks(struct front *f, struct client *c, struct slice input)
+{
+	enum http_result r = HTTP_MORE;
+	size_t used = 0;
+
+	while (used < input.len && r == HTTP_MORE && !c->ending && !c->tls.link.broken) {
+		size_t consumed;
+		struct slice data;
+		const char *why;
+
+		r = chunk_decode(&c->x.chunks, slice_sub(input, used, input.len), &consumed, &data, &why);
+		used += consumed;
+		if (data.len)
+			pass_body(f, c, data);
+		if (r == HTTP_BAD) {
+			break_request(f, c, 400, "framing", why);
+			return input.len;
+		}
+	}
+	if (r == HTTP_DONE && !c->ending && !c->tls.link.broken)
+		end_request(f, c);
+	return used;
+}
+
+/* Take as much of the body as there is room for. */
+static size_t take_body(struct front *f, struct client *c, struct slice input)
+{
+	input = slice_sub(input, 0, exchange_room(c));
+	return c->x.body == HTTP_BODY_CHUNKED ? take_chunks(f, c, input) : take_counted(f, c, input);
+}
+
+/* --- the head --- */
+
+/* Does the client read JSON, so that a refusal in JSON is what it shows? */
+static bool wants_json(const struct http_head *h)
+{
+	static const enum http_name ids[] = { HTTP_ACCEPT, HTTP_CONTENT_TYPE };
+
+	for (size_t i = 0; i < COUNT_OF(ids); i++) {
+		const struct http_field *field = http_find_id(h, ids[i]);
+
+		if (field && slice_search(field->value, SLICE("json")) != SLICE_NONE)
+			return true;
+	}
+	return false;
+}
+
+/* Make the exchange that a head begins. */
+static void begin(struct front *f, struct client *c, const struct http_head *h)
+{
+	struct buf path = c->x.path;
+	size_t method = h->method.len < HTTP_METHOD_MAX ? h->method.len : HTTP_METHOD_MAX;
+
+	buf_truncate(&path, 0);
+	c->x = (struct exchange){
+		.active = true,
+		.id = ++f->exchanges,
+		.started = f->loop.now,
+		.body = h->body,
+		.left = h->length,
+		.request_done = h->body == HTTP_BODY_NONE || (h->body == HTTP_BODY_LENGTH && h->length == 0),
+		.max_body = UINT64_MAX,
+		.credit = WINDOW,
+		.head_request = slice_eq(h->method, SLICE("HEAD")),
+		.wants_json = wants_json(h),
+		.keep_alive = h->keep_alive,
+		.minor = h->minor,
+		.expects = h->expect_continue,
+		.window = WINDOW,
+		.authority = c->tunnel,
+		.path = path,
+		.route = SLICE_NONE,
+	};
+	memcpy(c->x.method, h->method.ptr, method);
+}
+
+void exchange_of_tunnel(struct front *f, struct client *c)
+{
+	struct http_head h = { .method = SLICE("CONNECT"), .minor = 1 };
+
+	begin(f, c, &h);
+}
+
+/* A CONNECT: its target alone is judged, and only for being well formed; each request inside is judged for itself. */
+static void take_connect(struct front *f, struct client *c, const struct http_head *h)
+{
+	struct refusal no;
+	struct target t;
+	const char *why;
+
+	if (!target_parse(h->method, h->target, &t, &why))
+		refuse(&no, 400, "target", "malformed CONNECT: %s", why);
+	else if (h->body != HTTP_BODY_NONE)
+		refuse(&no, 400, "framing", "a CONNECT has no body");
+	else {
+		c->tunnel = t.authority;
+		c->x.active = false;
+		c->state = CLIENT_TUNNEL;
+		buf_add_str(&c->out, "HTTP/1.1 200 Connection established\r\n\r\n");
+		return;
+	}
+	refusal_send(f, c, &no, true);
+}
+
+/* The proxy's own pages. */
+static void introspect(struct front *f, struct client *c, const struct request_facts *facts)
+{
+	AUTO_BUF body = BUF_INIT;
+	struct refusal no;
+
+	if (!slice_eq(facts->path, SLICE("/allowlist")))
+		refuse(&no, 404, "introspection", "there is only http://" HOST_INTROSPECTION "/allowlist");
+	else if (!slice_eq(facts->method, SLICE("GET")) && !slice_eq(facts->method, SLICE("HEAD")))
+		refuse(&no, 405, "introspection", "the allowlist can only be read");
+	else {
+		doc_format(f->routes, true, &body);
+		buf_add_char(&body, '\n');
+		document_send(c, 200, "application/json", buf_slice(&body));
+		c->x.refused = c->x.response_done = true;
+		if (c->x.request_done)
+			exchange_finish(f, c);
+		return;
+	}
+	refusal_send(f, c, &no, false);
+}
+
+/* What can be said against an allowed request before its body has come. */
+static bool judge_extent(const struct http_head *h, const struct route *route, struct refusal *no)
+{
+	if (http_list_has(h->upgrade, SLICE("websocket")))
+		return refuse(no, 426, "upgrade", "WebSocket is not relayed by this version; use plain HTTPS");
+	if (h->has_length && h->length > route->max_body)
+		return refuse(no, 413, "max-body", "the request's body is larger than 'max_body' of the route permits");
+	return true;
+}
+
+/* Hand an allowed request to the upstream. */
+static bool forward(struct front *f, struct client *c, const struct http_head *h, const struct request_facts *facts,
+		    const struct verdict *v, struct refusal *no)
+{
+	const struct authority *a = &facts->authority;
+	struct request_start start = { .port = a->port, .scheme = (uint8_t)facts->scheme, .kind = (uint8_t)a->kind };
+	AUTO_BUF target = BUF_INIT;
+	AUTO_BUF host = BUF_INIT;
+	AUTO_BUF head = BUF_INIT;
+	struct buf *message;
+	const char *why;
+
+	authority_format(&host, a, facts->scheme);
+	if (facts->scheme == SCHEME_HTTP) /* which the upstream can only tell from the absolute form */
+		buf_add_format(&target, "http://%s", buf_str(&host));
+	request_target(&target, facts);
+	if (!http_write_request(&head, h,
+				&(struct http_rewrite){ .target = buf_slice(&target),
+							.host = buf_slice(&host),
+							.strip = v->strip,
+							.framing = h->body,
+							.expect_continue = h->expect_continue },
+				&why))
+		return refuse(no, 400, "framing", "%s", why);
+	if (head.len > HTTP_HEAD_MAX)
+		return refuse(no, 400, "framing", "the request's head is larger than %d bytes", HTTP_HEAD_MAX);
+	c->x.stream = client_slot(f, c) | ++c->streams << STREAM_SLOT_BITS;
+	c->x.open = true;
+	start.host_len = (uint16_t)strlen(a->host);
+	message = channel_open(&f->upstream, MESSAGE_REQUEST, c->x.stream);
+	buf_add(message, &start, sizeof(start));
+	buf_add(message, a->host, start.host_len);
+	buf_add_slice(message, buf_slice(&head));
+	channel_close(&f->upstream);
+	if (c->x.request_done)
+		channel_put(&f->upstream, MESSAGE_END, c->x.stream, SLICE(""));
+	return true;
+}
+
+/* Judge a request in the order of decisions, and do what follows from it. */
+static void take_request(struct front *f, struct client *c, const struct http_head *h)
+{
+	struct request_facts facts;
+	struct verdict v;
+	struct refusal no;
+
+	if (!request_gather(h, c->secure ? &c->tunnel : NULL, &facts, &no)) {
+		refusal_send(f, c, &no, no.status == 400);
+		return;
+	}
+	c->x.authority = facts.authority;
+	buf_add_slice(&c->x.path, slice_sub(facts.path, 0, LOG_TEXT_MAX));
+	if (c->misdirected) {
+		refuse(&no, 421, "tls-name", "the name in the TLS handshake is not '%s', which this connection was opened for",
+		       c->tunnel.host);
+		refusal_send(f, c, &no, false);
+		return;
+	}
+	if (strcmp(facts.authority.host, HOST_INTROSPECTION) == 0) {
+		introspect(f, c, &facts);
+		return;
+	}
+	policy_decide(f->policy, &facts, &v);
+	if (!v.allowed) {
+		refusal_send(f, c, &v.refusal, false);
+		return;
+	}
+	c->x.route = v.route;
+	c->x.max_body = policy_route(f->policy, v.route)->max_body;
+	if (!judge_extent(h, policy_route(f->policy, v.route), &no) || !forward(f, c, h, &facts, &v, &no)) {
+		refusal_send(f, c, &no, false);
+		return;
+	}
+	audit_request(f, c, h);
+}
+
+/* Take a head if it is whole. */
+static size_t take_head(struct front *f, struct client *c, struct slice input)
+{
+	struct http_head h;
+	struct refusal no;
+	const char *why;
+	size_t consumed;
+
+	switch (http_parse_request(input, &c->scanned, &h, &consumed, &why)) {
+	case HTTP_MORE:
+		return 0;
+	case HTTP_BAD:
+		exchange_of_tunnel(f, c);
+		c->x.method[0] = '\0';
+		refuse(&no, 400, "framing", "malformed request: %s", why);
+		refusal_send(f, c, &no, true);
+		return input.len;
+	case HTTP_DONE:
+		break;
+	}
+	c->scanned = 0;
+	begin(f, c, &h);
+	if (!c->secure && slice_eq(h.method, SLICE("CONNECT")))
+		take_connect(f, c, &h);
+	else
+		take_request(f, c, &h);
+	return consumed;
+}
+
+size_t exchange_take(struct front *f, struct client *c, struct slice input)
+{
+	return c->x.active ? take_body(f, c, input) : take_head(f, c, input);
+}
+
+void exchange_finish(struct front *f, struct client *c)
+{
+	audit_end(f, c, true);
+	c->x.active = false;
+	c->phase = PHASE_EXCHANGE; /* so that the idle time begins now */
+	if (!c->x.keep_alive)
+		client_end(c);
+}
+
+void exchange_cancel(struct front *f, struct client *c)
+{
+	if (!c->x.open)
+		return;
+	c->x.open = false;
+	channel_put(&f->upstream, MESSAGE_CANCEL, c->x.stream, SLICE(""));
+}

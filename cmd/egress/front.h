@@ -1,0 +1,196 @@
+/*
+ * The front: the bottle's side of bb-egress. It accepts connections, ends their
+ * TLS with leaves from the signer, reads and judges requests, and passes what
+ * may pass to its upstream as re-serialised heads and pieces of body. It has no
+ * files, makes no sockets, and holds neither credentials nor the CA's key.
+ *
+ *	front.c     the loop: who is ready, whose time is up
+ *	client.c    one connection: states, reading, writing, TLS
+ *	exchange.c  one request and its response
+ *	reply.c     what came back from upstream, towards the client
+ *	refusal.c   how a no is said
+ *	leaves.c    certificates, asked of the signer and kept
+ *	audit.c     log lines
+ *
+ * A connection serves one exchange at a time; further requests that the client
+ * has sent already wait in its buffer.
+ */
+#ifndef BB_EGRESS_FRONT_H
+#define BB_EGRESS_FRONT_H
+
+#include "channel.h"
+#include "chunk.h"
+#include "http1.h"
+#include "limits.h"
+#include "loop.h"
+#include "message.h"
+#include "policy.h"
+#include "role.h"
+#include "tls.h"
+
+enum ref { REF_CONTROL, REF_SIGNER, REF_UPSTREAM, REF_LISTENER, REF_CLIENT };
+
+enum client_state {
+	CLIENT_FREE,
+	CLIENT_REQUESTS,  /* requests come, in the clear or inside TLS */
+	CLIENT_TUNNEL,    /* CONNECT was answered; the next byte has to be TLS */
+	CLIENT_HANDSHAKE,
+	CLIENT_LINGER,    /* everything was said; read what still comes, so that the client gets our last words */
+};
+
+/* What a connection waits for; each has its time in limits.h. */
+enum phase { PHASE_HEAD, PHASE_IDLE, PHASE_EXCHANGE, PHASE_HANDSHAKE, PHASE_LINGER };
+
+/* What a step of a connection came to. */
+enum step { STEP_AGAIN, STEP_WAIT, STEP_GONE };
+
+struct exchange {
+	bool active;       /* a request was read and is not done with */
+	bool open;         /* the upstream still owes the end of this stream */
+	bool refused;      /* the answer is complete; the rest of the request is only read away */
+	uint32_t stream;
+	uint64_t id;       /* for the log */
+	int64_t started;
+
+	enum http_body body;         /* of the request */
+	uint64_t left;               /* bytes still to come of a declared length */
+	struct chunk_decoder chunks;
+	bool request_done;
+	uint64_t received;           /* bytes of the request's body so far */
+	uint64_t max_body;
+	uint32_t credit;             /* bytes that the upstream will take now */
+
+	bool head_request, wants_json, keep_alive;
+	bool expects;                /* the client waits for 100 before it sends the body, and without may never send it */
+	unsigned minor;              /* HTTP/1.x of the client */
+	bool response_started, response_done;
+	enum http_body framing;      /* of the response towards the client */
+	uint64_t response_left;      /* with HTTP_BODY_LENGTH */
+	uint64_t sent;               /* bytes of the response's body so far */
+	uint32_t window;             /* bytes that the upstream may still send */
+	uint32_t owed;               /* bytes taken for which it has not been given new credit */
+	unsigned status;
+
+	char method[HTTP_METHOD_MAX + 1]; /* for the log: what was asked */
+	struct authority authority;
+	struct buf path;
+	size_t route;
+};
+
+struct client {
+	enum client_state state;
+	enum phase phase;
+	uint8_t generation;
+	bool progress;     /* something moved since the deadline was set */
+	bool dirty;        /* is in front.dirty */
+	bool ending;       /* close once everything is written */
+	bool secure;       /* inside TLS */
+	bool misdirected;  /* the TLS name is not the one of the CONNECT: 421 for every request */
+	bool waits_for_leaf;
+	uint32_t streams;  /* how many this slot has had */
+	int64_t deadline;
+	struct tls tls;
+	struct authority tunnel;
+	struct buf in;     /* bytes of requests not yet used */
+	size_t scanned;    /* of in, by http_parse_request */
+	struct buf out;    /* bytes to write */
+	size_t out_at;
+	struct exchange x;
+};
+
+struct leaf;
+
+struct front {
+	struct role_options options;
+	struct loop loop;
+	struct channel control, signer, upstream;
+	bool upstream_full, signer_full; /* the kernel does not take more now; its writability is watched */
+	struct tls_server *tls;
+	struct policy *policy;
+	struct doc *routes;          /* as given, for introspection */
+	struct client *clients;      /* CONNECTIONS_MAX slots */
+	size_t n_clients;            /* in use */
+	size_t first_free;           /* no slot below is free */
+	bool listening;
+	int64_t listen_again;        /* when to watch the listeners again after running out of descriptors */
+	int64_t next_sweep;          /* no client's deadline is before it */
+	uint32_t dirty[CONNECTIONS_MAX];
+	size_t n_dirty;
+	uint64_t exchanges;
+	struct leaf *leaves;
+	size_t n_leaves;
+};
+
+/* --- client.c --- */
+
+/* Begin with an accepted socket in a free slot. */
+void client_start(struct front *f, uint32_t slot, int fd);
+/* Go as far as it gets. */
+void client_step(struct front *f, struct client *c);
+/* Let go of the connection at once; a request under way is cancelled. */
+void client_drop(struct front *f, struct client *c);
+/* Have the connection stepped before the loop waits again. */
+void client_touch(struct front *f, struct client *c);
+/* Close it when all that is queued has been written. */
+void client_end(struct client *c);
+/* Close it so that the client sees that the response is not whole. */
+void client_break(struct client *c);
+/* Its deadline has come. */
+void client_expire(struct front *f, struct client *c);
+/* The leaf for host is there, or (NULL) will not be, for which why is the reason. */
+void client_leaf_came(struct front *f, struct client *c, struct tls_certificate *leaf, const char *why);
+
+static inline uint32_t client_slot(const struct front *f, const struct client *c)
+{
+	return (uint32_t)(c - f->clients);
+}
+
+/* --- exchange.c --- */
+
+/* Use some of the bytes that the client has sent; returns how many, 0 when there have to be more first. */
+size_t exchange_take(struct front *f, struct client *c, struct slice input);
+/* An exchange for what is wrong with a tunnel as such, to be refused. */
+void exchange_of_tunnel(struct front *f, struct client *c);
+/* Request and response are done with, or the answer is ours: get ready for the next. */
+void exchange_finish(struct front *f, struct client *c);
+/* Forget the exchange; the upstream is told if it does not know. */
+void exchange_cancel(struct front *f, struct client *c);
+/* How many bytes of the request's body may be read now. */
+size_t exchange_room(const struct client *c);
+
+/* --- reply.c --- */
+
+/* A message about a stream has come from upstream. */
+void reply_take(struct front *f, const struct message *m);
+/* Some of what is queued was written: let the upstream send more. */
+void reply_credit(struct front *f, struct client *c);
+
+/* --- refusal.c --- */
+
+/*
+ * Answer with a no and log it. What follows on the connection: with close, or a
+ * body that is too long to read away, its end; else the next request.
+ */
+void refusal_send(struct front *f, struct client *c, const struct refusal *no, bool close);
+/* Answer with a document of ours; the request has no body, or it is read away. */
+void document_send(struct client *c, unsigned status, const char *type, struct slice body);
+
+/* --- leaves.c --- */
+
+/* The certificate for a host (IPv6 in brackets), or NULL when the signer was asked and client_leaf_came will follow. */
+struct tls_certificate *leaf_get(struct front *f, const char *host);
+/* A message of the signer. */
+void leaf_take(struct front *f, const struct message *m);
+/* The name that a connection's certificate is for. */
+void leaf_name(const struct client *c, char name[HOST_MAX + 3]);
+
+/* --- audit.c --- */
+
+void audit_refusal(struct front *f, const struct client *c, const struct refusal *no);
+/* Only at level full: the request's head, the response's, a piece of either body, the end of an exchange. */
+void audit_request(struct front *f, const struct client *c, const struct http_head *h);
+void audit_response(struct front *f, const struct client *c, const struct http_head *h);
+void audit_body(struct front *f, const struct client *c, const char *direction, uint64_t offset, struct slice bytes);
+void audit_end(struct front *f, const struct client *c, bool whole);
+
+#endif
