@@ -34,17 +34,24 @@ void log_json_string(struct buf *out, struct slice text)
 	buf_add_char(out, '"');
 }
 
-/* Append the time as 2026-01-31T12:00:00.123Z. */
+/* Append the time as 2026-01-31T12:00:00.123Z. gmtime(3) would read time zone files, which a confined process cannot. */
 static void add_time(struct buf *out)
 {
 	struct timespec now;
-	struct tm tm;
-	char text[32];
+	int64_t days, seconds, era, of_era, year, of_year, month;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	buf_add_format(out, "%s.%03dZ", text, (int)(now.tv_nsec / 1000000));
+	days = now.tv_sec / 86400 + 719468; /* since 1 March of the year 0: leap days come last in such years */
+	seconds = now.tv_sec % 86400;
+	era = days / 146097; /* of 400 years */
+	of_era = days % 146097;
+	year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	of_year = of_era - (365 * year + year / 4 - year / 100);
+	month = (5 * of_year + 2) / 153; /* 0 is March */
+	year += 400 * era + (month >= 10);
+	buf_add_format(out, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)year, (int)(month < 10 ? month + 3 : month - 9),
+		       (int)(of_year - (153 * month + 2) / 5 + 1), (int)(seconds / 3600), (int)(seconds / 60 % 60),
+		       (int)(seconds % 60), (int)(now.tv_nsec / 1000000));
 }
 
 void log_begin(struct buf *line, const char *event)

@@ -327,7 +327,11 @@ static bool trust_path(SSL_CTX *ctx, const char *path, struct error *e)
  */
 static void trust_system(SSL_CTX *ctx)
 {
-	if (is_hashed(tls_trust_paths[0]) && SSL_CTX_load_verify_dir(ctx, tls_trust_paths[0]))
+	static int hashed = -1; /* looked at once: after confinement directories cannot be listed */
+
+	if (hashed < 0)
+		hashed = is_hashed(tls_trust_paths[0]);
+	if (hashed && SSL_CTX_load_verify_dir(ctx, tls_trust_paths[0]))
 		return;
 	for (size_t i = 0; i < COUNT_OF(trust_bundles); i++)
 		if (SSL_CTX_load_verify_file(ctx, trust_bundles[i]))

@@ -69,6 +69,7 @@ void tls_use_certificate(struct tls *t, struct tls_certificate *c);
 /*
  * Trust what is at path (a PEM file, or a directory of hashed names that is read
  * as needed; NULL: the system's) and the certificates in extra (PEM, may be empty).
+ * The first call with NULL must come before confinement; it lists a directory.
  */
 struct tls_client *tls_client_new(const char *path, struct slice extra, struct error *e);
 void tls_client_release(struct tls_client *c);

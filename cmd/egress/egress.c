@@ -27,6 +27,7 @@ struct egress {
 	struct processes processes;
 	struct loop loop;
 	int signals;
+	struct buf addresses; /* of the listeners, for the log */
 };
 
 /* Receive signals as readable data; the roles start with none blocked. */
@@ -76,23 +77,22 @@ static bool confine_main(const struct egress *g, const struct doc *routes, struc
 	const struct doc *list = doc_get(routes, "routes");
 	AUTO_FREE const char **readable = alloc_zero(doc_count(list) + 2, sizeof(*readable));
 	struct confinement c = { .role = "main process", .readable = readable, .calls = calls };
-	AUTO_BUF paths = BUF_INIT;
-	size_t n = 0, at = 0;
+	AUTO_BUF paths = BUF_INIT; /* one after the other, each with its NUL */
+	size_t n = 0;
 
 	buf_add(&paths, g->settings.directory, strlen(g->settings.directory) + 1);
 	for (size_t i = 0; i < doc_count(list); i++) {
 		const char *path = doc_get_cstr(doc_get(doc_at(list, i), "upstream"), "ca_file");
+		size_t start = paths.len;
 
 		if (!path)
 			continue;
 		ca_file_path(&g->settings, path, &paths);
-		buf_truncate(&paths, (size_t)(strrchr(paths.ptr, '/') + 1 - paths.ptr));
+		buf_truncate(&paths, start + (size_t)(strrchr(paths.ptr + start, '/') - (paths.ptr + start)) + 1);
 		buf_add_char(&paths, '\0');
 	}
-	while (at < paths.len) {
+	for (size_t at = 0; at < paths.len; at += strlen(paths.ptr + at) + 1)
 		readable[n++] = paths.ptr + at;
-		at += strlen(paths.ptr + at) + 1;
-	}
 	return confine(&c, e);
 }
 
@@ -114,16 +114,10 @@ static void describe_routes(struct buf *line, const struct doc *routes, const st
 static bool log_start(const struct egress *g, const struct doc *routes, const struct buf *missing, struct error *e)
 {
 	AUTO_BUF line = BUF_INIT;
-	AUTO_BUF address = BUF_INIT;
 
-	for (size_t i = 0; i < g->settings.n_listeners; i++) {
-		if (i)
-			buf_add_char(&address, ' ');
-		listen_format(g->settings.listeners[i], &address);
-	}
 	log_begin(&line, "start");
 	log_str(&line, "version", program_version);
-	log_str(&line, "listen", buf_str(&address));
+	log_str(&line, "listen", buf_str(&g->addresses));
 	log_int(&line, "workers", (int64_t)g->settings.workers);
 	log_str(&line, "level", log_level_names[g->settings.level]);
 	log_str(&line, "detectors", "none");
@@ -216,6 +210,17 @@ static bool say_ready(struct egress *g, struct error *e)
 	return true;
 }
 
+/* Write down where the listeners are while the kernel may still be asked. */
+static bool note_addresses(struct egress *g)
+{
+	for (size_t i = 0; i < g->settings.n_listeners; i++) {
+		if (i)
+			buf_add_char(&g->addresses, ' ');
+		listen_format(g->settings.listeners[i], &g->addresses);
+	}
+	return true;
+}
+
 /* From the routes file to a running set of processes. */
 static bool start(struct egress *g, struct error *e)
 {
@@ -226,7 +231,8 @@ static bool start(struct egress *g, struct error *e)
 	if (!routes || !credentials_take(&g->settings, routes, e))
 		return false;
 	warn_of_detectors(routes);
-	return store_open(&g->settings, e) &&
+	return note_addresses(g) &&
+	       store_open(&g->settings, e) &&
 	       open_signals(g, e) &&
 	       processes_start(&g->processes, &g->settings, e) &&
 	       processes_ready(&g->processes, &pem, e) &&
