@@ -10,7 +10,7 @@ O         = build$(if $(filter clang,$(CC)),-clang)$(if $(SAN),-san)
 NEEDS_parse         = jansson yaml-0.1 libpcre2-8
 NEEDS_plan          = jansson libcrypto
 NEEDS_json          = jansson
-NEEDS_prove         = jansson libseccomp
+NEEDS_prove         = jansson
 NEEDS_launch-native = jansson libseccomp
 NEEDS_sidecar       = jansson
 NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libssl libcrypto libcares libseccomp
@@ -21,6 +21,9 @@ NEEDS_approve       = jansson yaml-0.1 libpcre2-8 ncursesw
 NEEDS_audit         = jansson libcrypto
 NEEDS_commit        = jansson libcrypto
 NEEDS_launch-docker = jansson libcurl
+
+# bb-prove runs in any root file system: it brings all of its code.
+LDFLAGS_prove       = $(if $(SAN),,-static-pie)
 
 NAMES    := $(sort $(basename $(notdir $(wildcard cmd/*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 PROGRAMS := $(NAMES:%=$(O)/bin/bb-%)
