@@ -93,19 +93,21 @@ static const char *find_setid(void)
 	return NULL;
 }
 
-/* Start a program with nothing to read and nowhere to write; "--help" does no harm. */
-static pid_t start_quietly(const char *path)
+/*
+ * Start a program with nothing to read and nowhere to write. "--help" does no
+ * harm, and it is not left the time for it: gone closes when it has been
+ * started, or could not be (then it ends with status 127).
+ */
+static pid_t start_quietly(const char *path, int gone)
 {
 	pid_t pid = fork();
 
 	if (pid == 0) {
 		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-		if (null >= 0) {
-			dup2(null, STDIN_FILENO);
-			dup2(null, STDOUT_FILENO);
-			dup2(null, STDERR_FILENO);
-		}
+		for (int fd = 0; null >= 0 && fd < 3; fd++)
+			if (fd != gone)
+				dup2(null, fd);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execl(path, path, "--help", (char *)NULL);
 		_exit(127);
@@ -113,17 +115,34 @@ static pid_t start_quietly(const char *path)
 	return pid;
 }
 
-/* Wait until a child has ended but leave its remains to be looked at; one that takes too long is killed. */
-static void await_end(pid_t pid)
+/*
+ * Start a program and end it as soon as the kernel has given it its rights. Its
+ * remains stay, to be looked at; false when it could not be started.
+ */
+static bool start_and_end(const char *path, pid_t *pid, struct error *e)
 {
-	AUTO_FD handle = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd ready = { handle, POLLIN, 0 };
-	siginfo_t info;
+	AUTO_FD ready = -1;
+	AUTO_FD gone = -1;
+	int ends[2];
+	struct pollfd started;
+	siginfo_t info = { .si_code = 0 };
 
-	if (handle < 0 || poll(&ready, 1, SETID_MS) != 1)
-		kill(pid, SIGKILL);
-	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
+	if (!fd_pipe(ends, e))
+		return false;
+	ready = ends[0];
+	gone = ends[1];
+	*pid = start_quietly(path, gone);
+	if (*pid < 0)
+		return error_sys(e, "unable to start a process");
+	fd_close(&gone);
+	started = (struct pollfd){ ready, POLLIN, 0 };
+	poll(&started, 1, SETID_MS);
+	kill(*pid, SIGKILL);
+	while (waitid(P_PID, (id_t)*pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
 		;
+	if (info.si_code == CLD_EXITED && info.si_status == 127)
+		return error_set(e, STATUS_WORLD, "unable to run '%s'", path);
+	return true;
 }
 
 /* Four ids of the line "Uid:" of a status file: real, effective, saved, file system. */
@@ -134,7 +153,7 @@ static bool read_ids(const char *status, unsigned ids[4])
 	return line && sscanf(line, "\nUid: %u %u %u %u", &ids[0], &ids[1], &ids[2], &ids[3]) == 4;
 }
 
-/* Run a set-user-id program and look at whose rights it ran with. */
+/* Run a set-user-id program and look at whose rights it got. */
 static void judge_setid(struct verdict *v)
 {
 	const char *path = find_setid();
@@ -142,27 +161,24 @@ static void judge_setid(struct verdict *v)
 	AUTO_BUF status = BUF_INIT;
 	struct error e = ERROR_INIT;
 	unsigned ids[4];
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (!path) {
 		verdict_set(v, CHECK_SETID, RESULT_HELD, "there is no set-id program");
 		return;
 	}
-	pid = start_quietly(path);
-	if (pid < 0) {
-		verdict_set(v, CHECK_SETID, RESULT_UNKNOWN, "%s: %s", path, strerror(errno));
-		return;
+	if (start_and_end(path, &pid, &e)) {
+		status_path = alloc_format("/proc/%d/status", (int)pid);
+		if (file_read(status_path, 1u << 16, &status, &e) && !read_ids(buf_str(&status), ids))
+			error_set(&e, STATUS_WORLD, "no ids in '%s'", status_path);
 	}
-	await_end(pid);
-	status_path = alloc_format("/proc/%d/status", (int)pid);
-	if (!file_read(status_path, 1u << 16, &status, &e))
+	if (e.text[0])
 		verdict_set(v, CHECK_SETID, RESULT_UNKNOWN, "%s", e.text);
-	else if (!read_ids(buf_str(&status), ids))
-		verdict_set(v, CHECK_SETID, RESULT_UNKNOWN, "no ids in '%s'", status_path);
 	else
 		verdict_judge(v, CHECK_SETID, ids[1] != ids[0] || ids[2] != ids[0] || ids[3] != ids[0] || ids[1] == 0,
-			      "%s ran with user id %u", path, ids[1] == ids[0] ? ids[2] : ids[1]);
-	waitpid(pid, NULL, 0);
+			      "%s got the rights of user %u", path, ids[1] == ids[0] ? ids[2] : ids[1]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
 }
 
 void privileges_prove(const struct probe *p, struct verdict *v)
