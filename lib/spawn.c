@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-enum stage { STAGE_NAMESPACE, STAGE_FDS, STAGE_CWD, STAGE_SESSION, STAGE_EXEC };
+enum stage { STAGE_NAMESPACE, STAGE_FDS, STAGE_CWD, STAGE_SESSION, STAGE_LANDLOCK, STAGE_EXEC };
 
 /* What the child tells its parent when it cannot become the program. */
 struct failure {
@@ -190,6 +190,10 @@ static void become(const struct spawn *s, int report, uid_t uid, gid_t gid)
 		signal(sig, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+#ifdef __linux__
+	if (s->landlock && syscall(SYS_landlock_restrict_self, s->landlock, 0) < 0)
+		report_and_exit(report, STAGE_LANDLOCK);
+#endif
 	place_fds(s, &report);
 	take_place(s, report, uid, gid);
 	if (s->cwd && chdir(s->cwd) < 0)
@@ -213,6 +217,8 @@ static bool explain(const struct spawn *s, const struct failure *f, struct error
 		return error_sys(e, "unable to run '%s' in '%s'", s->path, s->cwd);
 	case STAGE_SESSION:
 		return error_sys(e, "unable to set up the session of '%s'", s->path);
+	case STAGE_LANDLOCK:
+		return error_sys(e, "unable to restrict '%s' (Landlock)", s->path);
 	case STAGE_EXEC:
 		error_sys(e, "unable to run '%s'", s->path);
 		e->status = f->errnum == ENOENT ? STATUS_NOTFOUND : STATUS_NOEXEC;

@@ -182,16 +182,24 @@ bool state_write(const struct state *s, const char *name, const struct doc *d, s
 	return file_replace(path, buf_slice(&text), 0600, e);
 }
 
-bool state_preserve(const struct state *s, struct error *e)
+bool state_preserve(const struct state *s, const char *reason, struct error *e)
 {
 	AUTO_FREE char *path = state_path(s, ".preserve");
+	AUTO_FREE char *line = alloc_format("%s\n", reason);
 
-	return file_replace(path, SLICE(""), 0600, e);
+	return file_replace(path, slice_str(line), 0600, e);
 }
 
-bool state_is_preserved(const struct state *s)
+bool state_is_kept(const struct state *s)
 {
-	return has_preserve(s->dir);
+	AUTO_FREE char *path = state_path(s, ".preserve");
+	struct error absent = ERROR_INIT;
+	AUTO_BUF reason = BUF_INIT;
+
+	if (!has_preserve(s->dir))
+		return false;
+	return !file_read_at(AT_FDCWD, path, 1024, &reason, &absent) ||
+	       !slice_eq(slice_trim(buf_slice(&reason), "\n"), SLICE(STATE_FAILED));
 }
 
 bool state_remove(struct state *s, struct error *e)

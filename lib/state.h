@@ -10,7 +10,7 @@
  *	    overlay/             what the agent wrote; owned by the agent's user outside
  *	        upper work       of the root file system
  *	        workspace …-work of the copy of the workspace
- *	    .preserve            keep this when the bottle is gone
+ *	    .preserve            keep this when the bottle is gone; holds the reason
  *
  * Who holds the lock owns the directory. The kernel lets it go when its holder
  * dies, however it dies; so a directory without a lock, not preserved, is a
@@ -54,9 +54,14 @@ char *state_path(const struct state *s, const char *name);
 /* Write a document as NAME, whole or not at all. */
 bool state_write(const struct state *s, const char *name, const struct doc *d, struct error *e);
 
-/* Keep the directory when the bottle is gone. */
-bool state_preserve(const struct state *s, struct error *e);
-bool state_is_preserved(const struct state *s);
+/*
+ * Keep the directory when the bottle is gone, for a reason (one word): STATE_FAILED when its agent did, anything
+ * else by someone's will. Only the first kind may be removed when a later run of the agent goes well.
+ */
+#define STATE_FAILED "failed"
+bool state_preserve(const struct state *s, const char *reason, struct error *e);
+/* Is it kept, for a reason other than STATE_FAILED? */
+bool state_is_kept(const struct state *s);
 
 /* Remove the directory with all that is in it, then let the lock go. */
 bool state_remove(struct state *s, struct error *e);

@@ -1,0 +1,130 @@
+#include "agent.h"
+
+#include <stdlib.h>
+
+#include "alloc.h"
+#include "fd.h"
+#include "spawn.h"
+
+/* Free an array of strings ended by NULL. */
+static void free_list(char **list)
+{
+	for (size_t i = 0; list && list[i]; i++)
+		free(list[i]);
+	free(list);
+}
+
+/* A list of strings of the plan as an array ended by NULL. */
+static char **make_argv(const struct doc *list)
+{
+	size_t n = doc_count(list);
+	char **argv = alloc_zero(n + 1, sizeof(*argv));
+
+	for (size_t i = 0; i < n; i++) {
+		struct slice s = doc_str(doc_at(list, i));
+
+		argv[i] = alloc_copy(s.ptr, s.len);
+	}
+	return argv;
+}
+
+/* The value of one variable. */
+static bool value_of(const struct doc *variable, const struct secret_set *secrets, struct slice *value, struct error *e)
+{
+	const char *name = doc_get_cstr(variable, "name"), *secret = doc_get_cstr(variable, "secret");
+
+	*value = doc_get_str(variable, "value");
+	if (secret && !secret_set_find(secrets, secret, value))
+		return error_set(e, STATUS_CALLER, "the variable '%s' wants the secret '%s', which is not in the plan", name,
+				 secret);
+	if (value->len && memchr(value->ptr, 0, value->len))
+		return error_set(e, STATUS_CALLER, "the value of the variable '%s' contains a NUL byte", name);
+	return true;
+}
+
+bool agent_prepare(struct agent *a, const struct secret_set *secrets, struct error *e)
+{
+	const struct doc *list = doc_get(a->plan->bottle, "env");
+
+	a->env = alloc_zero(doc_count(list) + 1, sizeof(*a->env));
+	for (size_t i = 0; i < doc_count(list); i++) {
+		struct slice value;
+
+		if (!value_of(doc_at(list, i), secrets, &value, e))
+			return false;
+		a->env[i] = alloc_format("%s=%.*s", doc_get_cstr(doc_at(list, i), "name"), SLICE_ARG(value));
+	}
+	return true;
+}
+
+void agent_release(struct agent *a)
+{
+	free_list(STEAL(a->env));
+	if (a->landlock > 0)
+		fd_close(&a->landlock);
+}
+
+/* Run a program as everything in the bottle is run; a missing one is explained. */
+static pid_t start(const struct agent *a, struct spawn *s, struct error *e)
+{
+	pid_t pid;
+
+	s->env = (const char *const *)a->env;
+	s->landlock = a->landlock > 0 ? a->landlock : 0;
+	pid = spawn_start(s, e);
+	if (pid < 0 && e->status == STATUS_NOTFOUND)
+		error_set(e, STATUS_NOTFOUND,
+			  "'%s' is not in the bottle: install it below /usr, or name it in the provider's 'needs'", s->path);
+	return pid;
+}
+
+pid_t agent_start(const struct agent *a, int terminal, const int stdio[3], struct error *e)
+{
+	bool tty = terminal >= 0;
+	struct spawn_fd fds[3] = { { tty ? terminal : stdio[0], 0 }, { tty ? terminal : stdio[1], 1 },
+				   { tty ? terminal : stdio[2], 2 } };
+	char **argv = make_argv(doc_get(a->plan->bottle, "argv"));
+	struct spawn s = { .path = argv[0], .argv = (const char *const *)argv, .cwd = a->plan->workdir, .fds = fds, .n_fds = 3,
+			   .foreground = tty, .new_session = !tty };
+	pid_t pid = start(a, &s, e);
+
+	free_list(argv);
+	return pid;
+}
+
+int agent_run(const struct agent *a, const struct doc *list, struct buf *output, struct error *e)
+{
+	struct error ignored = ERROR_INIT;
+	AUTO_FD out = -1;
+	AUTO_FD in = -1;
+	char **argv;
+	int ends[2];
+	pid_t pid;
+
+	if (!fd_pipe(ends, e))
+		return -1;
+	out = ends[0];
+	in = ends[1];
+	argv = make_argv(list);
+	pid = start(a,
+		    &(struct spawn){ .path = argv[0], .argv = (const char *const *)argv, .cwd = a->plan->workdir,
+				     .fds = (struct spawn_fd[]){ { in, 1 }, { in, 2 } }, .n_fds = 2, .new_session = true },
+		    e);
+	free_list(argv);
+	if (pid < 0)
+		return -1;
+	fd_close(&in);
+	fd_read_all(out, SETUP_OUTPUT_MAX, "its output", output, &ignored); /* what it says beyond that is lost, not wrong */
+	fd_close(&out);
+	return spawn_wait(pid, e);
+}
+
+int agent_prove(const struct agent *a, const char *program, int probe, int verdict, struct error *e)
+{
+	const char *const argv[] = { "bb-prove", NULL };
+	struct spawn_fd fds[2] = { { probe, 0 }, { verdict, 1 } };
+	struct spawn s = { .path = program, .argv = argv, .cwd = "/", .fds = fds, .n_fds = 2, .new_session = true };
+	pid_t pid = start(a, &s, e);
+
+	return pid < 0 ? -1 : spawn_wait(pid, e);
+}
