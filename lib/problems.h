@@ -6,8 +6,9 @@
  * list of problems says where. The same type serves for warnings.
  *
  * Lines and columns count from 1, columns in characters; line 0 means the file
- * as a whole. At most PROBLEMS_MAX are kept, further ones are only counted. File
- * names and texts are copied. Text may hold what the file held: whoever prints
+ * as a whole. What is added twice, as when a file is loaded twice, is kept once.
+ * At most PROBLEMS_MAX are kept, further ones are only counted. File names and
+ * texts are copied. Text may hold what the file held: whoever prints
  * it escapes it (program_fail does).
  *
  * Life: struct problems p = PROBLEMS_INIT; … problems_release(&p). Nothing here

@@ -135,14 +135,15 @@ static void add_list(const char *const *words, struct buf *out)
 
 /* --- reading --- */
 
-/* Note where the value that is being read stands. */
+/* Note where the value that is being read stands: a list or mapping where its key does. */
 static void note_origin(struct shape_reader *r, const struct yaml_node *n)
 {
+	bool by_key = n->key.len && n->type != YAML_SCALAR;
 	AUTO_FREE char *where = NULL;
 
 	if (!r->origin)
 		return;
-	where = alloc_format("%s:%u:%u", r->file, n->line, n->column);
+	where = alloc_format("%s:%u:%u", r->file, by_key ? n->key_line : n->line, by_key ? n->key_column : n->column);
 	doc_put_str(r->origin, "at", where);
 }
 
