@@ -33,6 +33,30 @@ static bool is_any(struct slice text, const char *const *words)
 	return false;
 }
 
+/*
+ * Whether a squeezed name holds one of the stems that every word below has. Most
+ * names hold none, and this is what they cost.
+ */
+static bool may_be_credential(struct slice text)
+{
+	static const char *const stems[] = { "auth", "bearer", "cookie", "cred", "jwt", "key", "pass", "secret", "sig", "token" };
+
+	const uint32_t initials = 1u << ('a' - 'a') | 1u << ('b' - 'a') | 1u << ('c' - 'a') | 1u << ('j' - 'a') |
+				  1u << ('k' - 'a') | 1u << ('p' - 'a') | 1u << ('s' - 'a') | 1u << ('t' - 'a');
+
+	for (size_t at = 0; at + 3 <= text.len; at++) {
+		unsigned letter = (unsigned char)text.ptr[at] - (unsigned)'a';
+
+		if (letter > 25 || !(initials >> letter & 1))
+			continue;
+		for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++)
+			if (text.ptr[at] == stems[i][0] && text.ptr[at + 1] == stems[i][1] &&
+			    slice_starts(slice_sub(text, at, text.len), slice_str(stems[i])))
+				return true;
+	}
+	return false;
+}
+
 bool credential_is_header(struct slice name)
 {
 	/* Parts of names of headers that services take credentials from. */
@@ -47,7 +71,7 @@ bool credential_is_header(struct slice name)
 	char word[WORD_MAX];
 	struct slice squeezed = squeeze(name, word);
 
-	return holds_any(squeezed, parts) || is_any(squeezed, names);
+	return may_be_credential(squeezed) && (holds_any(squeezed, parts) || is_any(squeezed, names));
 }
 
 bool credential_is_parameter(struct slice name)
@@ -62,7 +86,7 @@ bool credential_is_parameter(struct slice name)
 	char word[WORD_MAX];
 	struct slice squeezed = squeeze(name, word);
 
-	return holds_any(squeezed, parts) || is_any(squeezed, names);
+	return may_be_credential(squeezed) && (holds_any(squeezed, parts) || is_any(squeezed, names));
 }
 
 /* Whether a field's value is the placeholder, alone or behind a scheme ("Bearer …"). */

@@ -42,6 +42,16 @@ static bool all_of(struct slice s, unsigned char class)
 	return true;
 }
 
+/* s without the white space around it, RFC 9110 §5.6.3 OWS. */
+static struct slice trim(struct slice s)
+{
+	while (s.len && (s.ptr[0] == ' ' || s.ptr[0] == '\t'))
+		s = slice_of(s.ptr + 1, s.len - 1);
+	while (s.len && (s.ptr[s.len - 1] == ' ' || s.ptr[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
 bool http_is_token(struct slice s)
 {
 	return s.len && all_of(s, TOKEN);
@@ -49,7 +59,7 @@ bool http_is_token(struct slice s)
 
 bool http_is_value(struct slice s)
 {
-	return all_of(s, VALUE) && slice_trim(s, " \t").len == s.len;
+	return all_of(s, VALUE) && trim(s).len == s.len;
 }
 
 enum http_name http_name_of(struct slice name)
@@ -81,7 +91,7 @@ enum http_name http_name_of(struct slice name)
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && names[i].text.len <= name.len; i++)
-		if (slice_eq_fold(names[i].text, name))
+		if (names[i].text.len == name.len && slice_eq_fold(names[i].text, name))
 			return names[i].id;
 	return HTTP_OTHER;
 }
@@ -105,7 +115,7 @@ const struct http_field *http_find_id(const struct http_head *h, enum http_name 
 bool http_list_has(struct slice list, struct slice token)
 {
 	while (list.len)
-		if (slice_eq_fold(slice_trim(slice_cut(&list, ','), " \t"), token))
+		if (slice_eq_fold(trim(slice_cut(&list, ',')), token))
 			return true;
 	return false;
 }
@@ -255,7 +265,7 @@ static bool parse_field(struct slice line, struct http_head *h, const char **why
 	}
 	f = &h->fields[h->n_fields];
 	f->name = slice_sub(line, 0, colon);
-	f->value = slice_trim(slice_sub(line, colon + 1, line.len), " \t");
+	f->value = trim(slice_sub(line, colon + 1, line.len));
 	f->id = http_name_of(f->name);
 	f->hop = is_hop(f->id);
 	if (!http_is_token(f->name))
@@ -347,7 +357,7 @@ static bool apply_connection(struct http_head *h, const char **why)
 		if (h->fields[i].id != HTTP_CONNECTION)
 			continue;
 		while (list.len) {
-			struct slice option = slice_trim(slice_cut(&list, ','), " \t");
+			struct slice option = trim(slice_cut(&list, ','));
 
 			if (option.len && !http_is_token(option)) {
 				*why = "a Connection option that is not a token";
@@ -361,7 +371,7 @@ static bool apply_connection(struct http_head *h, const char **why)
 			keep = keep || slice_eq_fold(option, SLICE("keep-alive"));
 			upgrade = upgrade || slice_eq_fold(option, SLICE("upgrade"));
 			for (size_t j = 0; option.len && j < h->n_fields; j++)
-				if (slice_eq_fold(h->fields[j].name, option))
+				if (h->fields[j].name.len == option.len && slice_eq_fold(h->fields[j].name, option))
 					h->fields[j].hop = true;
 		}
 	}
