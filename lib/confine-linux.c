@@ -113,9 +113,9 @@ static bool confine_process(const struct confinement *c, struct error *e)
 	if (!change_user(c, e) || !drop_capabilities(e))
 		return false;
 	/* Changing the user has cleared the signal and may have changed dumpability, so both come after it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+	if (c->tied && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return error_sys(e, "unable to tie the process to its parent");
-	if (getppid() != parent)
+	if (c->tied && getppid() != parent)
 		return error_set(e, STATUS_WORLD, "the parent process is gone");
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return error_sys(e, "unable to become undumpable");

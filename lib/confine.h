@@ -10,7 +10,7 @@
  * The stages, in this order; none can be taken back:
  *   process  core files off, descriptors bounded, user and groups of its own
  *            where the caller is root, no capability, no new privileges, not
- *            dumpable (no ptrace, no /proc/PID/mem), dies with its parent
+ *            dumpable (no ptrace, no /proc/PID/mem), dying with its parent if asked
  *   files    Landlock: nothing but reading beneath the listed paths; no TCP but
  *            what is asked for; no abstract sockets and no signals to others
  *   calls    seccomp: any other system call ends the process
@@ -45,6 +45,7 @@ struct confinement {
 	unsigned descriptors;                    /* how many may be open; 0: as it is */
 	const char *const *readable;             /* paths to read beneath, ends with NULL; those that do not exist are skipped */
 	bool connect;                            /* may open TCP connections */
+	bool tied;                               /* die with the parent process */
 	const struct confine_call *const *calls; /* lists to join, ends with NULL; memory, time and exit are always there */
 };
 

@@ -263,6 +263,7 @@ static bool confine_front(struct error *e)
 	static const struct confine_call *const calls[] = { own_calls, loop_calls, link_calls, channel_calls, role_calls, NULL };
 	static const struct confinement c = {
 		.role = "front",
+		.tied = true,
 		.uid = UID_FRONT,
 		.descriptors = CONNECTIONS_MAX + FD_SPARE,
 		.calls = calls,

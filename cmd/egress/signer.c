@@ -146,6 +146,7 @@ static bool confine_signer(struct error *e)
 	static const struct confine_call *const calls[] = { loop_calls, channel_calls, role_calls, NULL };
 	static const struct confinement c = {
 		.role = "signer",
+		.tied = true,
 		.uid = UID_SIGNER,
 		.descriptors = 64,
 		.calls = calls,

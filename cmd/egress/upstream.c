@@ -245,6 +245,7 @@ static bool confine_upstream(const struct upstream *u, struct error *e)
 	const char *readable[32];
 	struct confinement c = {
 		.role = "upstream",
+		.tied = true,
 		.uid = UID_UPSTREAM,
 		.descriptors = ORIGINS_MAX + FD_SPARE,
 		.readable = readable,
