@@ -23,6 +23,11 @@ def safe_character:
 	  else [$c] | implode
 	  end;
 
+# Text that may go to a terminal and need not be told apart from what was escaped before.
+def shown:
+	(if type == "string" then . else tojson end)
+	| if test("[^ -~]") then explode | map(if . == 92 then "\\" else safe_character end) | add else . end;
+
 def safe:
 	(if type == "string" then . else tojson end)
 	| if test("[^ -\\[\\]-~]") then explode | map(safe_character) | add else . end;
