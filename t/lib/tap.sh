@@ -56,10 +56,10 @@ echo "# ${test_title:?}"
 tap_result() {
 	tap_count=$((tap_count + 1))
 	if [ "$1" -eq 0 ]; then
-		echo "ok $tap_count - $2"
+		printf '%s\n' "ok $tap_count - $2"
 	else
 		tap_failed=$((tap_failed + 1))
-		echo "not ok $tap_count - $2"
+		printf '%s\n' "not ok $tap_count - $2"
 	fi
 }
 
