@@ -36,7 +36,7 @@ def others:
 def for_people:
 	[(text("time") | if test("^[0-9-]{10}T[0-9:]{8}") then .[11:19] else . end | paint($ARGS.named.dim)),
 	 (.daemon | shown | paint($ARGS.named.bold))]
-	+ (if .event then
+	+ (if keys - ["daemon", "text"] != [] then
 		[(.event | if type == "string" then colour_of_event else "" end) as $colour | text("event") | paint($colour)]
 		+ [text("of"), subject, text("reason"), (others | paint($ARGS.named.dim))]
 	   else [.text | shown] end)

@@ -53,7 +53,7 @@ clean_path
 # printable TEXT: TEXT as one line that a terminal may be given.
 printable() {
 	case $1 in
-	*[!\ !-~]*) ;;
+	*[!\ -~]* | *\\*) ;;
 	*)
 		printf '%s' "$1"
 		return
