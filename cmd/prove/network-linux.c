@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
@@ -41,6 +42,19 @@ static const char leak_query[] = "\x62\x62\x01\x00\x00\x01\x00\x00\x00\x00\x00\x
 				 "\x0a"
 				 "bot-bottle\x07invalid\x00\x00\x01\x00\x01";
 
+/* The interface over which a link-local address is tried: the last one, which is not loopback if another is there. */
+static unsigned link_interface(void)
+{
+	struct if_nameindex *all = if_nameindex();
+	unsigned last = 0;
+
+	for (size_t i = 0; all && all[i].if_index; i++)
+		last = all[i].if_index;
+	if (all)
+		if_freenameindex(all);
+	return last;
+}
+
 /* The socket address of a literal; 0 when it is none. */
 static socklen_t make_address(const struct dial *d, struct sockaddr_storage *out)
 {
@@ -56,6 +70,8 @@ static socklen_t make_address(const struct dial *d, struct sockaddr_storage *out
 	if (inet_pton(AF_INET6, d->address, &v6->sin6_addr) == 1) {
 		v6->sin6_family = AF_INET6;
 		v6->sin6_port = htons((uint16_t)d->port);
+		if (IN6_IS_ADDR_LINKLOCAL(&v6->sin6_addr))
+			v6->sin6_scope_id = link_interface();
 		return sizeof(*v6);
 	}
 	return 0;
