@@ -38,12 +38,15 @@ struct inside {
 	pid_t pid;      /* the agent's */
 };
 
-/* The launcher's environment is not for here, not even in memory. */
-static void wipe_environment(void)
+/* The launcher's environment and arguments are not for here, not even in memory: /proc/1/cmdline shows them. */
+static void wipe_origins(char **argv)
 {
 	for (char **v = environ; *v; v++)
 		alloc_wipe(*v, strlen(*v));
 	environ = NULL;
+	for (; *argv; argv++)
+		alloc_wipe(*argv, strlen(*argv));
+	prctl(PR_SET_NAME, "bottle", 0, 0, 0);
 }
 
 /* Keep three standard descriptors on /dev/null, the hatch and the cargo's trees; close all else. */
@@ -349,7 +352,7 @@ void bottle_main(const struct bottle *b)
 	struct error e = ERROR_INIT;
 
 	if (!sabotaged("environment"))
-		wipe_environment();
+		wipe_origins(b->argv);
 	if (enter(b, &e) && watch_children(&in, &e) && hand_out_listeners(b, &e) && build(&in, &e) && report_built(&in, &e) &&
 	    live(&in, &e))
 		_exit(0);

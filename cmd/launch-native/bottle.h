@@ -22,6 +22,7 @@ struct bottle {
 	struct cargo *cargo;
 	int hatch; /* to the launcher */
 	bool tty;
+	char **argv; /* of this process, to be wiped like the environment */
 };
 
 /* The life of the first process. Does not return. */

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "check.h"
 #include "document.h"
 #include "program.h"
+#include "remains.h"
 #include "run.h"
 #include "sabotage.h"
 
@@ -54,11 +56,11 @@ static char *own_directory(void)
 	return alloc_copy(path, (size_t)(slash - path));
 }
 
-/* run: the life of one bottle. */
-static int do_run(int argc, char **argv)
+/* run: the life of one bottle. all is what the process was started with. */
+static int do_run(int argc, char **argv, char **all)
 {
 	AUTO_FREE char *programs = own_directory();
-	struct run_options o = { .programs = programs };
+	struct run_options o = { .programs = programs, .argv = all };
 	struct error e = ERROR_INIT;
 	int code;
 
@@ -67,6 +69,83 @@ static int do_run(int argc, char **argv)
 	if (!o.plan)
 		return program_usage("the option '--plan' is missing");
 	return run_bottle(&o, &code, &e) ? code : program_fail(&e);
+}
+
+/* Options of the commands that look around. */
+struct look_options {
+	bool json, dry_run;
+};
+
+static const struct option_def json_defs[] = {
+	{ "json", 0, NULL, "print a document" },
+	{ .name = NULL },
+};
+static const struct option_def cleanup_defs[] = {
+	{ "dry-run", 0, NULL, "only say what would be removed" },
+	{ "json", 0, NULL, "print a document" },
+	{ .name = NULL },
+};
+static const struct program list_program = {
+	"bb-launch-native", "list the bottles that run", "list [--json]", json_defs,
+};
+static const struct program cleanup_program = {
+	"bb-launch-native", "remove what no running bottle owns", "cleanup [--dry-run] [--json]", cleanup_defs,
+};
+static const struct program check_program = {
+	"bb-launch-native", "try whether bottles can run here; status 1: no", "check [--json]", json_defs,
+};
+
+static bool set_look_option(void *options, const char *name, const char *arg, struct error *e)
+{
+	struct look_options *o = options;
+
+	(void)arg;
+	(void)e;
+	if (strcmp(name, "json") == 0)
+		o->json = true;
+	else
+		o->dry_run = true;
+	return true;
+}
+
+/* Where the bottles' states are. NULL with an error; the caller frees it. */
+static char *find_home(struct error *e)
+{
+	const char *home = getenv("BOT_BOTTLE_HOME"), *user = getenv("HOME");
+
+	if (home && *home && home[0] != '/')
+		error_set(e, STATUS_CALLER, "BOT_BOTTLE_HOME is '%s': give an absolute path", home);
+	else if (home && *home)
+		return alloc_copy(home, strlen(home));
+	else if (user && user[0] == '/')
+		return alloc_format("%s/.bot-bottle", user);
+	else
+		error_set(e, STATUS_CALLER, "neither BOT_BOTTLE_HOME nor HOME names a directory");
+	return NULL;
+}
+
+/* list, cleanup, check: no bottle is started. */
+static int do_look(const struct program *p, int argc, char **argv)
+{
+	struct look_options o = { false, false };
+	AUTO_FREE char *home = NULL;
+	struct error e = ERROR_INIT;
+	bool good = true, ok;
+
+	if (program_start(p, argc, argv, set_look_option, &o) < argc)
+		return program_usage("unexpected operand '%s'", argv[optind]);
+	home = find_home(&e);
+	if (!home)
+		return program_fail(&e);
+	if (p == &list_program)
+		ok = remains_list(home, o.json, &e);
+	else if (p == &cleanup_program)
+		ok = remains_remove(home, o.dry_run, o.json, &e);
+	else
+		ok = check_machine(home, o.json, &good, &e);
+	if (!ok)
+		return program_fail(&e);
+	return good ? STATUS_YES : STATUS_NO;
 }
 
 static const struct program program = {
@@ -99,6 +178,14 @@ int main(int argc, char **argv)
 	if (first == argc)
 		return program_usage("a command is missing");
 	if (strcmp(argv[first], "run") == 0)
-		return do_run(argc - first, argv + first);
-	return program_usage("unknown command '%s'", argv[first]);
+		return do_run(argc - first, argv + first, argv);
+	argc -= first;
+	argv += first;
+	if (strcmp(argv[0], "list") == 0)
+		return do_look(&list_program, argc, argv);
+	if (strcmp(argv[0], "cleanup") == 0)
+		return do_look(&cleanup_program, argc, argv);
+	if (strcmp(argv[0], "check") == 0)
+		return do_look(&check_program, argc, argv);
+	return program_usage("unknown command '%s'", argv[0]);
 }

@@ -6,6 +6,8 @@
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -19,11 +21,26 @@
 #define NEW_NAMESPACES \
 	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
-struct ids ids_of(const struct plan *p)
+/* Is this user id one that root can give away? Lines of uid_map are: first inside, first outside, how many. */
+static bool is_mapped(unsigned id)
 {
+	FILE *map = fopen("/proc/self/uid_map", "re");
+	unsigned long first, outside, count;
+	bool found = false;
+
+	while (map && !found && fscanf(map, "%lu %lu %lu", &first, &outside, &count) == 3)
+		found = id >= first && id - first < count;
+	if (map)
+		fclose(map);
+	return found;
+}
+
+struct ids ids_for(unsigned uid, unsigned gid)
+{
+	unsigned roots = is_mapped(ROOTS_BOTTLE_ID) ? ROOTS_BOTTLE_ID : ROOTS_BOTTLE_ID_NESTED;
 	bool root = geteuid() == 0;
 
-	return (struct ids){ root, p->uid, p->gid, root ? ROOTS_BOTTLE_ID : geteuid(), root ? ROOTS_BOTTLE_ID : getegid() };
+	return (struct ids){ root, uid, gid, root ? roots : geteuid(), root ? roots : getegid() };
 }
 
 pid_t namespaces_fork(struct error *e)

@@ -12,22 +12,24 @@
 
 #include <sys/types.h>
 
-#include "plan.h"
+#include "error.h"
 
 /*
  * Who root's bottles are outside: one id at the top of the range that is kept for
  * containers (524288 to 1879048191, systemd's UIDS-GIDS), so that it owns nothing.
+ * Where root has been given fewer ids (in a rootless container), the other one.
  */
 #define ROOTS_BOTTLE_ID 1879048100u
+#define ROOTS_BOTTLE_ID_NESTED 65432u
 
 struct ids {
-	bool root; /* the launcher is root */
-	unsigned uid, gid;                 /* inside */
+	bool root;         /* the launcher is root */
+	unsigned uid, gid; /* inside */
 	unsigned outside_uid, outside_gid;
 };
 
-/* Who the agent is, for this launcher and this plan. */
-struct ids ids_of(const struct plan *p);
+/* Who the agent is, for this launcher, when it is uid:gid inside. */
+struct ids ids_for(unsigned uid, unsigned gid);
 
 /*
  * fork(2) into new user, mount, pid, net, ipc, uts and cgroup namespaces. The

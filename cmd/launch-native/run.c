@@ -100,7 +100,7 @@ static bool list_cargo(struct run *r, struct error *e)
 /* Fork the bottle's first process and map its ids. */
 static bool fork_bottle(struct run *r, struct error *e)
 {
-	struct bottle b = { .plan = &r->plan, .ids = r->ids, .cargo = &r->cargo, .tty = r->plan.tty };
+	struct bottle b = { .plan = &r->plan, .ids = r->ids, .cargo = &r->cargo, .tty = r->plan.tty, .argv = r->o->argv };
 	int ends[2];
 
 	if (!fd_socketpair(SOCK_SEQPACKET, ends, e))
@@ -345,7 +345,7 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 {
 	if (!read_plan(r, e))
 		return false;
-	r->ids = ids_of(&r->plan);
+	r->ids = ids_for(r->plan.uid, r->plan.gid);
 	timing_mark(&r->timing, "plan");
 	if (!prepare_process(r, e) || !state_create(&r->state, r->plan.home, r->plan.identity, r->o->resume, e) ||
 	    !make_disk(r, e) || !list_cargo(r, e) || !raise_bottle(r, e) || !start_agent(r, e))

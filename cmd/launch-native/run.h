@@ -11,6 +11,7 @@ struct run_options {
 	const char *programs; /* directory of bb-sidecar and bb-prove */
 	bool resume;          /* go on in the state that an earlier run of this identity left */
 	bool timing;
+	char **argv;          /* of this process: the bottle's first process shows no path of the host */
 };
 
 /* Run it. On success *code is what to exit with: the agent's. */
