@@ -122,7 +122,18 @@ $(O)/fuzz/%: t/fuzz/%.c $(wildcard lib/*.c lib/*.h)
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(wildcard lib/*.c) \
 		$(shell pkg-config --libs $(PACKAGES)) -lm
 
-tests: all $(UNIT_TESTS) $(HELPERS)
+# The launcher with one layer left out at will: only the tests have it (cmd/launch-native/sabotage.h).
+$(O)/obj/sabotaged/%.o: cmd/launch-native/%.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -DBB_SABOTAGE -MMD -MP -c -o $@ $<
+
+SABOTAGED := $(patsubst cmd/launch-native/%.c,$(O)/obj/sabotaged/%.o,$(wildcard cmd/launch-native/*.c))
+
+$(O)/t/lib/bb-launch-sabotaged: $(SABOTAGED) $(O)/libbb.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(call libs,launch-native)
+
+tests: all $(UNIT_TESTS) $(HELPERS) $(O)/t/lib/bb-launch-sabotaged
 
 TESTS = $(sort $(wildcard t/*.t)) $(UNIT_TESTS)
 # What the tests see: where the build is and where the test data stands.

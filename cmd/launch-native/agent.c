@@ -4,6 +4,7 @@
 
 #include "alloc.h"
 #include "fd.h"
+#include "sabotage.h"
 #include "spawn.h"
 
 /* Free an array of strings ended by NULL. */
@@ -46,7 +47,9 @@ bool agent_prepare(struct agent *a, const struct secret_set *secrets, struct err
 {
 	const struct doc *list = doc_get(a->plan->bottle, "env");
 
-	a->env = alloc_zero(doc_count(list) + 1, sizeof(*a->env));
+	a->env = alloc_zero(doc_count(list) + 2, sizeof(*a->env));
+	if (sabotaged("environment"))
+		a->env[doc_count(list)] = alloc_format("OF_THE_HOST=1");
 	for (size_t i = 0; i < doc_count(list); i++) {
 		struct slice value;
 
@@ -122,8 +125,9 @@ int agent_run(const struct agent *a, const struct doc *list, struct buf *output,
 int agent_prove(const struct agent *a, const char *program, int probe, int verdict, struct error *e)
 {
 	const char *const argv[] = { "bb-prove", NULL };
-	struct spawn_fd fds[2] = { { probe, 0 }, { verdict, 1 } };
-	struct spawn s = { .path = program, .argv = argv, .cwd = "/", .fds = fds, .n_fds = 2, .new_session = true };
+	struct spawn_fd fds[3] = { { probe, 0 }, { verdict, 1 }, { probe, 7 } };
+	struct spawn s = { .path = program, .argv = argv, .cwd = "/", .fds = fds, .n_fds = sabotaged("descriptors") ? 3 : 2,
+			   .new_session = true };
 	pid_t pid = start(a, &s, e);
 
 	return pid < 0 ? -1 : spawn_wait(pid, e);

@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "fd.h"
+#include "sabotage.h"
 #include "trees.h"
 
 /* Directories that hold programs; on most systems all but the first are links into it. */
@@ -174,6 +175,8 @@ bool cargo_list(struct cargo *c, const struct plan *p, const struct state *s, co
 	else
 		list_system(c);
 	list_devices(c);
+	if (sabotaged("hidden"))
+		add(c, CARGO_MOUNT, "/etc/shadow", "/etc/shadow", TREE_READ_ONLY);
 	return list_plan(c, p, e);
 }
 

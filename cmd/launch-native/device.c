@@ -7,6 +7,7 @@
 #include "alloc.h"
 #include "fd.h"
 #include "place.h"
+#include "sabotage.h"
 #include "trees.h"
 
 /* The host's devices, each mounted on an empty file. */
@@ -44,6 +45,12 @@ bool device_mount(const char *path, const struct cargo *cargo, struct error *e)
 	dev = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dev < 0)
 		return error_sys(e, "unable to open the bottle's '/dev'");
+	if (sabotaged("devices")) {
+		AUTO_FD extra = tree_open("/dev/autofs", TREE_DEVICE, e);
+
+		if (extra < 0 || !place_file(dev, "extra", SLICE(""), 0666, e) || !tree_attach(extra, dev, "extra", e))
+			return false;
+	}
 	pts = tree_make("devpts", pts_options, TREE_DEVICE | TREE_NO_EXEC, FEATURE_DEVPTS, e);
 	return pts >= 0 && place_dirs(dev, "pts", 0755, e) && place_dirs(dev, "shm", 0755, e) && make_links(dev, e) &&
 	       tree_attach(pts, dev, "pts", e) && attach_devices(dev, cargo, e);

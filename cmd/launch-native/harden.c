@@ -62,7 +62,7 @@ static bool drop_capabilities(struct error *e)
 
 bool harden(const struct plan *p, struct filter *filter, struct error *e)
 {
-	if (!set_limits(p, e) || (!sabotaged("clocks") && !namespaces_reset_clocks(e)))
+	if ((!sabotaged("limits") && !set_limits(p, e)) || (!sabotaged("clocks") && !namespaces_reset_clocks(e)))
 		return false;
 	if (!sabotaged("privileges") && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_sys(e, "unable to set no_new_privs");

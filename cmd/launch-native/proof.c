@@ -13,8 +13,8 @@
 #include "alloc.h"
 #include "fd.h"
 #include "hatch.h"
-#include "landlock.h"
 #include "loop.h"
+#include "root.h"
 
 /* Where the proxy is inside. */
 static void add_proxy(struct doc *probe, const struct plan *p)
@@ -94,7 +94,7 @@ static void add_environment(struct doc *probe, const struct plan *p)
 }
 
 /* What must not be there, and what only Landlock protects. */
-static void add_paths(struct doc *probe, const struct plan *p, const struct state *s)
+static void add_paths(struct doc *probe, const struct state *s)
 {
 	struct doc *hidden = doc_put(probe, "hidden", doc_new_array());
 	struct doc *unwritable = doc_put(probe, "unwritable", doc_new_array());
@@ -103,10 +103,7 @@ static void add_paths(struct doc *probe, const struct plan *p, const struct stat
 	doc_append_str(hidden, "/etc/shadow");
 	doc_append_str(hidden, "/etc/sudoers");
 	doc_append_str(hidden, "/sys/fs/cgroup");
-	doc_append_str(unwritable, "/etc");
-	doc_append_str(unwritable, "/opt");
-	doc_append_str(unwritable, p->ca_bundle);
-	doc_append_str(unwritable, "/etc/hosts");
+	doc_append_str(unwritable, ROOT_MARKER);
 }
 
 /* The host's namespaces, of which the bottle may have none. */
@@ -138,7 +135,7 @@ struct doc *proof_probe(const struct plan *p, const struct state *s)
 	add_services(probe, p);
 	add_addresses(probe);
 	add_environment(probe, p);
-	add_paths(probe, p, s);
+	add_paths(probe, s);
 	add_namespaces(probe);
 	return probe;
 }

@@ -45,7 +45,7 @@ static bool make_skeleton(int lower, const struct plan *p, struct error *e)
 			return false;
 	if (fchmodat(lower, "var/tmp", 01777, 0) < 0)
 		return error_sys(e, "unable to open '/var/tmp' of the bottle for all");
-	return place_link(lower, "var/run", "/run", e) && place_link(lower, "var/lock", "/run/lock", e) &&
+	return place_file(lower, ROOT_MARKER, slice_str(p->identity), 0644, e) && place_link(lower, "var/run", "/run", e) && place_link(lower, "var/lock", "/run/lock", e) &&
 	       place_file(lower, "var/lib/dpkg/status", SLICE(""), 0644, e) && place_dirs(lower, p->user_home, 0755, e) &&
 	       place_dirs(lower, p->workdir, 0755, e) &&
 	       (!p->workspace_target || place_dirs(lower, p->workspace_target, 0755, e));
@@ -135,6 +135,14 @@ static bool mount_memory(const char *target, const char *size, struct error *e)
 	return tree >= 0 && tree_attach(tree, AT_FDCWD, target, e);
 }
 
+/* Make a part of the overlay read-only by mounting it, with all that is on it, over itself. */
+static bool freeze(const char *path, struct error *e)
+{
+	AUTO_FD tree = tree_open(path, TREE_RECURSIVE | TREE_READ_ONLY, e);
+
+	return tree >= 0 && tree_attach(tree, AT_FDCWD, path, e);
+}
+
 /* Enter the overlay and mount what comes over it. */
 static bool furnish(const struct cargo *cargo, struct error *e)
 {
@@ -146,7 +154,7 @@ static bool furnish(const struct cargo *cargo, struct error *e)
 		if (item->use == CARGO_MOUNT && !tree_attach(item->tree, AT_FDCWD, item->target + 1, e))
 			return false;
 	}
-	return proc_mount("proc", e) && device_mount("dev", cargo, e) && mount_memory("dev/shm", ROOT_SHM_SIZE, e) &&
+	return freeze("etc", e) && freeze("opt", e) && proc_mount("proc", e) && device_mount("dev", cargo, e) && mount_memory("dev/shm", ROOT_SHM_SIZE, e) &&
 	       mount_memory("tmp", ROOT_TMP_SIZE, e) && mount_memory("run", ROOT_RUN_SIZE, e);
 }
 

@@ -5,6 +5,7 @@
  *	/            overlay: skeleton and fresh /etc (memory) below, state/ID/overlay/upper above
  *	/usr …       the host's, read-only; or everything from an unpacked root file system
  *	/opt/NAME    programs of the host from elsewhere, read-only
+ *	/etc         the bottle's own, read-only
  *	/proc        of the bottle's own pid namespace; what tells of the host is covered
  *	/dev         six devices, pseudo-terminals and shared memory of its own
  *	/tmp /run    memory
@@ -26,6 +27,9 @@
 #define ROOT_RUN_SIZE "64m"
 #define ROOT_SHM_SIZE "256m"
 #define ROOT_TMP_FILES "262144" /* inodes of each */
+
+/* A file that tells a program where it is. Its mode lets the agent write it; only Landlock does not. */
+#define ROOT_MARKER "/.bottle"
 
 /* Before what needs the trust: cut the mount namespace off, make the place where the root is built. */
 bool root_begin(struct error *e);

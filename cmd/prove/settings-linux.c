@@ -49,6 +49,9 @@ static const char *const secrets[] = {
 	"/sys/kernel/tracing/trace", "/sys/firmware/dmi/tables/DMI", "/sys/kernel/notes",
 };
 
+/* Files that say what the host is and how it was started: a native bottle has its own /proc, with these covered. */
+static const char *const origins[] = { "/proc/cmdline", "/proc/kallsyms", "/proc/modules", "/proc/partitions" };
+
 /* Can it be opened for writing? Opening changes nothing. */
 static bool opens_for_writing(const char *path)
 {
@@ -88,5 +91,7 @@ void settings_prove(const struct probe *p, struct verdict *v)
 		verdict_judge(v, CHECK_PROC, opens_for_writing(settings[i]), "'%s' can be written", settings[i]);
 	for (size_t i = 0; i < COUNT_OF(secrets); i++)
 		verdict_judge(v, CHECK_PROC, gives_bytes(secrets[i]), "'%s' can be read", secrets[i]);
+	for (size_t i = 0; v->native && i < COUNT_OF(origins); i++)
+		verdict_judge(v, CHECK_PROC, gives_bytes(origins[i]), "'%s' can be read", origins[i]);
 	judge_release_agents(v);
 }
