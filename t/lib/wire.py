@@ -142,7 +142,9 @@ class Origin:
             sock.close()
 
     def close(self):
-        self.listener.close()
+        if self.listener.fileno() >= 0:
+            self.listener.shutdown(socket.SHUT_RDWR)  # or the thread in accept() keeps it listening
+            self.listener.close()
 
 
 def run(*argv):
