@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """YAML documents and front matter from public test suites, each judged.
 
-Documents go through lib/yaml.h (t/lib/yaml-json), whole files through bb-parse
-check. A case that must be refused is refused; what is accepted has exactly the
-value that the suite gives for it; every refusal costs less than 100 ms of
-processor time and 16 MiB.
+Documents and front matter go through lib/yaml.h and lib/front.h (t/lib/yaml-json),
+whole files through bb-parse check as well. A case that must be refused is
+refused; what is accepted has exactly the value that the suite gives for it; a
+refusal costs less than 100 ms of processor time and 16 MiB. Where PyYAML reads
+an accepted document as well, it reads the same.
 """
 
 import base64
@@ -47,12 +48,12 @@ def content(case):
     return made if isinstance(made, bytes) else made.encode()
 
 
-def load(data, directory):
+def load(data, directory, *options):
     """What lib/yaml.h makes of a document."""
     path = os.path.join(directory, "document.yaml")
     with open(path, "wb") as f:
         f.write(data)
-    run = subprocess.run([BUILD + "/t/lib/yaml-json", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run = subprocess.run([BUILD + "/t/lib/yaml-json", *options, path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if run.returncode != 0:
         return {"crash": f"status {run.returncode}: {run.stderr.decode(errors='replace')[:300]}"}
     return json.loads(run.stdout)
@@ -107,6 +108,103 @@ def documents():
         check(not bad, f"{source}: {len(cases) - len(bad)} of {len(cases)} documents", *bad)
 
 
+def texts(value):
+    """Every scalar as YAML 1.1 readers write it, to compare with what was written."""
+    if isinstance(value, dict):
+        return {str(k): texts(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [texts(v) for v in value]
+    return value if isinstance(value, str) else None
+
+
+def same_strings(got, want):
+    """Whether two trees have the same form, and the same text wherever want has a string."""
+    if isinstance(want, dict):
+        return isinstance(got, dict) and got.keys() == want.keys() and all(same_strings(got[k], want[k]) for k in want)
+    if isinstance(want, list):
+        return isinstance(got, list) and len(got) == len(want) and all(map(same_strings, got, want))
+    return not isinstance(got, (dict, list)) and (want is None or got == want)
+
+
+def parse_file(data, directory):
+    """Status and messages of bb-parse on a whole file as an agent."""
+    path = os.path.join(directory, "home", "agents", "a.md")
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as f:
+        f.write(data)
+    environment = {**os.environ, "BOT_BOTTLE_HOME": os.path.join(directory, "home")}
+    run = subprocess.run([BUILD + "/bin/bb-parse", "check", path], env=environment, cwd=directory,
+                         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return run.returncode, run.stderr.decode(errors="replace")
+
+
+def judge_file(case, directory):
+    """Why the verdict on a file is wrong, or None; and whether its front matter was read."""
+    data = content(case)
+    got = load(data, directory, "--front")
+    status, messages = parse_file(data, directory)
+    if "crash" in got:
+        return got["crash"], False
+    if status not in (0, 100):
+        return f"bb-parse ended with {status}: {messages[:200]}", False
+    accepted = "value" in got
+    if case["expect"] == "reject" and status != 100:
+        return f"bb-parse accepted it ({case['note']})", accepted
+    if case["expect"] == "accept" and not accepted:
+        return f"refused: {got['problems'][:2]}", accepted
+    if accepted and "meta" in case and not same_strings(got["text"], texts(case["meta"])):
+        return f"read as {json.dumps(got['text'])[:200]}, wanted {json.dumps(case['meta'])[:200]}", accepted
+    return None, accepted
+
+
+def files():
+    """Judge every file with front matter, a line of TAP for each source and expectation."""
+    results = collections.OrderedDict()
+    with tempfile.TemporaryDirectory() as directory, open(os.path.join(CORPORA, "front_matter.jsonl")) as f:
+        for line in f:
+            case = json.loads(line)
+            wrong, accepted = judge_file(case, directory)
+            key = (case["source"].split(" (")[0].split(",")[0], case["expect"])
+            results.setdefault(key, []).append((case["id"], wrong, accepted))
+    for (source, expect), cases in results.items():
+        bad = [f"{i}: {w}" for i, w, _ in cases if w]
+        read = sum(a for _, _, a in cases)
+        check(not bad, f"{source}, {expect}: {len(cases) - len(bad)} of {len(cases)} files ({read} read)", *bad)
+
+
+class Strings(yaml.BaseLoader):
+    """PyYAML with every scalar a string."""
+
+
+def differential():
+    """What we accept PyYAML reads as well, and as the same."""
+    compared, bad = 0, []
+    with tempfile.TemporaryDirectory() as directory:
+        for name, key in (("documents.jsonl", "yaml_b64"), ("front_matter.jsonl", "file_b64")):
+            with open(os.path.join(CORPORA, name)) as f:
+                for case in map(json.loads, f):
+                    if key not in case:
+                        continue
+                    data = content(case)
+                    got = load(data, directory, *(["--front"] if key == "file_b64" else []))
+                    if "value" not in got:
+                        continue
+                    if key == "file_b64":
+                        data = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n", 1)[1]
+                        data = data[:data.index("\n---")] if not data.startswith("---") else ""
+                    compared += 1
+                    try:
+                        theirs = yaml.load(data, Loader=Strings)
+                    except yaml.YAMLError as e:
+                        bad.append(f"{case['id']}: PyYAML refuses: {str(e)[:200]!r}")
+                        continue
+                    if theirs != got["text"]:
+                        bad.append(f"{case['id']}: PyYAML reads {theirs!r}, we {got['text']!r}"[:300])
+    check(not bad, f"PyYAML reads {compared - len(bad)} of {compared} accepted documents as we do", *bad)
+
+
 documents()
+files()
+differential()
 print(f"1..{checks}")
 sys.exit(1 if failures else 0)

@@ -6,7 +6,7 @@
 #define BB_PARSE_AGENT_H
 
 #include "cmd/parse/bottle.h"
-#include "cmd/parse/front.h"
+#include "front.h"
 
 extern const struct shape agent_shape;
 

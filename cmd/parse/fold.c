@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "alloc.h"
-#include "cmd/parse/front.h"
+#include "front.h"
 #include "routes.h"
 
 /* One bottle of the chain. */

@@ -2,7 +2,8 @@
  * Load YAML with lib/yaml.h and say what it is, for the tests that judge many
  * documents: one line of JSON.
  *
- *	yaml-json FILE        {"value":…,"text":…,"ms":…,"kib":…} or {"problems":[…],"ms":…,"kib":…}
+ *	yaml-json FILE           {"value":…,"text":…,"ms":…,"kib":…} or {"problems":[…],"ms":…,"kib":…}
+ *	yaml-json --front FILE   the same of the front matter of a file, with "body"
  *
  * value types plain scalars by the core schema, text keeps every scalar as a
  * string. ms is processor time of the load alone; kib is the most memory the
@@ -17,6 +18,7 @@
 
 #include "alloc.h"
 #include "file.h"
+#include "front.h"
 #include "program.h"
 #include "yaml.h"
 
@@ -83,10 +85,25 @@ static double spent(void)
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
+static const struct option_def options[] = {
+	{ "front", 0, NULL, "the file begins with front matter" },
+	{ NULL, 0, NULL, NULL },
+};
+static const struct program program = { "yaml-json", "show what a YAML document is read as", "[--front] FILE", options };
+
+/* program_option_fn: there is one option. */
+static bool take_option(void *front, const char *name, const char *arg, struct error *e)
+{
+	(void)name, (void)arg, (void)e;
+	*(bool *)front = true;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct program program = { "yaml-json", "show what a YAML document is read as", "FILE", NULL };
-	int first = program_start(&program, argc, argv, NULL, NULL);
+	bool with_front = false;
+	int first = program_start(&program, argc, argv, take_option, &with_front);
+	struct front front = { .line = 1 };
 	AUTO_PROBLEMS problems = PROBLEMS_INIT;
 	AUTO_DOC *answer = doc_new_object();
 	struct error e = ERROR_INIT;
@@ -99,12 +116,20 @@ int main(int argc, char **argv)
 	if (!file_read(argv[first], 64 << 20, &text, &e))
 		return program_fail(&e);
 	before = spent();
-	y = yaml_load(buf_slice(&text), argv[first], 1, &problems);
+	front.yaml = buf_slice(&text);
+	if (!with_front || front_split(buf_slice(&text), argv[first], &front, &problems))
+		y = yaml_load(front.yaml, argv[first], front.line, &problems);
 	doc_put_int(answer, "ms", (int64_t)(spent() - before));
 	doc_put_int(answer, "kib", peak());
 	if (y) {
 		doc_put(answer, "value", convert(yaml_root(y), false));
 		doc_put(answer, "text", convert(yaml_root(y), true));
+		if (with_front) {
+			AUTO_BUF body = BUF_INIT;
+
+			front_body(&front, &body);
+			doc_put_slice(answer, "body", buf_slice(&body));
+		}
 	} else {
 		struct doc *list = doc_put(answer, "problems", doc_new_array());
 

@@ -4,10 +4,10 @@
  * The first line is "---", the next line that is "---" ends it (blanks behind the
  * dashes are fine); what follows is the body. The whole file is UTF-8 without
  * control characters; a byte order mark at its start is skipped; CRLF is a line
- * end. Pure.
+ * end. Pure; may be called after confinement.
  */
-#ifndef BB_PARSE_FRONT_H
-#define BB_PARSE_FRONT_H
+#ifndef BB_FRONT_H
+#define BB_FRONT_H
 
 #include "yaml.h"
 

@@ -1,4 +1,4 @@
-#include "cmd/parse/front.h"
+#include "front.h"
 
 /* Whether a line (without its end) is a delimiter. */
 static bool is_delimiter(struct slice line)
