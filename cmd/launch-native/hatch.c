@@ -84,10 +84,10 @@ bool hatch_receive(int hatch, struct hatch_message *m, struct error *e)
 	m->kind = (enum hatch_kind)wire.kind;
 	m->index = wire.index;
 	m->value = wire.value;
-	if (m->kind != HATCH_FAILED)
-		return true;
-	wire.text[ERROR_TEXT_MAX - 1] = '\0';
-	return error_set(e, (enum status)wire.status, "%s", wire.text);
+	m->error.status = (enum status)wire.status;
+	memcpy(m->error.text, wire.text, sizeof(m->error.text));
+	m->error.text[ERROR_TEXT_MAX - 1] = '\0';
+	return m->kind != HATCH_FAILED || error_set(e, m->error.status, "%s", m->error.text);
 }
 
 bool hatch_expect(int hatch, enum hatch_kind kind, size_t n_fds, struct hatch_message *m, struct error *e)

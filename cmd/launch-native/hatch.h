@@ -40,7 +40,7 @@ struct hatch_message {
 	enum hatch_kind kind;
 	int index;
 	int value;
-	struct error error; /* of FAILED */
+	struct error error; /* of FAILED; of SETUP, the command's last words */
 	int fds[HATCH_FDS];
 	size_t n_fds;
 };
