@@ -36,7 +36,7 @@ as() {
 	as_user=$1
 	shift
 	if [ "$as_user" = "$ordinary" ]; then
-		set -- setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups "$@"
+		set -- setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups env "$@"
 	fi
 	env -i PATH="$BB_BUILD/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$PWD/$as_user" TERM=xterm \
 		BOT_BOTTLE_HOME="$PWD/$as_user/home" OF_THE_HOST=value "$@"
