@@ -31,7 +31,7 @@ struct run {
 	struct flow flows[FLOWS];
 	struct screen screens[2];
 	int64_t deadline;  /* the next thing to happen by the clock; -1: none */
-	bool asked;        /* a signal was passed on */
+	int asked;         /* how often the agent was told to end */
 	bool timed;        /* the deadline is the end of the agent's time */
 	bool exited;
 	int status;
@@ -114,19 +114,18 @@ static bool drained(const struct run *run)
 	return true;
 }
 
-/* Pass a signal on; the second one, like the end of patience, ends the bottle. */
+/* Tell the agent to end: first with the signal, then by force, at last by ending the bottle. */
 static void pass_on(struct run *run, int sig)
 {
 	struct error ignored = ERROR_INIT;
 
-	if (run->asked) {
-		kill(run->r->bottle, SIGKILL);
-		return;
-	}
-	run->asked = true;
 	run->timed = false;
-	run->deadline = loop_clock() + RELAY_PATIENCE_MS;
-	hatch_say(run->r->hatch, HATCH_SIGNAL, sig, &ignored);
+	run->deadline = loop_clock() + (run->asked ? RELAY_FORCE_MS : RELAY_PATIENCE_MS);
+	if (run->asked > 1)
+		kill(run->r->bottle, SIGKILL);
+	else
+		hatch_say(run->r->hatch, HATCH_SIGNAL, run->asked ? SIGKILL : sig, &ignored);
+	run->asked++;
 }
 
 /* Stop as a job stops, with the terminal as the shell wants it; go on when continued. */

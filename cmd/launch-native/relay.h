@@ -7,7 +7,7 @@
  *
  * When the agent stops, so does the launcher, with the terminal put back; when
  * the shell continues it, the agent goes on. TERM, INT, HUP and QUIT are passed
- * to the agent; a second one, or ten seconds, ends the bottle.
+ * to the agent; after a second one, or ten seconds, it is killed.
  */
 #ifndef BB_LAUNCH_RELAY_H
 #define BB_LAUNCH_RELAY_H
@@ -17,7 +17,8 @@
 #include "terminal.h"
 
 #define RELAY_BUFFER 65536     /* bytes under way in each direction */
-#define RELAY_PATIENCE_MS 10000 /* from a signal passed on, or the end of the time, to the end by force */
+#define RELAY_PATIENCE_MS 10000 /* from a signal passed on, or the end of the time, to the agent's end by force */
+#define RELAY_FORCE_MS 2000    /* from KILL of the agent to the end of the bottle */
 #define RELAY_DRAIN_MS 5000    /* for the last output to be taken after the agent's end */
 
 struct relay {
