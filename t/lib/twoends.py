@@ -21,6 +21,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 
@@ -32,6 +33,7 @@ class Request:
 
     def __init__(self, method, target, version, fields, body):
         self.method, self.target, self.version, self.fields, self.body = method, target, version, fields, body
+        self.close = False  # an answer sets it to end the connection behind itself
         self.sha256 = hashlib.sha256(body).hexdigest()
 
     def field(self, name):
@@ -78,17 +80,18 @@ class Connection:
 
     def __init__(self, sock):
         self.sock, self.data, self.secure, self.sniffed, self.continued = sock, b"", None, False, False
-        self.out = b""
+        self.out, self.closing = b"", False
 
 
 class Origin(threading.Thread):
     """Records; see above. answer, when set, makes the answer's bytes from a Request (None: keep silent)."""
 
-    def __init__(self, certificate, key, answer=None):
+    def __init__(self, certificate, key, answer=None, address=("127.0.0.1", 0)):
         super().__init__(daemon=True)
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, key)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self.listener = socket.create_server(address, family=family, backlog=128)
         self.listener.setblocking(False)
         self.port = self.listener.getsockname()[1]
         self.selector = selectors.DefaultSelector()
@@ -186,6 +189,7 @@ class Origin(threading.Thread):
             self.requests.append(request)
             if self.answer:
                 c.out += self.answer(request) or b""
+                c.closing = c.closing or request.close
             else:
                 c.out += b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + (b"" if request.method == "HEAD" else b"ok")
 
@@ -193,6 +197,8 @@ class Origin(threading.Thread):
         try:
             while c.out:
                 c.out = c.out[c.sock.send(c.out):]
+            if c.closing:
+                self.drop(c)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return
         except OSError:
@@ -222,8 +228,10 @@ class Wire:
     def __init__(self, routes, names=None, options=(), environment=None, answer=None, upstream=True):
         self.routes, self.options, self.environment, self.upstream = routes, options, environment or {}, upstream
         self.directory = tempfile.mkdtemp(prefix="bb-wire.")
+        os.chmod(self.directory, 0o755)  # the role that reads the authority is another user
         names = names or [r["host"] for r in routes]
         self.authority, certificate, key = make_certificates(self.directory, names + ["barrier.test"])
+        self.certificate, self.key = certificate, key
         self.origin = Origin(certificate, key, answer)
         self.barriers = None
 
@@ -245,7 +253,8 @@ class Wire:
         self.log = open(os.path.join(self.directory, "log"), "w+")
         self.proxy = subprocess.Popen(
             [os.path.join(os.environ["BB_BUILD"], "bin", "bb-egress"), "--routes", path, "--listener", str(listener.fileno()),
-             "--state", state, "--ready", str(ready_end), *self.options],
+             "--state", state, "--ready", str(ready_end), *self.options,
+             *([] if self.upstream else ["--trust", self.authority])],
             pass_fds=[listener.fileno(), ready_end], stdout=self.log, stderr=self.log,
             env={**os.environ, **self.environment})
         os.close(ready_end)
@@ -357,6 +366,67 @@ class Wire:
             sni = authority.rpartition(":")[0].strip("[]")
         s, answer = self.open_tunnel(authority, sni or None)
         return self.talk(s, data, step) if s else answer
+
+
+class Names(threading.Thread):
+    """
+    A name server on 127.0.0.1:53 of a network namespace of our own. table maps a
+    name to the list of its answers, each a list of addresses: the first query of a
+    type gets the first that has one of that type, later ones the next, the last again and again.
+    """
+
+    def __init__(self, table):
+        super().__init__(daemon=True)
+        self.table, self.asked = {k: list(v) for k, v in table.items()}, []
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 53))
+
+    def run(self):
+        while True:
+            query, peer = self.socket.recvfrom(4096)
+            labels, at = [], 12
+            while query[at]:
+                labels.append(query[at + 1:at + 1 + query[at]].decode("latin-1"))
+                at += 1 + query[at]
+            question = query[12:at + 5]
+            kind = int.from_bytes(query[at + 1:at + 3], "big")
+            name = ".".join(labels).lower()
+            self.asked.append(name)
+            records = [a for a in self.addresses(name, kind) if (":" in a) == (kind == 28)]
+            answer = query[:2] + (b"\x81\x80" if name in self.table else b"\x81\x83") + b"\0\1"
+            answer += len(records).to_bytes(2, "big") + b"\0\0\0\0" + question
+            for a in records:
+                data = socket.inet_pton(socket.AF_INET6 if ":" in a else socket.AF_INET, a)
+                answer += b"\xc0\x0c" + kind.to_bytes(2, "big") + b"\0\1\0\0\0\0" + len(data).to_bytes(2, "big") + data
+            self.socket.sendto(answer, peer)
+
+    def addresses(self, name, kind):
+        turns = self.table.get(name)
+        if kind not in (1, 28) or not turns:
+            return []
+        return turns.pop(0) if kind == 1 and len(turns) > 1 else turns[0]
+
+
+def own_network(addresses):
+    """
+    Go on as root of network and mount namespaces of our own, where these addresses
+    are the machine's and the name server is 127.0.0.1. False where that is not permitted.
+    """
+    if "BB_OWN_NETWORK" not in os.environ:
+        command = ["unshare", "--map-root-user", "--net", "--mount", "true"]
+        if subprocess.run(command, capture_output=True).returncode:
+            return False
+        os.environ["BB_OWN_NETWORK"] = "1"
+        os.execvp("unshare", command[:-1] + [sys.executable, os.path.abspath(sys.argv[0]), *sys.argv[1:]])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    for a in addresses:
+        subprocess.run(["ip", "address", "add", a, "dev", "lo", *(["nodad"] if ":" in a else [])], check=True)
+    with tempfile.NamedTemporaryFile("w", prefix="bb-resolv.", delete=False) as f:
+        f.write("nameserver 127.0.0.1\n")
+    os.chmod(f.name, 0o644)
+    subprocess.run(["mount", "--bind", f.name, os.path.realpath("/etc/resolv.conf")], check=True)
+    os.unlink(f.name)
+    return True
 
 
 class Tap:
