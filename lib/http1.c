@@ -83,6 +83,7 @@ enum http_name http_name_of(struct slice name)
 		{ { "content-type", 12 }, HTTP_CONTENT_TYPE },
 		{ { "authorization", 13 }, HTTP_AUTHORIZATION },
 		{ { "content-length", 14 }, HTTP_CONTENT_LENGTH },
+		{ { "http2-settings", 14 }, HTTP_HTTP2_SETTINGS },
 		{ { "content-encoding", 16 }, HTTP_CONTENT_ENCODING },
 		{ { "proxy-connection", 16 }, HTTP_PROXY_CONNECTION },
 		{ { "transfer-encoding", 17 }, HTTP_TRANSFER_ENCODING },
@@ -231,6 +232,7 @@ static bool is_hop(enum http_name id)
 	case HTTP_CONTENT_LENGTH:
 	case HTTP_EXPECT:
 	case HTTP_HOST:
+	case HTTP_HTTP2_SETTINGS:
 	case HTTP_KEEP_ALIVE:
 	case HTTP_PROXY_AUTHENTICATE:
 	case HTTP_PROXY_AUTHORIZATION:
@@ -346,8 +348,12 @@ static bool may_be_connection_option(struct slice option)
 	return true;
 }
 
-/* What the Connection fields say: which others are hop-by-hop, and whether the connection goes on. RFC 9112 §9.3. */
-static bool apply_connection(struct http_head *h, const char **why)
+/*
+ * What the Connection fields say: which others are hop-by-hop, and whether the
+ * connection goes on. RFC 9112 §9.3. A request that names a field which has to be
+ * kept is an attack; in a response (Akamai names Transfer-Encoding) it has no effect.
+ */
+static bool apply_connection(struct http_head *h, bool request, const char **why)
 {
 	bool close = false, keep = false, upgrade = false;
 
@@ -364,6 +370,8 @@ static bool apply_connection(struct http_head *h, const char **why)
 				return false;
 			}
 			if (!may_be_connection_option(option)) {
+				if (!request)
+					continue;
 				*why = "a Connection option that names a header a proxy has to pass on";
 				return false;
 			}
@@ -476,7 +484,7 @@ enum http_result http_parse_request(struct slice input, size_t *scanned, struct 
 	if (r != HTTP_DONE)
 		return r;
 	reset_findings(h);
-	if (!apply_connection(h, why) || !apply_framing(h, &chunked, why) || !apply_host(h, why) || !apply_expect(h, why))
+	if (!apply_connection(h, true, why) || !apply_framing(h, &chunked, why) || !apply_host(h, why) || !apply_expect(h, why))
 		return HTTP_BAD;
 	if (slice_eq(h->method, SLICE("CONNECT")) && (chunked || h->has_length)) {
 		*why = "a CONNECT with a body";
@@ -508,7 +516,7 @@ enum http_result http_parse_response(struct slice input, size_t *scanned, bool h
 	if (r != HTTP_DONE)
 		return r;
 	reset_findings(h);
-	if (!apply_connection(h, why) ||
+	if (!apply_connection(h, false, why) ||
 	    !apply_framing(h, &chunked, why))
 		return HTTP_BAD;
 	h->body = response_body(h, head_request, chunked);

@@ -1,5 +1,7 @@
 #include "path.h"
 
+#include "alloc.h"
+
 size_t path_decode(char *text, size_t len)
 {
 	size_t out = 0;
@@ -124,5 +126,28 @@ bool path_parse(struct slice path, struct path_forms *p, const char **why)
 		if (p->decoded_len == before)
 			break;
 	}
+	return true;
+}
+
+bool path_of_rule(struct slice value, struct buf *out, const char **why)
+{
+	AUTO_FREE struct path_forms *forms = alloc_zero(1, sizeof(*forms));
+	AUTO_BUF encoded = BUF_INIT;
+
+	for (size_t i = 0; i < value.len; i++) {
+		char c = value.ptr[i];
+
+		if (c == '?' || c == '#') {
+			*why = "the query is not part of a path";
+			return false;
+		}
+		if (c <= ' ' || c > '~' || strchr("\"<>`{}", c))
+			buf_add_format(&encoded, "%%%02X", (unsigned)(unsigned char)c);
+		else
+			buf_add_char(&encoded, c);
+	}
+	if (!path_parse(buf_slice(&encoded), forms, why))
+		return false;
+	buf_add(out, forms->canonical, forms->canonical_len);
 	return true;
 }

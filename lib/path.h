@@ -6,12 +6,12 @@
  * for which that makes a difference that matters is refused; what is left can be
  * compared as text.
  *
- * Pure, no allocation; may be called after confinement.
+ * Pure, and but for path_of_rule without allocation; may be called after confinement.
  */
 #ifndef BB_PATH_H
 #define BB_PATH_H
 
-#include "slice.h"
+#include "buf.h"
 
 #define PATH_BYTES_MAX 32768 /* bytes of a path that will be judged: servers stop at 8 KiB */
 #define PATH_DECODE_MAX 3    /* rounds of decoding that are looked at */
@@ -37,6 +37,13 @@ struct path_forms {
  * long or a '%' is not followed by two hexadecimal digits.
  */
 bool path_parse(struct slice path, struct path_forms *p, const char **why);
+
+/*
+ * Append the canonical form of a path as a route writes it: what a request-target
+ * could not hold as it is (a space, "é") is percent-encoded first. False, with a
+ * static text, for what can match no request: a query, a dot element, a backslash.
+ */
+bool path_of_rule(struct slice value, struct buf *out, const char **why);
 
 /* Decode %XX in place once; a '%' without two digits stays. Returns the new length. */
 size_t path_decode(char *text, size_t len);

@@ -99,34 +99,12 @@ size_t policy_find_host(const struct policy *p, const struct authority *a)
 
 /* --- compiling --- */
 
-/* Append the path with what a request-target could not hold percent-encoded, then make it canonical. Owned by the caller. */
-static bool compile_path_text(struct slice value, struct slice *out, struct error *e)
-{
-	AUTO_FREE struct path_forms *forms = alloc_zero(1, sizeof(*forms));
-	AUTO_BUF encoded = BUF_INIT;
-	const char *why = NULL;
-
-	for (size_t i = 0; i < value.len; i++) {
-		char c = value.ptr[i];
-
-		if (c <= ' ' || c > '~' || strchr("\"<>`{}", c))
-			buf_add_format(&encoded, "%%%02X", (unsigned)(unsigned char)c);
-		else if (c == '?' || c == '#')
-			return error_set(e, STATUS_CALLER, "path '%.*s' holds a '%c': the query is not part of a path",
-					 SLICE_ARG(value), c);
-		else
-			buf_add_char(&encoded, c);
-	}
-	if (!path_parse(buf_slice(&encoded), forms, &why))
-		return error_set(e, STATUS_CALLER, "path '%.*s' can match no request: %s", SLICE_ARG(value), why);
-	*out = slice_of(alloc_copy(forms->canonical, forms->canonical_len), forms->canonical_len);
-	return true;
-}
-
 /* One element of "paths". */
 static bool compile_path(const struct doc *d, struct path_rule *rule, struct error *e)
 {
 	struct slice type = doc_get_str(d, "type"), value = doc_get_str(d, "value");
+	struct buf canonical = BUF_INIT;
+	const char *why = NULL;
 
 	if (slice_eq(type, SLICE("regex"))) {
 		rule->kind = PATH_REGEX;
@@ -139,7 +117,11 @@ static bool compile_path(const struct doc *d, struct path_rule *rule, struct err
 		rule->kind = PATH_EXACT;
 	else
 		return error_set(e, STATUS_CALLER, "type '%.*s' is none of prefix, exact, regex", SLICE_ARG(type));
-	return compile_path_text(value, &rule->value, e);
+	if (!path_of_rule(value, &canonical, &why))
+		return error_set(e, STATUS_CALLER, "path '%.*s' can match no request: %s", SLICE_ARG(value), why);
+	rule->value.len = canonical.len;
+	rule->value.ptr = buf_steal(&canonical);
+	return true;
 }
 
 /* One element of "headers". */

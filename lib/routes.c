@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "path.h"
 #include "regex.h"
 #include "target.h"
 
@@ -224,6 +225,8 @@ static bool has_dot_element(struct slice path)
 static bool check_path(struct shape_reader *r, const struct yaml_node *n, struct doc *d)
 {
 	struct slice value = doc_get_str(d, "value");
+	AUTO_BUF canonical = BUF_INIT;
+	const char *why = NULL;
 
 	if (!doc_get(d, "type"))
 		doc_put_str(d, "type", "prefix");
@@ -237,6 +240,8 @@ static bool check_path(struct shape_reader *r, const struct yaml_node *n, struct
 		return shape_problem(r, n, "value", "found a space, a backslash or a control character, which no path has");
 	if (has_dot_element(value))
 		return shape_problem(r, n, "value", "found a '.' or '..' element, which is never let through");
+	if (!path_of_rule(value, &canonical, &why))
+		return shape_problem(r, n, "value", "found a path that no request can have: %s", why);
 	return true;
 }
 

@@ -205,6 +205,9 @@ static void test_matches(void)
 							     "a path: the query is not compared");
 	refuses("  matches: [{paths: [{value: /a/../b}]}]\n", "3:30: routes[0].matches[0].paths[0].value: found a '.' or '..' "
 							      "element, which is never let through");
+	refuses("  matches: [{paths: [{value: '/a/%2e%2e'}]}]\n",
+		"3:30: routes[0].matches[0].paths[0].value: found a path that no request can have: the path holds a '.' or '..' "
+		"element, perhaps encoded");
 	refuses("  matches: [{paths: [{type: glob, value: /a}]}]\n",
 		"3:29: routes[0].matches[0].paths[0].type: found the string 'glob', wanted one of prefix, exact, regex");
 	refuses("  matches: [{methods: [CONNECT]}]\n", "3:24: routes[0].matches[0].methods[0]: found the string 'CONNECT', wanted "
