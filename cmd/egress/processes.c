@@ -136,7 +136,7 @@ static bool start_upstream(struct processes *p, const struct settings *s, const 
 static bool start_front(struct processes *p, const struct settings *s, const struct pairs *t, size_t i, struct error *e)
 {
 	struct command c;
-	char worker[8];
+	char worker[24];
 
 	begin(&c, "front");
 	add_fd(&c, "--peer", t->front_upstream[i][0]);
