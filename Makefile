@@ -116,10 +116,13 @@ $(O)/bench/%: $$(call bench_objects,%) $(O)/libbb.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 
-$(O)/fuzz/%: t/fuzz/%.c $(wildcard lib/*.c lib/*.h)
+# What a fuzzer links beside lib/: the parts of a program without its main.
+FUZZ_WITH_manifest = $(filter-out cmd/parse/parse.c,$(wildcard cmd/parse/*.c))
+
+$(O)/fuzz/%: t/fuzz/%.c $$(FUZZ_WITH_$$*) $(wildcard lib/*.c lib/*.h)
 	@mkdir -p $(@D)
 	clang $(filter-out -fcf-protection -D_FORTIFY_SOURCE=2 -fstack-clash-protection,$(ALL_CFLAGS)) \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(wildcard lib/*.c) \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_WITH_$*) $(wildcard lib/*.c) \
 		$(shell pkg-config --libs $(PACKAGES)) -lm
 
 # The launcher with one layer left out at will: only the tests have it (cmd/launch-native/sabotage.h).

@@ -314,7 +314,7 @@ static void test_lists(void)
 /* The number of routes and the number of messages are bounded. */
 static void test_limits(void)
 {
-	AUTO_BUF text = BUF_INIT, got = BUF_INIT;
+	AUTO_BUF text = BUF_INIT;
 	AUTO_PROBLEMS problems = PROBLEMS_INIT;
 	struct doc *routes = NULL;
 

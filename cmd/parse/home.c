@@ -98,7 +98,7 @@ void home_release(struct home *h)
 	free(h->repository);
 	free(h->skills);
 	free(h->providers);
-	*h = (struct home){ NULL };
+	*h = (struct home){ .user = NULL };
 }
 
 bool home_is_name(struct slice s)

@@ -242,7 +242,7 @@ int main(int argc, char **argv)
 	struct options o = { .n_bottles = 0 };
 	bool few = take_arguments(argc, argv, &o);
 	AUTO_PROBLEMS problems = PROBLEMS_INIT, warnings = PROBLEMS_INIT;
-	AUTO_HOME home = { NULL };
+	AUTO_HOME home = { .user = NULL };
 	struct load load = { &home, &problems, &warnings };
 	struct error e = ERROR_INIT;
 	AUTO_DOC *d = NULL;

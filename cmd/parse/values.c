@@ -206,7 +206,7 @@ static int64_t size_unit(struct slice unit)
 	unit = slice_sub(unit, 1, unit.len);
 	if (!letter || !(slice_eq_fold(unit, SLICE("")) || slice_eq_fold(unit, SLICE("b")) || slice_eq_fold(unit, SLICE("ib"))))
 		return 0;
-	return 1ll << (10 * (letter - letters + 1));
+	return (int64_t)1 << (10 * (letter - letters + 1));
 }
 
 /* Take a decimal number below 10^12 off the front. */
