@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "alloc.h"
-#include "escape.h"
 
 void shape_reader_release(struct shape_reader *r)
 {
@@ -177,7 +176,7 @@ static struct doc *read_below(struct shape_reader *r, const struct shape *s, con
 
 	if (path && as)
 		buf_add_char(&r->path, '.');
-	escape_cut(&r->path, shown, 64);
+	yaml_add_cut(shown, &r->path);
 	r->origin = parent ? doc_new_object() : NULL;
 	d = shape_read(r, s, n);
 	if (parent) {
@@ -214,7 +213,7 @@ static void refuse_key(struct shape_reader *r, const struct shape *s, const stru
 
 	add_subject(r, NULL, true, &text);
 	buf_add_format(&text, "%shas unknown key '", text.len ? " " : "");
-	escape_cut(&text, n->key, 60);
+	yaml_add_cut(n->key, &text);
 	buf_add_char(&text, '\'');
 	if (near)
 		buf_add_format(&text, " (did you mean '%s'?)", near);
@@ -302,7 +301,7 @@ static struct doc *read_map(struct shape_reader *r, const struct shape *s, const
 		if (s->name && !s->name(m->key, &canonical, &why)) {
 			AUTO_BUF shown = BUF_INIT;
 
-			escape_cut(&shown, m->key, 60);
+			yaml_add_cut(m->key, &shown);
 			add_subject(r, NULL, false, &canonical);
 			problems_add(r->problems, r->file, m->key_line, m->key_column, "%sfound the name '%s', wanted %s",
 				     buf_str(&canonical), buf_str(&shown), why);

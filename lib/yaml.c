@@ -4,7 +4,6 @@
 #include <yaml.h>
 
 #include "alloc.h"
-#include "escape.h"
 
 #define ARENA_BLOCK (64u << 10) /* bytes taken from the allocator at once; a longer text gets its own */
 #define DESCRIBE_MAX 60         /* bytes of a found text in a message */
@@ -457,7 +456,7 @@ static void check_duplicates(struct loader *l, const struct yaml_node *map)
 		if (!slice_eq(sorted[i]->key, sorted[i - 1]->key))
 			continue;
 		buf_truncate(&shown, 0);
-		escape_cut(&shown, sorted[i]->key, DESCRIBE_MAX);
+		yaml_add_cut(sorted[i]->key, &shown);
 		refuse(l, sorted[i]->key_line - l->line, sorted[i]->key_column - 1,
 		       "the key '%s' is given twice, first in line %u; keep one", buf_str(&shown), sorted[i - 1]->key_line);
 	}
@@ -709,6 +708,18 @@ bool yaml_is_string(const struct yaml_node *n)
 	return n->type == YAML_SCALAR && !yaml_is_null(n) && !yaml_is_bool(n) && !yaml_is_int(n) && !yaml_is_float(n);
 }
 
+void yaml_add_cut(struct slice text, struct buf *out)
+{
+	size_t n = text.len;
+
+	if (n > DESCRIBE_MAX)
+		for (n = DESCRIBE_MAX - 3; n && ((unsigned char)text.ptr[n] & 0xC0) == 0x80; n--)
+			;
+	buf_add_slice(out, slice_sub(text, 0, n));
+	if (n < text.len)
+		buf_add_str(out, "...");
+}
+
 void yaml_describe(const struct yaml_node *n, bool hide, struct buf *out)
 {
 	if (n->type == YAML_LIST) {
@@ -725,7 +736,7 @@ void yaml_describe(const struct yaml_node *n, bool hide, struct buf *out)
 		bool string = yaml_is_string(n);
 
 		buf_add_str(out, string ? "the string '" : "the number ");
-		escape_cut(out, n->text, DESCRIBE_MAX);
+		yaml_add_cut(n->text, out);
 		buf_add_str(out, string ? "'" : "");
 	}
 }

@@ -85,6 +85,9 @@ bool yaml_int(const struct yaml_node *n, int64_t *value);
  */
 void yaml_describe(const struct yaml_node *n, bool hide, struct buf *out);
 
+/* Append a text as it is, cut to about 60 bytes between characters: for messages, which are escaped when printed. */
+void yaml_add_cut(struct slice text, struct buf *out);
+
 /* Add a problem at the first byte that is not UTF-8; line is the number of the text's first line. True when all is. */
 bool yaml_check_utf8(struct slice text, const char *file, unsigned line, struct problems *problems);
 
