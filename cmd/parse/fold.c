@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "cmd/parse/values.h"
 #include "front.h"
 #include "routes.h"
 
@@ -10,8 +11,9 @@
 struct link {
 	char *name;
 	char *file;
-	struct located whole; /* as written; doc is NULL when it could not be loaded */
-	bool open;            /* what it extends is being loaded */
+	struct located whole;   /* as written; doc is NULL when something in it is wrong */
+	struct located extends; /* the list of names, also when something else is wrong */
+	bool open;              /* what it extends is being loaded */
 };
 
 struct chain {
@@ -39,6 +41,7 @@ static void chain_release(struct chain *c)
 		free(c->list[i].name);
 		free(c->list[i].file);
 		located_release(&c->list[i].whole);
+		located_release(&c->list[i].extends);
 	}
 }
 
@@ -82,6 +85,20 @@ static void refuse_cycle(struct chain *c, size_t index, const struct wish *w)
 	c->failed = true;
 }
 
+/* Take what a bottle extends by itself, so that problems elsewhere in it do not hide those of its parents. */
+static void take_extends(struct link *b, const struct yaml *y)
+{
+	const struct yaml_node *n = yaml_get(yaml_root(y), "extends");
+	AUTO_PROBLEMS told = PROBLEMS_INIT; /* by the reading of the whole */
+	AUTO_SHAPE_READER r = { .file = b->file, .problems = &told };
+
+	if (!n)
+		return;
+	b->extends.origin = doc_new_object();
+	r.origin = b->extends.origin;
+	b->extends.doc = shape_read(&r, &value_names, n);
+}
+
 /* Read and check one bottle's file. False when there is none. */
 static bool read_bottle(struct chain *c, struct link *b)
 {
@@ -102,6 +119,7 @@ static bool read_bottle(struct chain *c, struct link *b)
 		b->whole.origin = doc_new_object();
 		r.origin = b->whole.origin;
 		b->whole.doc = shape_read(&r, &bottle_shape, yaml_root(y));
+		take_extends(b, y);
 	}
 	c->failed = c->failed || !b->whole.doc;
 	return true;
@@ -114,11 +132,11 @@ static void load_parents(struct chain *c, size_t index)
 {
 	struct link *b = &c->list[index];
 	AUTO_FREE char *subject = alloc_format("bottle '%s': extends", b->name);
-	const struct doc *extends = doc_get(b->whole.doc, "extends"), *places = origin_in(b->whole.origin, "extends");
+	const struct doc *extends = b->extends.doc, *places = b->extends.origin;
 
 	c->path[c->depth++] = index;
 	b->open = true;
-	for (size_t i = 0; i < doc_count(extends); i++) {
+	for (size_t i = 0; extends && i < doc_count(extends); i++) {
 		const struct doc *place = origin_item(places, i);
 		struct wish w = { doc_cstr(doc_at(extends, i)), place ? place : places, subject };
 
