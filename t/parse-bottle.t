@@ -72,7 +72,7 @@ done
 right 'template: a built-in' 'agent_provider: {template: claude}' '[.agent_provider.template, .provider.name, .provider.origin]' \
 	'["claude","claude","built-in"]'
 wrong 'template: unknown, with what is near' 'agent_provider: {template: clade}' \
-	"2:28: agent_provider.template: found 'clade', wanted a provider (did you mean 'claude'?): one of $(ls "$BB_SOURCE/providers" | paste -sd, - | sed 's/,/, /g'), or a plug-in in '$home/contrib'"
+	"2:28: agent_provider.template: found 'clade', wanted a provider (did you mean 'claude'?): one of $(known_providers), or a plug-in in '$home/contrib'"
 wrong 'template: no name' 'agent_provider: {template: ../x}' \
 	"2:28: bottle 'b': agent_provider.template: found the string '../x', wanted a name: lower-case letters, digits and '-', a letter first"
 wrong 'template: a list' 'agent_provider: {template: [claude]}' "2:28: bottle 'b': agent_provider.template: found a list, wanted a name"

@@ -67,3 +67,13 @@ wrong() {
 	manifest_of a || status=$?
 	refused "$wrong_name" "$home/bottles/b.md" "$@"
 }
+
+# known_providers: the names of the built-in ones, as messages list them.
+known_providers() (
+	cd "$BB_SOURCE/providers" || exit 1
+	between=
+	for provider in */; do
+		printf '%s%s' "$between" "${provider%/}"
+		between=', '
+	done
+)
