@@ -35,7 +35,7 @@ PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$
 # Debian packages: to build, to run, and what only the tests and the checks want.
 DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev libc-ares-dev libseccomp-dev
 DEPS_RUN   = jq git ca-certificates util-linux mawk man-db
-DEPS_TEST  = perl curl wget openssl python3 python3-yaml python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils strace
+DEPS_TEST  = perl curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils strace
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap
 
