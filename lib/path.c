@@ -26,6 +26,11 @@ static bool is_unreserved(char c)
 	return ascii_is_alpha(c) || ascii_is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
 }
 
+bool path_is_plain(char c)
+{
+	return is_unreserved(c) || (c && strchr("!$&'()*+,;=:@/", c));
+}
+
 /* Write the comparable form of a path whose every '%' is followed by two digits. */
 static void canonicalize(struct slice path, struct path_forms *p)
 {
@@ -141,10 +146,10 @@ bool path_of_rule(struct slice value, struct buf *out, const char **why)
 			*why = "the query is not part of a path";
 			return false;
 		}
-		if (c <= ' ' || c > '~' || strchr("\"<>`{}", c))
-			buf_add_format(&encoded, "%%%02X", (unsigned)(unsigned char)c);
-		else
+		if (path_is_plain(c) || c == '%' || c == '\\')
 			buf_add_char(&encoded, c);
+		else
+			buf_add_format(&encoded, "%%%02X", (unsigned)(unsigned char)c);
 	}
 	if (!path_parse(buf_slice(&encoded), forms, why))
 		return false;

@@ -40,10 +40,13 @@ bool path_parse(struct slice path, struct path_forms *p, const char **why);
 
 /*
  * Append the canonical form of a path as a route writes it: what a request-target
- * could not hold as it is (a space, "é") is percent-encoded first. False, with a
+ * could not hold as it is (a space, '[', "é") is percent-encoded first. False, with a
  * static text, for what can match no request: a query, a dot element, a backslash.
  */
 bool path_of_rule(struct slice value, struct buf *out, const char **why);
+
+/* Whether c may stand in a path as it is: RFC 3986 §3.3 pchar without '%', and '/'. */
+bool path_is_plain(char c);
 
 /* Decode %XX in place once; a '%' without two digits stays. Returns the new length. */
 size_t path_decode(char *text, size_t len);

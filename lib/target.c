@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include "address.h"
+#include "path.h"
 
 /* Whether a resolver would read the last label, and so the name, as a number: all digits, or 0x and hexadecimal. */
 static bool is_number_like(struct slice label)
@@ -123,7 +124,7 @@ void authority_format(struct buf *out, const struct authority *a, enum scheme sc
 		buf_add_format(out, ":%u", a->port);
 }
 
-/* Characters of a path: RFC 3986 pchar, '/', and the few that clients following the URL Standard do not encode. */
+/* Characters of a path: pchar and '/', RFC 3986 §3.3. */
 static bool check_path(struct slice path, const char **why)
 {
 	for (size_t i = 0; i < path.len; i++) {
@@ -133,7 +134,7 @@ static bool check_path(struct slice path, const char **why)
 			*why = "a '%' in the path that two hexadecimal digits do not follow";
 			return false;
 		}
-		if (strchr("\"<>\\`{}", c)) {
+		if (c != '%' && !path_is_plain(c)) {
 			*why = "a character in the path that must be percent-encoded";
 			return false;
 		}

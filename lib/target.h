@@ -74,9 +74,10 @@ void authority_format(struct buf *out, const struct authority *a, enum scheme sc
  * Parse a request-target. CONNECT takes the authority form with a port, every
  * other method the origin or the absolute form (the asterisk form concerns no
  * origin's resource and is refused). Slices point into text. Refused are a
- * fragment, any byte that is not visible ASCII, and in the path a backslash, the
- * characters that every client encodes there (" < > ` { }) and a '%' that two
- * hexadecimal digits do not follow.
+ * fragment, any byte that is not visible ASCII, and in the path what RFC 3986
+ * §3.3 does not permit there (" < > [ \ ] ^ ` { | } and a '%' that two
+ * hexadecimal digits do not follow). In the query such bytes are passed on: they
+ * are data, and many clients do not encode them.
  */
 bool target_parse(struct slice method, struct slice text, struct target *t, const char **why);
 

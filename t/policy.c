@@ -219,12 +219,13 @@ static void test_paths(void)
 		{ "GET https://a.test/r/", "paths" },
 		{ "GET https://a.test/caf%c3%a9/x", "yes" },
 		{ "GET https://a.test/@s%2Fn", "yes" },
+		{ "GET https://a.test/%5ba%5D/x", "yes" },
 		{ "GET https://a.test/@s/n", "paths" },
 		{ "GET https://a.test/", "paths" },
 	};
 
 	ask_all("[{'host':'a.test','matches':[{'paths':[{'type':'prefix','value':'/api'},{'value':'/slash/'},"
-		"{'type':'exact','value':'/one'},{'type':'regex','value':'/r/[0-9]+'},{'value':'/caf\xC3\xA9'},"
+		"{'type':'exact','value':'/one'},{'type':'regex','value':'/r/[0-9]+'},{'value':'/caf\xC3\xA9'},{'value':'/[a]'},"
 		"{'type':'exact','value':'/@s%2fn'}]}]}]",
 		q, COUNT_OF(q));
 }
