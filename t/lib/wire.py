@@ -281,13 +281,13 @@ class Bench:
                 os.path.join(self.directory, 'ca.key'), '-out', pem)
         return pem
 
-    def certificate(self, name, days='30', issuer=True):
-        """A server certificate for the name; days may be negative; without issuer it is self-signed."""
+    def certificate(self, name, *more, days='30', issuer=True):
+        """A server certificate for the names; days may be negative; without issuer it is self-signed."""
         self.authority()
         base = os.path.join(self.directory, 'cert-%s-%s-%s' % (name, days, issuer))
         extensions = base + '.ext'
         with open(extensions, 'w') as f:
-            f.write('subjectAltName=DNS:%s\nbasicConstraints=critical,CA:FALSE\n' % name)
+            f.write('subjectAltName=%s\nbasicConstraints=critical,CA:FALSE\n' % ','.join('DNS:' + n for n in (name,) + more))
         run('openssl', 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=' + name,
             '-keyout', base + '.key', '-out', base + '.csr')
         sign = ['-CA', os.path.join(self.directory, 'ca.pem'), '-CAkey', os.path.join(self.directory, 'ca.key'),
