@@ -269,16 +269,8 @@ bottle b "$shell"
 
 # --- the prompt ---
 
-agent a 'bottle: b' '
-
-  You are  a coder.
-
----
-not: front matter
----
-End.	
-
-'
+body=$(printf '\n\n  You are  a coder.\n\n---\nnot: front matter\n---\nEnd.\t\n\n.')
+agent a 'bottle: b' "${body%.}"
 resolve a
 is "$(get .agent.prompt)" '"You are  a coder.\n\n---\nnot: front matter\n---\nEnd."' 'the stripped body is the prompt, whatever it holds'
 agent a 'bottle: b' ''
