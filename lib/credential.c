@@ -128,8 +128,8 @@ static bool judge_headers(const struct request_facts *f, struct slice header, st
 	for (size_t i = 0; i < f->n_fields; i++) {
 		const struct http_field *field = &f->fields[i];
 
-		strip[i] = field->id == HTTP_AUTHORIZATION || field->id == HTTP_COOKIE || slice_eq_fold(field->name, header);
-		if (strip[i] || field->hop)
+		strip[i] = field->id == HTTP_AUTHORIZATION || slice_eq_fold(field->name, header);
+		if (strip[i] || field->hop || field->id == HTTP_COOKIE)
 			continue;
 		if (holds_subprotocol_key(field) || (field->value.len && credential_is_header(field->name) &&
 						      !is_placeholder(field->value, placeholder)))

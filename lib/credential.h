@@ -3,7 +3,8 @@
  *
  * On a route that injects a credential, the agent's own must not pass: an
  * attacker's key would turn an allowed API into a drain. Authorization and the
- * injected header are taken out, as are cookies; any other credential is refused,
+ * injected header are taken out; cookies are left to whoever sends the request on
+ * and knows which the origin has set (cookies.h); any other credential is refused,
  * unless its value is the placeholder that the bottle holds instead.
  *
  * Which headers and query parameters are credentials is told from their names,

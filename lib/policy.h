@@ -55,7 +55,8 @@ const struct route *policy_route(const struct policy *p, size_t index);
 struct verdict {
 	bool allowed;
 	size_t route;                /* when allowed, or refused by that route: place in the list; else SLICE_NONE */
-	bool strip[HTTP_FIELDS_MAX]; /* when allowed: fields that must not be forwarded, besides hop-by-hop ones */
+	bool strip[HTTP_FIELDS_MAX]; /* when allowed: fields that must not be forwarded, besides hop-by-hop ones. Cookies
+				      * on a route with auth are the sender's to filter: cookies.h */
 	struct refusal refusal;      /* when not allowed */
 };
 

@@ -121,6 +121,12 @@ def test_what_is_not_passed_on(tap, w):
     requests, _ = w.arrived()
     tap.ok(requests and requests[0].field("Authorization") == ["Bearer " + SECRET] and "theirs" not in str(requests[0].fields),
            "a credential of theirs is replaced by ours", requests and requests[0].fields)
+    for cookie, want in (("session=theirs", []), ("session=ours", ["session=ours"]), ("a=b; session=ours; c", ["session=ours"])):
+        w.tunnel("key.test:443", request("key.test", "GET / HTTP/1.1", "Cookie: " + cookie))
+        requests, _ = w.arrived()
+        tap.ok(requests and requests[0].field("Cookie") == want, "of the cookies %r, what the origin has set passes" % cookie, requests)
+        w.tunnel("key.test:443", request("key.test", "GET /login HTTP/1.1"))
+        w.arrived()
     for line, field in (("GET /?api_key=theirs HTTP/1.1", "A: b"), ("GET / HTTP/1.1", "X-Api-Key: theirs")):
         answer = w.tunnel("key.test:443", request("key.test", line, field))
         tap.ok(w.arrived() == ([], []) and statuses(answer) == [403] and b"theirs" not in answer,
@@ -170,6 +176,8 @@ def hostile_answer(r):
         return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
     if r.target == "/bad-chunks":
         return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0x1\r\n!\r\n0\r\n\r\n" + FORGED
+    if r.target == "/login":
+        return b"HTTP/1.1 200 OK\r\nSet-Cookie: session=ours; HttpOnly\r\nContent-Length: 2\r\n\r\nok"
     if r.target == "/hop":
         return (b"HTTP/1.1 200 OK\r\nConnection: x-mine\r\nX-Mine: 1\r\nAlt-Svc: h3=\":443\"\r\nKeep-Alive: 9\r\n"
                 b"Proxy-Authenticate: Basic\r\nX-Kept: 1\r\nContent-Length: 2\r\n\r\nok")

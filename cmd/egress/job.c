@@ -96,29 +96,52 @@ static void parse_request(struct slice body, struct authority *a, enum scheme *s
 		broke("a malformed request head");
 }
 
+/*
+ * What takes the place of the client's credentials: ours, and of its cookies those
+ * that the origin has set. Returns how many fields to add.
+ */
+static size_t replace_credentials(const struct upstream *u, const struct route *route, const struct http_head *h,
+				  const struct request_facts *facts, struct verdict *v, struct buf *cookies,
+				  struct http_extra add[2])
+{
+	size_t n = 1;
+
+	add[0].name = slice_str(route->auth_header);
+	for (size_t i = 0; i < h->n_fields; i++)
+		v->strip[i] = v->strip[i] || h->fields[i].id == HTTP_COOKIE;
+	cookies_filter(&u->cookies, facts->authority.host, h, cookies);
+	if (cookies->len)
+		add[n++] = (struct http_extra){ SLICE("Cookie"), buf_slice(cookies) };
+	return n;
+}
+
 /* Write the head that the origin will get: what was judged, with the credential. */
 static bool write_head(struct upstream *u, struct job *j, const struct http_head *h, const struct request_facts *facts,
-		       const struct verdict *v, struct refusal *no)
+		       struct verdict *v, struct refusal *no)
 {
 	const struct route *route = policy_route(j->place.rules->policy, j->place.route);
-	struct http_extra credential = { .name = slice_str(route->auth_header) };
+	struct http_extra add[2];
+	size_t n_add = 0;
 	struct buf value = BUF_INIT;
+	AUTO_BUF cookies = BUF_INIT;
 	AUTO_BUF target = BUF_INIT;
 	AUTO_BUF host = BUF_INIT;
 	const char *why;
 	bool ok = true;
 
-	if (route->auth)
+	if (route->auth) {
 		ok = credential_value(u, route, &value, no);
-	credential.value = buf_slice(&value);
+		n_add = replace_credentials(u, route, h, facts, v, &cookies, add);
+		add[0].value = buf_slice(&value);
+	}
 	request_target(&target, facts);
 	authority_format(&host, &facts->authority, facts->scheme);
 	if (ok && !http_write_request(&j->out, h,
 				      &(struct http_rewrite){ .target = buf_slice(&target),
 							      .host = buf_slice(&host),
 							      .strip = v->strip,
-							      .add = &credential,
-							      .n_add = route->auth ? 1 : 0,
+							      .add = add,
+							      .n_add = n_add,
 							      .framing = h->body,
 							      .expect_continue = h->expect_continue },
 				      &why))

@@ -277,6 +277,8 @@ static enum outcome take_final(struct upstream *u, struct origin *o, const struc
 	o->left = h->length;
 	o->chunks = (struct chunk_decoder){ 0 };
 	j->response_started = true;
+	if (policy_route(j->place.rules->policy, j->place.route)->auth)
+		cookies_remember(&u->cookies, j->place.authority.host, h);
 	pass_head(u, j, h, MESSAGE_RESPONSE);
 	return h->body == HTTP_BODY_NONE || (h->body == HTTP_BODY_LENGTH && h->length == 0) ? OUTCOME_DONE : OUTCOME_MORE;
 }

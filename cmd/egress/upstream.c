@@ -216,6 +216,7 @@ static bool prepare(struct upstream *u, struct error *e)
 	struct role_options *o = &u->options;
 
 	document_seed();
+	cookies_prepare();
 	u->jobs = alloc_zero(CONNECTIONS_MAX, sizeof(*u->jobs));
 	u->origins = alloc_zero(ORIGINS_MAX, sizeof(*u->origins));
 	u->next_sweep = INT64_MAX;

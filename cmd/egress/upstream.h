@@ -16,6 +16,7 @@
 
 #include "channel.h"
 #include "chunk.h"
+#include "cookies.h"
 #include "http1.h"
 #include "limits.h"
 #include "loop.h"
@@ -183,6 +184,7 @@ struct upstream {
 	bool front_full;
 	struct resolver *resolver;
 	struct secret_set secrets;
+	struct cookies cookies;   /* that origins have set on routes with auth */
 	struct tls_client *trust; /* the system's, or --trust */
 	struct ca_file *ca_files; /* for the next routes */
 	size_t n_ca_files;
