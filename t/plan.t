@@ -88,7 +88,9 @@ is "$(jq -n --slurpfile a first --slurpfile b third '
 		then gsub("sk-ant-oat01-[A-Za-z0-9]{32}"; "P") | gsub("probe-[a-z0-9]{16}"; "Q") else . end);
 	($a[0] | calm) == ($b[0] | calm)')" true 'in which nothing but the placeholder and the probe differs'
 
-if strace -o trace true 2>err; then
+if grep -q __asan_init "$BB_BUILD/bin/bb-plan"; then
+	skip 'no file is looked at but the libraries' 'the sanitizers look at files of their own'
+elif strace -o trace true 2>err; then
 	strace -f -o trace bb-plan --identity demo-ab12c --nonce "$nonce" --started-at 2026-01-31T12:00:00Z \
 		--backend native --home /home/me/.bot-bottle --cwd / --host-has CLAUDE_TOKEN \
 		--program claude=/opt/claude <"$cases/claude.manifest.json" >out 2>err
