@@ -17,7 +17,7 @@ cat >inst/bin/bb-launch-native <<END
 cd '$PWD' || exit 99
 cat "\$3" >plan.json
 echo "\$*" >arguments
-ls -l /proc/self/fd | sed -n 's,.* \([0-9]*\) -> .*/tmp/.*,\1,p' >descriptors
+ls -l /proc/self/fd | sed -n 's,.* \([0-9]*\) -> .*/tmp/bb\..*,\1,p' >descriptors
 find tmp -mindepth 1 >left
 [ ! -e die ] || kill -9 \$\$
 [ ! -e wait ] || { touch waiting; while [ -e wait ]; do kill -0 \$\$; done; }
