@@ -432,6 +432,23 @@ static bool last_element_is(struct slice path, struct slice name, size_t *at)
 	return slice_eq_fold(path, name);
 }
 
+/* Whether the decoded path has the elements "info" and "lfs" behind each other: the API of Git LFS. */
+static bool is_lfs(struct slice path)
+{
+	bool info = false;
+
+	while (path.len) {
+		struct slice element = slice_cut(&path, '/');
+
+		if (!element.len)
+			continue;
+		if (info && slice_eq_fold(slice_sub(element, 0, slice_find(element, ';')), SLICE("lfs")))
+			return true;
+		info = slice_eq_fold(slice_sub(element, 0, slice_find(element, ';')), SLICE("info"));
+	}
+	return false;
+}
+
 /* Whether the query holds a word in some encoding: decoded up to three times, any case. */
 static bool query_mentions(struct slice query, struct slice word)
 {
@@ -454,7 +471,7 @@ static bool query_mentions(struct slice query, struct slice word)
 	return false;
 }
 
-/* The git rule: no push over HTTP, fetch only where the route says so. */
+/* The git rule: no push over HTTP, not by way of LFS either; fetch only where the route says so. */
 static bool judge_git(const struct compiled *r, const struct request_facts *f, struct slice path, struct refusal *no)
 {
 	size_t at;
@@ -468,6 +485,10 @@ static bool judge_git(const struct compiled *r, const struct request_facts *f, s
 	if (push)
 		return refuse(no, 403, "git-push",
 			      "pushing over http is refused on every route: push to the git gate, which the remote 'origin' names");
+	if (is_lfs(path))
+		return refuse(no, 403, "git-lfs",
+			      "Git LFS over http is refused on every route, because it uploads as well: have the files fetched on "
+			      "the host");
 	if (fetch && !r->git_fetch)
 		return refuse(no, 403, "git-fetch",
 			      "the route for '%s' does not permit git to fetch (git: {fetch: true}); ask with the supervise "
