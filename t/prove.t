@@ -87,6 +87,7 @@ prove() {
 
 cat >open.sh <<'END'
 set -eu
+mount -t tmpfs none /run
 ip link set lo up
 ip route add default dev lo
 ip -6 route add default dev lo
@@ -109,7 +110,7 @@ listener.bind(("127.0.0.1", 0))
 listener.listen()
 helper = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
 docker = socket.socket(socket.AF_UNIX)
-docker.bind("docker.sock")
+docker.bind("/run/docker.sock")
 docker.listen()
 outside = socket.socket(socket.AF_UNIX)
 outside.bind("\0bb-prove-test")
