@@ -4,36 +4,9 @@
 
 #include "alloc.h"
 #include "credential.h"
+#include "gitrule.h"
+#include "matches.h"
 #include "path.h"
-#include "regex.h"
-
-enum path_kind {
-	PATH_PREFIX,
-	PATH_EXACT,
-	PATH_REGEX,
-};
-
-struct path_rule {
-	enum path_kind kind;
-	struct slice value; /* canonical form, owned; for a prefix or an exact path */
-	struct regex *regex;
-};
-
-struct header_rule {
-	struct slice name;  /* a view of the document */
-	struct slice value; /* likewise */
-	struct regex *regex; /* instead of value */
-};
-
-/* One entry of "matches": OR inside paths and methods, AND inside headers and between the three. */
-struct match {
-	struct path_rule *paths;
-	size_t n_paths;
-	struct slice *methods; /* upper case, owned */
-	size_t n_methods;
-	struct header_rule *headers;
-	size_t n_headers;
-};
 
 struct compiled {
 	struct route view;
@@ -43,8 +16,7 @@ struct compiled {
 	size_t n_ports; /* 0: the scheme's default */
 	bool git_fetch;
 	struct slice placeholder;
-	struct match *matches;
-	size_t n_matches;
+	struct matches *matches;
 };
 
 struct policy {
@@ -99,103 +71,6 @@ size_t policy_find_host(const struct policy *p, const struct authority *a)
 
 /* --- compiling --- */
 
-/* One element of "paths". */
-static bool compile_path(const struct doc *d, struct path_rule *rule, struct error *e)
-{
-	struct slice type = doc_get_str(d, "type"), value = doc_get_str(d, "value");
-	struct buf canonical = BUF_INIT;
-	const char *why = NULL;
-
-	if (slice_eq(type, SLICE("regex"))) {
-		rule->kind = PATH_REGEX;
-		rule->regex = regex_new(value, REGEX_WHOLE, e);
-		return rule->regex != NULL;
-	}
-	if (!type.len || slice_eq(type, SLICE("prefix")))
-		rule->kind = PATH_PREFIX;
-	else if (slice_eq(type, SLICE("exact")))
-		rule->kind = PATH_EXACT;
-	else
-		return error_set(e, STATUS_CALLER, "type '%.*s' is none of prefix, exact, regex", SLICE_ARG(type));
-	if (!path_of_rule(value, &canonical, &why))
-		return error_set(e, STATUS_CALLER, "path '%.*s' can match no request: %s", SLICE_ARG(value), why);
-	rule->value.len = canonical.len;
-	rule->value.ptr = buf_steal(&canonical);
-	return true;
-}
-
-/* One element of "headers". */
-static bool compile_header(const struct doc *d, struct header_rule *rule, struct error *e)
-{
-	struct slice type = doc_get_str(d, "type");
-
-	rule->name = doc_get_str(d, "name");
-	rule->value = doc_get_str(d, "value");
-	if (!http_is_token(rule->name))
-		return error_set(e, STATUS_CALLER, "header name '%.*s' is not a token", SLICE_ARG(rule->name));
-	if (slice_eq(type, SLICE("regex"))) {
-		rule->regex = regex_new(rule->value, REGEX_WHOLE, e);
-		return rule->regex != NULL;
-	}
-	if (type.len && !slice_eq(type, SLICE("exact")))
-		return error_set(e, STATUS_CALLER, "type '%.*s' is neither exact nor regex", SLICE_ARG(type));
-	return true;
-}
-
-/* One method: upper case, owned. */
-static bool compile_method(const struct doc *d, struct slice *method, struct error *e)
-{
-	struct slice text = doc_str(d);
-	char *upper;
-
-	if (!http_is_token(text))
-		return error_set(e, STATUS_CALLER, "method '%.*s' is not a token", SLICE_ARG(text));
-	upper = alloc_copy(text.ptr, text.len);
-	for (size_t i = 0; i < text.len; i++)
-		if (upper[i] >= 'a' && upper[i] <= 'z')
-			upper[i] = (char)(upper[i] - 32);
-	*method = slice_of(upper, text.len);
-	return true;
-}
-
-/* A list that is there must not be empty: nothing could satisfy it, or everything, depending on who reads. */
-static bool check_list(const struct doc *object, const char *key, enum doc_type type, struct error *e)
-{
-	const struct doc *list = doc_get(object, key);
-
-	if (!list)
-		return true;
-	if (doc_type_of(list) != DOC_ARRAY || !doc_count(list))
-		return error_set(e, STATUS_CALLER, "'%s' is not a list of at least one element", key);
-	for (size_t i = 0; i < doc_count(list); i++)
-		if (doc_type_of(doc_at(list, i)) != type)
-			return error_set(e, STATUS_CALLER, "'%s[%zu]' has the wrong type", key, i);
-	return true;
-}
-
-/* One element of "matches". */
-static bool compile_match(const struct doc *d, struct match *m, struct error *e)
-{
-	const struct doc *paths = doc_get(d, "paths"), *methods = doc_get(d, "methods"), *headers = doc_get(d, "headers");
-
-	if (!check_list(d, "paths", DOC_OBJECT, e) || !check_list(d, "methods", DOC_STR, e) ||
-	    !check_list(d, "headers", DOC_OBJECT, e))
-		return false;
-	m->paths = alloc_zero(doc_count(paths) + 1, sizeof(*m->paths));
-	m->methods = alloc_zero(doc_count(methods) + 1, sizeof(*m->methods));
-	m->headers = alloc_zero(doc_count(headers) + 1, sizeof(*m->headers));
-	for (; m->n_paths < doc_count(paths); m->n_paths++)
-		if (!compile_path(doc_at(paths, m->n_paths), &m->paths[m->n_paths], e))
-			return error_wrap(e, "paths[%zu]", m->n_paths);
-	for (; m->n_methods < doc_count(methods); m->n_methods++)
-		if (!compile_method(doc_at(methods, m->n_methods), &m->methods[m->n_methods], e))
-			return error_wrap(e, "methods[%zu]", m->n_methods);
-	for (; m->n_headers < doc_count(headers); m->n_headers++)
-		if (!compile_header(doc_at(headers, m->n_headers), &m->headers[m->n_headers], e))
-			return error_wrap(e, "headers[%zu]", m->n_headers);
-	return true;
-}
-
 /* "host": lower case, one trailing dot dropped, perhaps "*." in front of two labels or more. */
 static bool compile_host(struct compiled *r, struct error *e)
 {
@@ -229,13 +104,16 @@ static bool compile_ports(struct compiled *r, struct error *e)
 {
 	const struct doc *ports = doc_get(r->view.doc, "ports");
 
-	if (!check_list(r->view.doc, "ports", DOC_INT, e))
-		return false;
+	if (ports && !doc_count(ports))
+		return error_set(e, STATUS_CALLER, "'ports' is not a list of at least one element");
 	if (doc_count(ports) > POLICY_PORTS_MAX)
 		return error_set(e, STATUS_CALLER, "'ports' has more than %d elements", POLICY_PORTS_MAX);
 	for (size_t i = 0; i < doc_count(ports); i++) {
-		int64_t port = doc_int(doc_at(ports, i));
+		int64_t port = 0;
 
+		if (doc_type_of(doc_at(ports, i)) != DOC_INT)
+			return error_set(e, STATUS_CALLER, "'ports[%zu]' has the wrong type", i);
+		port = doc_int(doc_at(ports, i));
 		if (port < 1 || port > 65535)
 			return error_set(e, STATUS_CALLER, "'ports[%zu]' is not from 1 to 65535", i);
 		r->ports[r->n_ports++] = (uint16_t)port;
@@ -278,19 +156,11 @@ static bool compile_rest(struct compiled *r, struct error *e)
 /* One route. */
 static bool compile_route(const struct doc *d, struct compiled *r, struct error *e)
 {
-	const struct doc *matches = doc_get(d, "matches");
-
 	r->view.doc = d;
-	if (!compile_host(r, e) || !compile_ports(r, e) || !compile_rest(r, e) || !check_list(d, "matches", DOC_OBJECT, e))
+	if (!compile_host(r, e) || !compile_ports(r, e) || !compile_rest(r, e))
 		return false;
-	r->matches = alloc_zero(doc_count(matches) + 1, sizeof(*r->matches));
-	while (r->n_matches < doc_count(matches)) {
-		struct match *m = &r->matches[r->n_matches++];
-
-		if (!compile_match(doc_at(matches, r->n_matches - 1), m, e))
-			return error_wrap(e, "matches[%zu]", r->n_matches - 1);
-	}
-	return true;
+	r->matches = matches_new(doc_get(d, "matches"), e);
+	return r->matches != NULL;
 }
 
 /* Compile every route and enter it into the table. */
@@ -345,22 +215,6 @@ struct policy *policy_retain(struct policy *p)
 	return p;
 }
 
-/* Free what one entry of "matches" owns. */
-static void release_match(struct match *m)
-{
-	for (size_t i = 0; m->paths && i <= m->n_paths; i++) { /* one more: the one that failed to compile, or the spare */
-		regex_release(m->paths[i].regex);
-		free((char *)(uintptr_t)m->paths[i].value.ptr);
-	}
-	for (size_t i = 0; i < m->n_methods; i++)
-		free((char *)(uintptr_t)m->methods[i].ptr);
-	for (size_t i = 0; m->headers && i <= m->n_headers; i++)
-		regex_release(m->headers[i].regex);
-	free(m->paths);
-	free(m->methods);
-	free(m->headers);
-}
-
 void policy_release(struct policy *p)
 {
 	if (!p || --p->holders)
@@ -368,9 +222,7 @@ void policy_release(struct policy *p)
 	for (size_t i = 0; i < p->n_routes; i++) {
 		struct compiled *r = &p->routes[i];
 
-		for (size_t j = 0; j < r->n_matches; j++)
-			release_match(&r->matches[j]);
-		free(r->matches);
+		matches_release(r->matches);
 		free((char *)(uintptr_t)r->view.host);
 		free((char *)(uintptr_t)r->view.auth_header);
 	}
@@ -415,204 +267,6 @@ static bool judge_port(const struct compiled *r, const struct request_facts *f, 
 	return true;
 }
 
-/* Whether the decoded path's last element, empty ones and parameters not counted, is name. Its start goes to *at. */
-static bool last_element_is(struct slice path, struct slice name, size_t *at)
-{
-	size_t start;
-
-	while (path.len && path.ptr[path.len - 1] == '/')
-		path.len--;
-	for (start = path.len; start && path.ptr[start - 1] != '/'; start--)
-		;
-	*at = start;
-	path = slice_sub(path, start, path.len);
-	for (size_t i = 0; i < path.len; i++)
-		if (strchr(";?#", path.ptr[i]))
-			path = slice_sub(path, 0, i);
-	return slice_eq_fold(path, name);
-}
-
-/* Whether the decoded path has the elements "info" and "lfs" behind each other: the API of Git LFS. */
-static bool is_lfs(struct slice path)
-{
-	bool info = false;
-
-	while (path.len) {
-		struct slice element = slice_cut(&path, '/');
-
-		if (!element.len)
-			continue;
-		if (info && slice_eq_fold(slice_sub(element, 0, slice_find(element, ';')), SLICE("lfs")))
-			return true;
-		info = slice_eq_fold(slice_sub(element, 0, slice_find(element, ';')), SLICE("info"));
-	}
-	return false;
-}
-
-/* Whether the query holds a word in some encoding: decoded up to three times, any case. */
-static bool query_mentions(struct slice query, struct slice word)
-{
-	char text[4096]; /* git's own query has 24 bytes; a longer one is searched in overlapping pieces */
-	size_t step = sizeof(text) / 2;
-
-	for (size_t from = 0; from < query.len || from == 0; from += step) {
-		struct slice piece = slice_sub(query, from, from + sizeof(text));
-		size_t len = piece.len;
-
-		if (len)
-			memcpy(text, piece.ptr, len);
-		for (int round = 0; round < PATH_DECODE_MAX; round++)
-			len = path_decode(text, len);
-		for (size_t i = 0; i < len; i++)
-			text[i] = ascii_lower(text[i]);
-		if (slice_search(slice_of(text, len), word) != SLICE_NONE)
-			return true;
-	}
-	return false;
-}
-
-/* The git rule: no push over HTTP, not by way of LFS either; fetch only where the route says so. */
-static bool judge_git(const struct compiled *r, const struct request_facts *f, struct slice path, struct refusal *no)
-{
-	size_t at;
-	bool push = last_element_is(path, SLICE("git-receive-pack"), &at);
-	bool fetch = last_element_is(path, SLICE("git-upload-pack"), &at);
-
-	if (last_element_is(path, SLICE("refs"), &at) && last_element_is(slice_sub(path, 0, at), SLICE("info"), &at)) {
-		push = query_mentions(f->query, SLICE("receive-pack"));
-		fetch = true;
-	}
-	if (push)
-		return refuse(no, 403, "git-push",
-			      "pushing over http is refused on every route: push to the git gate, which the remote 'origin' names");
-	if (is_lfs(path))
-		return refuse(no, 403, "git-lfs",
-			      "Git LFS over http is refused on every route, because it uploads as well: have the files fetched on "
-			      "the host");
-	if (fetch && !r->git_fetch)
-		return refuse(no, 403, "git-fetch",
-			      "the route for '%s' does not permit git to fetch (git: {fetch: true}); ask with the supervise "
-			      "tool 'allow'",
-			      r->view.host);
-	return true;
-}
-
-/* Whether a path rule holds for the canonical path. A match that costs too much does not hold. */
-static bool path_holds(const struct path_rule *rule, struct slice path)
-{
-	switch (rule->kind) {
-	case PATH_REGEX:
-		return regex_match(rule->regex, path, 0, NULL, NULL) == REGEX_YES;
-	case PATH_EXACT:
-		return slice_eq(rule->value, path);
-	default:
-		if (!slice_starts(path, rule->value))
-			return false;
-		return path.len == rule->value.len || slice_ends(rule->value, SLICE("/")) || path.ptr[rule->value.len] == '/';
-	}
-}
-
-/* Whether a header rule holds: the field is there, and every field of that name has the value. */
-static bool header_holds(const struct header_rule *rule, const struct request_facts *f)
-{
-	bool there = false;
-
-	for (size_t i = 0; i < f->n_fields; i++) {
-		struct slice value = f->fields[i].value;
-
-		if (!slice_eq_fold(f->fields[i].name, rule->name))
-			continue;
-		there = true;
-		if (f->fields[i].hop || (rule->regex ? regex_match(rule->regex, value, 0, NULL, NULL) != REGEX_YES
-						     : !slice_eq(rule->value, value)))
-			return false;
-	}
-	return there;
-}
-
-/* How far a request gets in one entry of "matches". */
-enum reached {
-	REACHED_PATHS,
-	REACHED_METHODS,
-	REACHED_HEADERS,
-	REACHED_ALL,
-};
-
-/* Judge one entry. */
-static enum reached try_match(const struct match *m, const struct request_facts *f, struct slice path)
-{
-	bool holds = !m->n_paths;
-
-	for (size_t i = 0; !holds && i < m->n_paths; i++)
-		holds = path_holds(&m->paths[i], path);
-	if (!holds)
-		return REACHED_PATHS;
-	holds = !m->n_methods;
-	for (size_t i = 0; !holds && i < m->n_methods; i++)
-		holds = slice_eq(m->methods[i], f->method);
-	if (!holds)
-		return REACHED_METHODS;
-	for (size_t i = 0; i < m->n_headers; i++)
-		if (!header_holds(&m->headers[i], f))
-			return REACHED_HEADERS;
-	return REACHED_ALL;
-}
-
-/* A header that asks the origin to treat the request as one of another method, or NULL. */
-static const struct http_field *find_override(const struct request_facts *f)
-{
-	static const char *const names[] = { "x-http-method-override", "x-http-method", "x-method-override" };
-
-	for (size_t i = 0; i < f->n_fields; i++)
-		for (size_t j = 0; j < COUNT_OF(names); j++)
-			if (slice_eq_fold(f->fields[i].name, slice_str(names[j])))
-				return &f->fields[i];
-	return NULL;
-}
-
-/* Whether some entry names methods, so that a request's method matters. */
-static bool names_methods(const struct compiled *r)
-{
-	for (size_t i = 0; i < r->n_matches; i++)
-		if (r->matches[i].n_methods)
-			return true;
-	return false;
-}
-
-/* Step 5: at least one entry of "matches" holds. */
-static bool judge_matches(const struct compiled *r, const struct request_facts *f, struct slice path, struct refusal *no)
-{
-	enum reached best = r->n_matches ? REACHED_PATHS : REACHED_ALL;
-
-	if (slice_eq_fold(f->method, SLICE("TRACE")) || slice_eq_fold(f->method, SLICE("TRACK")))
-		return refuse(no, 403, "method", "TRACE is refused: its answer would show what the proxy added");
-	if (names_methods(r) && find_override(f))
-		return refuse(no, 403, "method-override",
-			      "the route for '%s' permits certain methods, so headers that override the method are refused",
-			      r->view.host);
-	for (size_t i = 0; best != REACHED_ALL && i < r->n_matches; i++) {
-		enum reached reached = try_match(&r->matches[i], f, path);
-
-		best = reached > best ? reached : best;
-	}
-	switch (best) {
-	case REACHED_ALL:
-		return true;
-	case REACHED_HEADERS:
-		return refuse(no, 403, "headers",
-			      "the route for '%s' permits this path and method only with other headers; see 'matches' in "
-			      "http://" HOST_INTROSPECTION "/allowlist",
-			      r->view.host);
-	case REACHED_METHODS:
-		return refuse(no, 403, "methods",
-			      "the route for '%s' does not permit method '%.*s' here; ask with the supervise tool 'allow'",
-			      r->view.host, (int)f->method.len, f->method.ptr);
-	default:
-		return refuse(no, 403, "paths",
-			      "the route for '%s' does not permit this path; ask with the supervise tool 'allow'", r->view.host);
-	}
-}
-
 /* Steps 3 to 6 on the route that was found. */
 static bool judge(const struct compiled *r, const struct request_facts *f, struct verdict *v)
 {
@@ -623,8 +277,8 @@ static bool judge(const struct compiled *r, const struct request_facts *f, struc
 		return false;
 	if (!path_parse(f->path, &path, &why))
 		return refuse(&v->refusal, 400, "path", "%s", why);
-	if (!judge_git(r, f, slice_of(path.decoded, path.decoded_len), &v->refusal) ||
-	    !judge_matches(r, f, slice_of(path.canonical, path.canonical_len), &v->refusal))
+	if (!gitrule_judge(f, slice_of(path.decoded, path.decoded_len), r->git_fetch, r->view.host, &v->refusal) ||
+	    !matches_judge(r->matches, f, slice_of(path.canonical, path.canonical_len), r->view.host, &v->refusal))
 		return false;
 	return !r->view.auth ||
 	       credential_judge(f, slice_str(r->view.auth_header), r->placeholder, v->strip, &v->refusal);
