@@ -540,7 +540,7 @@ static void read_events(struct loader *l)
 			return;
 		}
 		check_gap(l, ev.start_mark.index);
-		more = take(l, &ev);
+		more = take(l, &ev) && l->problems->count < PROBLEMS_MAX;
 		check_gap(l, ev.end_mark.index);
 		yaml_event_delete(&ev);
 	}

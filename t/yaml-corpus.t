@@ -48,8 +48,18 @@ def content(case):
     return made if isinstance(made, bytes) else made.encode()
 
 
+loaded = {}  # what was asked before
+
+
 def load(data, directory, *options):
     """What lib/yaml.h makes of a document."""
+    if (data, options) not in loaded:
+        loaded[data, options] = run_loader(data, directory, *options)
+    return loaded[data, options]
+
+
+def run_loader(data, directory, *options):
+    """The same, with a process of its own."""
     path = os.path.join(directory, "document.yaml")
     with open(path, "wb") as f:
         f.write(data)
@@ -172,6 +182,58 @@ def files():
         check(not bad, f"{source}, {expect}: {len(cases) - len(bad)} of {len(cases)} files ({read} read)", *bad)
 
 
+def monsters():
+    """Files of up to 1 MiB that are made to be slow or large, and whether they are YAML of ours."""
+    mib = (1 << 20) - 16
+    return {
+        "brackets": (False, "a: " + "[" * (mib - 8)),
+        "braces": (False, "a: " + "{" * (mib - 8)),
+        "dashes": (False, "a:\n  " + "- " * (mib // 2 - 8)),
+        "question marks": (False, "? " * (mib // 2)),
+        "colons": (False, "a: " + ": " * (mib // 2 - 8)),
+        "nested mappings": (False, "\n".join("  " * i + f"k{i}:" for i in range(700))),
+        "list items": (False, "a:\n" + "- b\n" * (mib // 4 - 8)),
+        "flow items": (False, "a: [" + "a," * (mib // 2 - 8) + "]"),
+        "flow lines": (False, "a: [" + "\n a," * (mib // 4 - 8) + "]"),
+        "pairs in a list": (False, "a: [" + "b: c," * (mib // 5 - 8) + "]"),
+        "empty mappings": (False, "a: [" + "{}," * (mib // 3 - 8) + "]"),
+        "quotes": (False, "a: [" + "''," * (mib // 3 - 8) + "]"),
+        "one key again and again": (False, "a: 1\n" * (mib // 5)),
+        "too many keys": (False, "".join(f"k{i}: 1\n" for i in range(90000))),
+        "block scalars": (False, "a:\n" + "- |\n\n" * (mib // 5 - 8)),
+        "blank lines longer than the text": (False, "a: |\n" + "   \n" * (mib // 4 - 8) + " x"),
+        "anchors": (False, "a: [" + "&a b," * (mib // 5 - 8) + "]"),
+        "tags": (False, "a: [" + "!a b," * (mib // 5 - 8) + "]"),
+        "explicit keys": (False, "? a\n: b\n" * (mib // 7)),
+        "documents": (False, "---\na: 1\n" * (mib // 9)),
+        "byte order marks": (False, "a: " + "\ufeff" * (mib // 3 - 8)),
+        "an open quote": (False, 'a: "' + "x\n " * (mib // 3 - 8)),
+        "no UTF-8": (False, b"a: " + b"\xff" * (mib - 8)),
+        "no UTF-8 at the end": (False, b"a: " + b"x" * (mib - 8) + b"\xff"),
+        "a byte too many": (False, "#" * (1 << 20) + "\n"),
+        "1 MiB": (True, "a: 1\n#" + "x" * ((1 << 20) - 6)),
+        "a long plain text": (True, "a: " + "x" * (mib - 8)),
+        "plain lines": (True, "a: " + "x\n " * (mib // 3 - 8)),
+        "a long quoted text": (True, 'a: "' + "x" * (mib - 8) + '"'),
+        "escapes": (True, 'a: "' + "\\L" * (mib // 2 - 8) + '"'),
+        "a block of lines": (True, "a: |\n" + " x\n" * (mib // 3 - 8)),
+        "comments": (True, "#x\n" * (mib // 3 - 8) + "a: 1"),
+        "empty lines": (True, "\n" * (mib - 8) + "a: 1"),
+        "many keys": (True, "".join(f"k{i}: 1\n" for i in range(60000))),
+        "long keys": (True, "".join("k" * 1000 + f"{i}: 1\n" for i in range(1000))),
+    }
+
+
+def limits():
+    """Every monster is judged in little time and memory."""
+    with tempfile.TemporaryDirectory() as directory:
+        for name, (good, text) in monsters().items():
+            got = load(text if isinstance(text, bytes) else text.encode(), directory)
+            right = "crash" not in got and ("value" in got) == good
+            cheap = SANITIZED or (right and got["ms"] <= MS_MAX * (2 if good else 1) and got["kib"] <= KIB_MAX)
+            check(right and cheap, f"{'accepted' if good else 'refused'} in time and memory: {name}", str(got)[:200])
+
+
 class Strings(yaml.BaseLoader):
     """PyYAML with every scalar a string."""
 
@@ -205,6 +267,7 @@ def differential():
 
 documents()
 files()
+limits()
 differential()
 print(f"1..{checks}")
 sys.exit(1 if failures else 0)
