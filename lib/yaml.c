@@ -483,6 +483,17 @@ static void refuse_syntax(struct loader *l)
 	       p->context ? " " : "", p->context ? p->context : "");
 }
 
+/*
+ * Step over the bracket that closes a flow collection. YAML wants it right of the
+ * key's column like all the rest; under the key, where people put it, is fine too.
+ */
+static void take_bracket(struct loader *l)
+{
+	if (l->line_start && (long)l->column < floor_column(l))
+		refuse(l, l->row, l->column, "a closing bracket must not be left of its key");
+	advance(l);
+}
+
 /* True when the event ends a collection written in flow style: it has a bracket of its own. */
 static bool ends_flow(const struct loader *l, const yaml_event_t *ev)
 {
@@ -513,6 +524,8 @@ static bool take(struct loader *l, const yaml_event_t *ev)
 		return take_start(l, ev, YAML_MAP);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
+		if (ends_flow(l, ev) && ev->end_mark.index > ev->start_mark.index)
+			take_bracket(l);
 		take_end(l, ends_flow(l, ev));
 		return true;
 	case YAML_ALIAS_EVENT:

@@ -10,7 +10,7 @@
  * anywhere but at byte 0, and what the named limits below exclude. yes, no, on
  * and off are strings. What libyaml lets through although YAML 1.2 does not is
  * refused here: comments without a space before them, continuation lines that
- * are not indented.
+ * are not indented. One leniency: a closing bracket may stand under its key.
  *
  * A tree is made by yaml_load and ended by yaml_release; nodes and their texts
  * are views that live as long as the tree. Nothing here blocks. May be called
