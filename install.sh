@@ -3,7 +3,7 @@
 # prefix. Root is asked for (sudo) only for what needs it: missing packages, and
 # a prefix that the caller cannot write.
 set -eu
-cd "$(dirname "$0")"
+case $0 in */*) cd "${0%/*}" ;; esac
 
 usage() {
 	cat <<-'END'
