@@ -1,6 +1,7 @@
 #!/bin/sh
 test_title='Claude Code works in a bottle and never holds the token'
-. "$(dirname "$0")/../lib/tap.sh"
+BB_SOURCE=${BB_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
+. "$BB_SOURCE/t/lib/tap.sh"
 . "$BB_SOURCE/t/lib/certificate.sh"
 
 # --- the real agent, kept between runs ---
@@ -19,7 +20,7 @@ like "$(claude --version 2>&1)" '^[0-9]+\.[0-9]+\.[0-9]+ ' 'it starts outside'
 # What the model asks the agent's shell to do: write, and look for credentials everywhere. It waits in the middle, so
 # that its memory can be read from outside.
 # shellcheck disable=SC2016 # for the shell in the bottle
-command='echo made >made.txt; echo changed >>notes.txt; curl -sS https://api.anthropic.com/hold; env;
+command='echo made >made.txt; echo changed >>notes.txt; curl -sS https://api.anthropic.com/hold; env; cat made.txt notes.txt;
 for f in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do tr "\0" "\n" <$f; done 2>/dev/null;
 find / -xdev -user "$(id -un)" -type f -size -200k -exec cat {} + 2>/dev/null | grep -a -e token -e sk-ant'
 make_certificate ca api.anthropic.com
@@ -67,18 +68,24 @@ until waiting >/dev/null 2>&1 || ! kill -0 "$bottle" 2>/dev/null || [ "$tries" -
 	sleep 0.05
 done
 check 'the agent got as far as its shell' waiting
-# The placeholder begins like the real token; only what comes after it is searched for.
-printf '%s' "${token#sk-ant-oat01-}" >secret
-memory=$(/usr/bin/python3 "$BB_SOURCE/t/lib/memory.py" "$bottle" claude <secret 2>memory-errors)
+# The placeholder begins like the real token: what comes after that is searched for, and to see
+# that the search finds anything, what they share.
+printf '%s\n' "${token#sk-ant-oat01-}" >secret
+memory=$(printf '%s\n' "$(cat secret)" sk-ant-oat01- |
+	/usr/bin/python3 "$BB_SOURCE/t/lib/memory.py" "$bottle" claude 2>memory-errors)
 touch release
 wait "$bottle"
 is $? 0 'the agent ends well'
 [ -s said ] || sed 's/^/#   /' errors
 like "$(cat said)" 'The file is made\.' 'and says what the model said'
-case $memory in
-'' | '0 '*) skip 'its memory has no token' 'reading the memory of a bottle from outside needs root' ;;
-*) is "${memory#* }" 0 "the memory of its ${memory% *} processes has no token" ;;
-esac
+# shellcheck disable=SC2086 # three numbers
+set -- $memory
+if [ "${1:-0}" -eq 0 ]; then
+	skip 'its memory has no token' 'reading the memory of a bottle from outside needs root'
+else
+	is "$2" 0 "the memory of its $1 processes has no token"
+	check 'but has the placeholder' [ "$3" -gt 0 ]
+fi
 
 # --- both ends ---
 
@@ -87,6 +94,7 @@ is "$(jq -r 'select(.target | startswith("/v1/messages")) | .credentials.authori
 is "$(jq -r '.credentials."x-api-key" // empty | join(",")' asked)" '' 'and no other credential'
 jq -r '.results[]' asked >seen
 like "$(cat seen)" 'sk-ant-oat01-' 'the agent has a placeholder'
+is "$(grep -cxE 'made|changed|notes of a person' seen)" 3 'it has made and changed files in its copy'
 unlike "$(cat seen)" "$(cat secret)" 'and has not found the token in any environment, argument or file'
 unlike "$(cat said errors)" "$(cat secret)" 'nor is it on the terminal'
 is "$(cat project/notes.txt; ls project)" "notes of a person

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Look for a text in the memory of a bottle's processes, from outside.
+"""Look for texts in the memory of a bottle's processes, from outside.
 
-usage: memory.py ROOT-PID COMMAND < TEXT
+usage: memory.py ROOT-PID COMMAND < TEXTS, one a line
 
 Looks at all descendants of ROOT-PID that share a PID namespace with the one
-whose name begins with COMMAND. Prints how many processes it read in full and
-how many of them hold the text; status 0 when it could read at least one.
+whose name begins with COMMAND. Prints how many processes it could read, and for
+each text how many of them hold it; status 0 when it could read at least one.
 """
 import os
 import sys
@@ -42,8 +42,10 @@ def namespace(pid):
         return None
 
 
-def holds(pid, text):
-    """Whether a process's readable memory has the text; None when it may not be read."""
+def held(pid, texts):
+    """The texts that a process's readable memory has; None when it may not be read."""
+    found = set()
+    longest = max(len(t) for t in texts)
     try:
         with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
             for line in maps:
@@ -60,23 +62,22 @@ def holds(pid, text):
                         break  # pages that are not there
                     if not piece:
                         break
-                    if text in tail + piece:
-                        return True
-                    tail = piece[-len(text):]
+                    found |= {t for t in texts if t in tail + piece}
+                    tail = piece[-longest:]
                     start += len(piece)
     except OSError:
         return None
-    return False
+    return found
 
 
 def main():
     root, command = int(sys.argv[1]), sys.argv[2]
-    text = sys.stdin.buffer.read().strip()
+    texts = sys.stdin.buffer.read().split(b"\n")[:-1]
     family = descendants(root)
     inside = {namespace(pid) for pid, name in family if name.startswith(command)} - {None, namespace(os.getpid())}
-    verdicts = [holds(pid, text) for pid, _ in family if namespace(pid) in inside]
+    verdicts = [held(pid, texts) for pid, _ in family if namespace(pid) in inside]
     read = [v for v in verdicts if v is not None]
-    print(len(read), sum(read))
+    print(len(read), *[sum(t in v for v in read) for t in texts])
     return 0 if read else 1
 
 
