@@ -173,6 +173,9 @@ static void in_escape(struct screen *s, unsigned char c, struct out *o)
 	hold(s, (char)c);
 	if (c == '[') {
 		s->state = CSI;
+	} else if (c == '\\') {
+		s->n_held = 0; /* an end of nothing */
+		s->state = GROUND;
 	} else if (c == ']' || c == 'P' || c == '_' || c == '^' || c == 'X') {
 		s->state = STRING;
 		s->kind = c;
