@@ -185,8 +185,9 @@ bool daemons_explain(const struct state *s, struct error *e)
 	while (text.len) {
 		struct slice next = slice_cut(&text, '\n');
 
-		/* Lines of JSON are for programs: what a person should know stands between them. */
-		if (next.len && slice_search(next, SLICE("] {")) == SLICE_NONE)
+		/* Lines of JSON are for programs; between them a daemon says why, and then the sidecar that it ended. */
+		if (next.len && slice_search(next, SLICE("] {")) == SLICE_NONE &&
+		    (!line.len || !slice_starts(next, SLICE("[sidecar]"))))
 			line = next;
 	}
 	if (!line.len)

@@ -17,6 +17,17 @@ union control {
 	char bytes[CMSG_SPACE(HATCH_FDS * sizeof(int))];
 };
 
+/* The other side is gone: its last words may still be there. Returns false. */
+static bool hear_why(int hatch, struct error *e)
+{
+	struct hatch_message m;
+
+	while (hatch_receive(hatch, &m, e))
+		for (size_t i = 0; i < m.n_fds; i++)
+			fd_close(&m.fds[i]);
+	return false;
+}
+
 bool hatch_send(int hatch, const struct hatch_message *m, struct error *e)
 {
 	struct wire wire = { m->kind, m->index, m->value, (int)m->error.status, "" };
@@ -39,6 +50,8 @@ bool hatch_send(int hatch, const struct hatch_message *m, struct error *e)
 	do {
 		n = sendmsg(hatch, &msg, MSG_NOSIGNAL);
 	} while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+		return hear_why(hatch, e);
 	return n == (ssize_t)sizeof(wire) ? true : error_sys(e, "unable to talk to the bottle");
 }
 

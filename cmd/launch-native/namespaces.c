@@ -39,7 +39,7 @@ static bool is_mapped(unsigned id)
 struct ids ids_for(unsigned uid, unsigned gid)
 {
 	unsigned roots = is_mapped(ROOTS_BOTTLE_ID) ? ROOTS_BOTTLE_ID : ROOTS_BOTTLE_ID_NESTED;
-	bool root = geteuid() == 0;
+	bool root = geteuid() == 0 && is_mapped(roots); /* a root with no id but its own is an ordinary user by another name */
 
 	return (struct ids){ root, uid, gid, root ? roots : geteuid(), root ? roots : getegid() };
 }

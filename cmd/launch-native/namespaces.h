@@ -23,7 +23,7 @@
 #define ROOTS_BOTTLE_ID_NESTED 65432u
 
 struct ids {
-	bool root;         /* the launcher is root */
+	bool root;         /* the launcher is root, with other ids to give */
 	unsigned uid, gid; /* inside */
 	unsigned outside_uid, outside_gid;
 };

@@ -92,11 +92,9 @@ static void flow_write(struct flow *f)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n < 0) { /* nobody wants it: what follows is read and thrown away */
+	if (n < 0) { /* nobody wants it any more; the writer at the other end is to know */
 		f->len = 0;
-		if (f->owns_to)
-			fd_close(&f->to);
-		f->to = -1;
+		flow_end(f);
 		return;
 	}
 	f->start += (size_t)n;
