@@ -35,6 +35,7 @@
 #define CONNECT_TIME 10000          /* to find and reach an origin, TLS included, over all of its addresses */
 #define ADDRESS_TIME 3000           /* for one of several addresses */
 #define ORIGIN_IDLE_TIME 55000      /* an unused upstream connection: below the 60 s after which most servers close */
+#define TRIM_TIME 2000              /* without traffic, after which memory that is free is given back */
 #define START_TIME 20000            /* for a role to say that it is ready, or has taken new routes */
 
 #endif

@@ -1,5 +1,6 @@
 #include "role.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -107,6 +108,16 @@ void role_peer_broke(const char *peer, const char *what)
 
 	error_set(&e, STATUS_WORLD, "the %s sent what it must not: %s", peer, what);
 	_exit(program_fail(&e));
+}
+
+void role_trim(int64_t *at, int64_t now, bool busy)
+{
+	if (busy) {
+		*at = now + TRIM_TIME;
+	} else if (*at && now >= *at) {
+		*at = 0;
+		malloc_trim(0);
+	}
 }
 
 void role_send(struct channel *c)

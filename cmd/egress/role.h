@@ -45,6 +45,13 @@ int upstream_main(int argc, char **argv);
 void role_peer_gone(void) __attribute__((noreturn));
 void role_peer_broke(const char *peer, const char *what) __attribute__((noreturn));
 
+/*
+ * Give free memory back to the kernel once nothing has happened for TRIM_TIME.
+ * at is when, or 0: call role_trim after each round of the loop, with busy when
+ * something happened in it, and have the loop wait no longer than *at.
+ */
+void role_trim(int64_t *at, int64_t now, bool busy);
+
 /* Send all that is queued, waiting as long as it takes. The descriptor may be non-blocking. */
 void role_send(struct channel *c);
 /* Receive one message, waiting for it. */

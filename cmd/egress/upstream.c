@@ -186,7 +186,9 @@ static int64_t next_deadline(struct upstream *u)
 	int64_t deadline = u->next_sweep == INT64_MAX ? -1 : u->next_sweep;
 	int64_t names = resolver_deadline(u->resolver, u->loop.now);
 
-	return deadline < 0 || (names >= 0 && names < deadline) ? names : deadline;
+	if (names >= 0 && (deadline < 0 || names < deadline))
+		deadline = names;
+	return u->trim_at && (deadline < 0 || u->trim_at < deadline) ? u->trim_at : deadline;
 }
 
 static int run(struct upstream *u)
@@ -204,6 +206,7 @@ static int run(struct upstream *u)
 		sweep(u);
 		step_dirty(u);
 		push(u);
+		role_trim(&u->trim_at, u->loop.now, n > 0);
 	}
 	return program_fail(&e);
 }

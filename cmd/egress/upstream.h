@@ -197,6 +197,7 @@ struct upstream {
 	uint32_t dirty[ORIGINS_MAX];
 	size_t n_dirty;
 	int64_t next_sweep;
+	int64_t trim_at; /* see role_trim */
 };
 
 /* Note a deadline, so that the loop wakes up for it. */
