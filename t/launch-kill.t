@@ -74,6 +74,7 @@ while [ "$n" -lt "$kills" ]; do
 	for user in $users; do
 		n=$((n + 1))
 		make_plan "$user" "kill-$n" '.bottle.argv = ["sh", "-c", "sleep 1000 & cat"]'
+		# shellcheck disable=SC2046 # a prefix of words, or none
 		/usr/bin/python3 killer.py "$n" env -i PATH="$BB_BUILD/bin:/usr/bin:/bin" HOME="$PWD/$user" \
 			$([ "$user" != "$ordinary" ] || echo "setpriv --reuid $ordinary --regid $ordinary --clear-groups") \
 			"$BB_BUILD/bin/bb-launch-native" run --plan "$PWD/$user/kill-$n.plan" >told 2>&1
