@@ -139,8 +139,8 @@ check_status 0 'two bottles' setsid "$bb" start hello --bottle base --bottle=web
 is "$(plan '.bottles | join(" ")')" 'base web' 'replace the one of the agent, in order'
 unset EXAMPLE_TOKEN
 check_status 0 'a label' setsid "$bb" start hello --yes --label '  My -- Big Läbel! ' --color bright-red
-is "$(plan '.identity, .label, .color')" 'my-big-l-bel
-  My -- Big Läbel! 
+is "$(plan '.identity, "<" + .label + ">", .color')" 'my-big-l-bel
+<  My -- Big Läbel! >
 bright-red' 'gives the identity, and is kept with the colour'
 check_status 0 'a long label' setsid "$bb" start hello --yes --label "$(printf '%0100d' 5)"
 is "$(plan '.identity | length')" 50 'is cut'
