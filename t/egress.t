@@ -2,6 +2,7 @@
 """bb-egress as a program: options, credentials, introspection, reload, log."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,14 @@ def serve(c):
         except EOFError:
             return
         seen.append(head)
+        if head.startswith('GET /reflect'):
+            word = re.search('(?:Bearer|Basic) (.*)\r', head).group(1)
+            first, second = word[:9], word[9:]
+            c.send(('HTTP/1.1 200 OK\r\nX-Echo: <%s>\r\nTransfer-Encoding: chunked\r\n\r\n' % word).encode())
+            for piece in ('once ' + word + ' ', first, second + word + first[:5], ' ' + first, second[:-1] + '!', 'end ' + first):
+                c.send(b'%x\r\n%s\r\n' % (len(piece), piece.encode()))
+            c.send(b'0\r\n\r\n')
+            continue
         c.send(answer(b'\x1b[31mred\n', 'X-Api-Key: from-the-origin'))
 
 
@@ -131,6 +140,13 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
     b.same(len(seen), count, '... and none of these reached the origin')
     c.send(get('https://bearer.test/', 'bearer.test'))
     b.like(c.response()[0], ' 200 ', 'a https URL in the clear is sent on over TLS')
+
+    for host, word in (('bearer.test', TOKEN), ('basic.test', auth[3][2].split(' ')[2])):
+        head, body = ask(host, '/reflect')
+        mask, first = '*' * len(word), word[:9]
+        b.like(head, 'X-Echo: <%s>\r\n' % mask, 'a credential that comes back in a header is masked: ' + host)
+        b.same(body.decode(), 'once ' + mask + ' ' + mask + mask + first[:5] + ' ' + word[:-1] + '!end ' + first,
+               '... and in the body, however it is cut, with nothing else changed')
 
     # refusals, in both forms
     head, body = ask('none.test', '/secret-path?key=secret-value')

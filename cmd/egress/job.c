@@ -24,6 +24,7 @@ void job_release(struct upstream *u, struct job *j)
 		origin_close(u, o);
 	}
 	buf_wipe(&j->out);
+	guard_release(&j->guard);
 	free(j->addresses);
 	rules_release(j->place.rules);
 	*j = (struct job){ .state = JOB_FREE };
@@ -130,7 +131,7 @@ static bool write_head(struct upstream *u, struct job *j, const struct http_head
 	bool ok = true;
 
 	if (route->auth) {
-		ok = credential_value(u, route, &value, no);
+		ok = credential_value(u, route, &value, &j->guard, no);
 		n_add = replace_credentials(u, route, h, facts, v, &cookies, add);
 		add[0].value = buf_slice(&value);
 	}

@@ -254,14 +254,19 @@ static bool pass_head(struct upstream *u, struct job *j, const struct http_head 
 {
 	bool strip[HTTP_FIELDS_MAX];
 	struct http_rewrite r = { .strip = strip, .framing = h->body };
+	struct buf *message;
 	const char *why;
+	size_t start;
 	bool ok;
 
 	for (size_t i = 0; i < h->n_fields; i++)
 		strip[i] = h->fields[i].id == HTTP_ALT_SVC; /* would lead the agent past the proxy */
 	if (h->body == HTTP_BODY_CLOSE)
 		r.framing = HTTP_BODY_CHUNKED;
-	ok = http_write_response(channel_open(&u->front, type, j->stream), h, &r, &why);
+	message = channel_open(&u->front, type, j->stream);
+	start = message->len;
+	ok = http_write_response(message, h, &r, &why);
+	guard_mask(&j->guard, message->ptr + start, message->len - start);
 	channel_close(&u->front);
 	return ok;
 }
@@ -315,10 +320,11 @@ static enum outcome take_head(struct upstream *u, struct origin *o, struct slice
 	return OUTCOME_MORE;
 }
 
-/* Pass a run of body to the front. */
-static void pass_body(struct upstream *u, struct job *j, struct slice data)
+/* Pass a run of body to the front, or all that was held back of it. */
+static void pass_body(struct upstream *u, struct job *j, struct slice data, bool end)
 {
 	j->credit -= (uint32_t)data.len;
+	data = guard_feed(&j->guard, data, end);
 	while (data.len) {
 		struct slice piece = slice_sub(data, 0, PIECE_MAX);
 
@@ -336,14 +342,14 @@ static enum outcome take_body(struct upstream *u, struct origin *o, struct slice
 	*used = 0;
 	if (o->body == HTTP_BODY_CLOSE) {
 		*used = input.len;
-		pass_body(u, j, input);
+		pass_body(u, j, input, false);
 		return OUTCOME_MORE;
 	}
 	if (o->body == HTTP_BODY_LENGTH) {
 		input = slice_sub(input, 0, o->left < input.len ? (size_t)o->left : input.len);
 		*used = input.len;
 		o->left -= input.len;
-		pass_body(u, j, input);
+		pass_body(u, j, input, false);
 		return o->left ? OUTCOME_MORE : OUTCOME_DONE;
 	}
 	while (*used < input.len && r == HTTP_MORE) {
@@ -353,7 +359,7 @@ static enum outcome take_body(struct upstream *u, struct origin *o, struct slice
 
 		r = chunk_decode(&o->chunks, slice_sub(input, *used, input.len), &consumed, &data, &why);
 		*used += consumed;
-		pass_body(u, j, data);
+		pass_body(u, j, data, false);
 	}
 	if (r == HTTP_BAD) {
 		job_abort(u, j);
@@ -370,6 +376,7 @@ static void finish(struct upstream *u, struct origin *o)
 
 	o->job = NULL;
 	j->origin = NULL;
+	pass_body(u, j, SLICE(""), true);
 	job_end(u, j);
 	if (reusable)
 		keep(u, o);

@@ -76,7 +76,8 @@ static const char *slot_of(const struct route *route)
 	return slot ? slot : doc_get_cstr(auth, "token_env");
 }
 
-bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct refusal *no)
+bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct guard *guard,
+		      struct refusal *no)
 {
 	const struct doc *auth = doc_get(route->doc, "auth");
 	const char *slot = slot_of(route), *scheme = doc_get_cstr(auth, "scheme"), *user = doc_get_cstr(auth, "user");
@@ -89,6 +90,7 @@ bool credential_value(const struct upstream *u, const struct route *route, struc
 	if (!secret.len)
 		return refuse(no, 403, "credential", "the credential of the route for '%s' is empty", route->host);
 	buf_reserve(value, 2 * secret.len + 1024);
+	guard_add(guard, secret);
 	if (doc_get(auth, "header")) {
 		buf_add_slice(value, secret);
 	} else if (scheme && slice_eq_fold(slice_str(scheme), SLICE("basic"))) {
@@ -99,6 +101,7 @@ bool credential_value(const struct upstream *u, const struct route *route, struc
 		buf_add_slice(&pair, secret);
 		buf_add_str(value, "Basic ");
 		base64_encode(value, buf_slice(&pair));
+		guard_add(guard, slice_sub(buf_slice(value), strlen("Basic "), value->len));
 		buf_wipe(&pair);
 	} else {
 		buf_add_format(value, "%s ", scheme ? scheme : "Bearer");

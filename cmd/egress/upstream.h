@@ -16,6 +16,7 @@
 
 #include "channel.h"
 #include "chunk.h"
+#include "guard.h"
 #include "cookies.h"
 #include "http1.h"
 #include "limits.h"
@@ -54,8 +55,12 @@ struct rules *rules_new(struct upstream *u, const struct doc *routes, struct err
 struct rules *rules_hold(struct rules *r);
 void rules_release(struct rules *r);
 
-/* Append the value of the header that carries a route's credential; release it with buf_wipe. False with a refusal. */
-bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct refusal *no);
+/*
+ * Append the value of the header that carries a route's credential; release it
+ * with buf_wipe. The guard will look for it in the response. False with a refusal.
+ */
+bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct guard *guard,
+		      struct refusal *no);
 /* Append the names of credentials that routes want and that are not here, one a line. */
 void credentials_missing(const struct upstream *u, const struct policy *p, struct buf *names);
 
@@ -101,6 +106,7 @@ struct job {
 	bool repeatable;             /* may be sent again: a safe or idempotent method, no body */
 	bool response_started;
 	unsigned interims;
+	struct guard guard;          /* against the credential in the response */
 };
 
 /* A message of the front about a stream. */
