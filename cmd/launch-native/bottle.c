@@ -159,20 +159,12 @@ static bool take_session(struct inside *in, struct error *e)
 	return ioctl(in->slave, TIOCSCTTY, 0) == 0 || error_sys(e, "unable to take the bottle's terminal");
 }
 
-/* Root file system, files, terminal, confinement. */
-static bool build(struct inside *in, struct error *e)
+/* All that can be done while the sidecar starts: root file system, files, terminal. */
+static bool build(struct inside *in, struct root_trust *trust, struct error *e)
 {
-	__attribute__((cleanup(goods_release))) struct goods goods = { BUF_INIT, BUF_INIT, SECRET_SET_INIT };
 	const struct bottle *b = in->b;
-	struct trust trust;
 
-	if (!cargo_open(b->cargo, &b->ids, e) || !root_begin(e))
-		return false;
-	in->filter = filter_make(e);
-	if (!in->filter || !receive_goods(b->hatch, &goods, e))
-		return false;
-	trust = (struct trust){ buf_slice(&goods.ca), buf_slice(&goods.bundle) };
-	if (!agent_prepare(&in->agent, &goods.secrets, e) || !root_enter(b->plan, b->cargo, &trust, e) ||
+	if (!cargo_open(b->cargo, &b->ids, e) || !root_begin(e) || !root_enter(b->plan, b->cargo, trust, e) ||
 	    !provision(b->plan, b->cargo, e))
 		return false;
 	cargo_release(b->cargo);
@@ -181,7 +173,43 @@ static bool build(struct inside *in, struct error *e)
 		if (in->agent.landlock < 0)
 			return false;
 	}
-	return take_session(in, e) && harden(b->plan, in->filter, e);
+	in->filter = filter_make(e);
+	return in->filter && take_session(in, e);
+}
+
+/* The rest, with what the launcher brings: certificates, the agent's secrets; and confinement. */
+static bool complete(struct inside *in, const struct root_trust *trust, struct error *e)
+{
+	__attribute__((cleanup(goods_release))) struct goods goods = { BUF_INIT, BUF_INIT, SECRET_SET_INIT };
+
+	return receive_goods(in->b->hatch, &goods, e) && fd_write_all(trust->ca, buf_slice(&goods.ca), "the CA", e) &&
+	       fd_write_all(trust->bundle, buf_slice(&goods.bundle), "the bundle", e) &&
+	       agent_prepare(&in->agent, &goods.secrets, e) && harden(in->b->plan, in->filter, e);
+}
+
+/* Children announce themselves through a descriptor. */
+static bool watch_children(struct inside *in, struct error *e)
+{
+	sigset_t set;
+
+	sigfillset(&set);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	in->children = signalfd(-1, &set, SFD_CLOEXEC);
+	return in->children >= 0 || error_sys(e, "unable to watch processes");
+}
+
+/* From bare namespaces to a bottle that stands. */
+static bool rise(struct inside *in, struct error *e)
+{
+	struct root_trust trust = { -1, -1 };
+	bool ok = enter(in->b, e) && watch_children(in, e) && hand_out_listeners(in->b, e) && build(in, &trust, e) &&
+		  complete(in, &trust, e);
+
+	fd_close(&trust.ca);
+	fd_close(&trust.bundle);
+	return ok;
 }
 
 /* Tell the launcher that all stands, and give it its end of the terminal. */
@@ -333,27 +361,13 @@ static bool live(struct inside *in, struct error *e)
 	return true;
 }
 
-/* Children announce themselves through a descriptor. */
-static bool watch_children(struct inside *in, struct error *e)
-{
-	sigset_t set;
-
-	sigfillset(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	in->children = signalfd(-1, &set, SFD_CLOEXEC);
-	return in->children >= 0 || error_sys(e, "unable to watch processes");
-}
-
 void bottle_main(const struct bottle *b)
 {
 	struct inside in = { .b = b, .agent = { .plan = b->plan }, .master = -1, .slave = -1, .children = -1 };
 	struct error e = ERROR_INIT;
 
 	wipe_origins(b->argv);
-	if (enter(b, &e) && watch_children(&in, &e) && hand_out_listeners(b, &e) && build(&in, &e) && report_built(&in, &e) &&
-	    live(&in, &e))
+	if (rise(&in, &e) && report_built(&in, &e) && live(&in, &e))
 		_exit(0);
 	if (e.text[0]) {
 		struct hatch_message m = { .kind = HATCH_FAILED, .error = e };

@@ -44,14 +44,12 @@ static bool write_names(int root, const struct plan *p, struct error *e)
 }
 
 /* The system's store, under the names that the distributions give it. */
-static bool write_trust(int root, const struct plan *p, const struct trust *trust, struct error *e)
+static bool place_trust(int root, const struct plan *p, struct error *e)
 {
 	static const char *const other_names[] = { "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt",
 						   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem" };
 
-	if (!place_file(root, p->ca_bundle, trust->bundle, 0644, e))
-		return false;
-	if (trust->ca.len && !place_file(root, p->ca_file, trust->ca, 0644, e))
+	if (!place_file(root, p->ca_bundle, SLICE(""), 0644, e) || !place_file(root, p->ca_file, SLICE(""), 0644, e))
 		return false;
 	for (size_t i = 0; i < COUNT_OF(other_names); i++)
 		if (!place_link(root, other_names[i], p->ca_bundle, e))
@@ -59,10 +57,10 @@ static bool write_trust(int root, const struct plan *p, const struct trust *trus
 	return true;
 }
 
-bool etc_write(int root, const struct plan *p, const struct trust *trust, struct error *e)
+bool etc_write(int root, const struct plan *p, struct error *e)
 {
 	return place_dirs(root, "/etc", 0755, e) && write_users(root, p, e) && write_names(root, p, e) &&
-	       write_trust(root, p, trust, e) &&
+	       place_trust(root, p, e) &&
 	       place_file(root, "/etc/shells", SLICE("/bin/sh\n/bin/bash\n/usr/bin/bash\n"), 0644, e) &&
 	       place_file(root, "/etc/profile", SLICE("# login shells keep the environment of the bottle\n"), 0644, e) &&
 	       place_link(root, "/etc/mtab", "/proc/self/mounts", e);

@@ -10,13 +10,10 @@
 
 #include "plan.h"
 
-/* Certificates as they go into the bottle. */
-struct trust {
-	struct slice ca;     /* of the bottle's proxy; empty without one */
-	struct slice bundle; /* the host's roots and the CA */
-};
-
-/* Write it below an open directory. Blocks on a memory file system only. */
-bool etc_write(int root, const struct plan *p, const struct trust *trust, struct error *e);
+/*
+ * Write it below an open directory. The files of the certificates are there but empty: the proxy that makes them
+ * starts at the same time. Blocks on a memory file system only.
+ */
+bool etc_write(int root, const struct plan *p, struct error *e);
 
 #endif

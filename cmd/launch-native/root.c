@@ -45,7 +45,8 @@ static bool make_skeleton(int lower, const struct plan *p, struct error *e)
 			return false;
 	if (fchmodat(lower, "var/tmp", 01777, 0) < 0)
 		return error_sys(e, "unable to open '/var/tmp' of the bottle for all");
-	return place_file(lower, ROOT_MARKER, slice_str(p->identity), 0644, e) && place_link(lower, "var/run", "/run", e) && place_link(lower, "var/lock", "/run/lock", e) &&
+	return place_file(lower, ROOT_MARKER, slice_str(p->identity), 0644, e) &&
+	       place_link(lower, "var/run", "/run", e) && place_link(lower, "var/lock", "/run/lock", e) &&
 	       place_file(lower, "var/lib/dpkg/status", SLICE(""), 0644, e) && place_dirs(lower, p->user_home, 0755, e) &&
 	       place_dirs(lower, p->workdir, 0755, e) &&
 	       (!p->workspace_target || place_dirs(lower, p->workspace_target, 0755, e));
@@ -71,13 +72,13 @@ static bool make_mount_points(int lower, const struct cargo *cargo, struct error
 }
 
 /* Everything that lies below the overlay and is the bottle's own. */
-static bool make_lower(const struct plan *p, const struct cargo *cargo, const struct trust *trust, struct error *e)
+static bool make_lower(const struct plan *p, const struct cargo *cargo, struct error *e)
 {
 	AUTO_FD lower = open("lower", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (lower < 0)
 		return error_sys(e, "unable to open the bottle's lower directory");
-	return make_skeleton(lower, p, e) && etc_write(lower, p, trust, e) && make_mount_points(lower, cargo, e);
+	return make_skeleton(lower, p, e) && etc_write(lower, p, e) && make_mount_points(lower, cargo, e);
 }
 
 /* One overlay of fixed names, so that no path of the host has to be quoted in its options. */
@@ -143,8 +144,19 @@ static bool freeze(const char *path, struct error *e)
 	return tree >= 0 && tree_attach(tree, AT_FDCWD, path, e);
 }
 
+/* One file of the trust: made in the stage, mounted over the empty one at the target, left open for writing. */
+static int mount_trust(const char *name, const char *target, struct error *e)
+{
+	AUTO_FD fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	AUTO_FD tree = fd < 0 ? -1 : tree_open(name, TREE_READ_ONLY | TREE_NO_EXEC, e);
+
+	if (fd < 0)
+		error_sys(e, "unable to make a file for certificates");
+	return tree >= 0 && tree_attach(tree, AT_FDCWD, target + 1, e) ? fd_steal(&fd) : -1;
+}
+
 /* Enter the overlay and mount what comes over it. */
-static bool furnish(const struct cargo *cargo, struct error *e)
+static bool furnish(const struct plan *p, const struct cargo *cargo, struct root_trust *trust, struct error *e)
 {
 	if (chdir("root") < 0)
 		return error_sys(e, "unable to enter the bottle's root");
@@ -154,6 +166,10 @@ static bool furnish(const struct cargo *cargo, struct error *e)
 		if (item->use == CARGO_MOUNT && !tree_attach(item->tree, AT_FDCWD, item->target + 1, e))
 			return false;
 	}
+	trust->ca = mount_trust("../ca", p->ca_file, e);
+	trust->bundle = trust->ca < 0 ? -1 : mount_trust("../bundle", p->ca_bundle, e);
+	if (trust->bundle < 0)
+		return false;
 	return freeze("etc", e) && freeze("opt", e) && proc_mount("proc", e) && device_mount("dev", cargo, e) && mount_memory("dev/shm", ROOT_SHM_SIZE, e) &&
 	       mount_memory("tmp", ROOT_TMP_SIZE, e) && mount_memory("run", ROOT_RUN_SIZE, e);
 }
@@ -166,8 +182,8 @@ static bool leave_host(struct error *e)
 	return true;
 }
 
-bool root_enter(const struct plan *p, const struct cargo *cargo, const struct trust *trust, struct error *e)
+bool root_enter(const struct plan *p, const struct cargo *cargo, struct root_trust *trust, struct error *e)
 {
-	return make_lower(p, cargo, trust, e) && mount_root(cargo, e) && mount_workspace(p, cargo, e) && furnish(cargo, e) &&
+	return make_lower(p, cargo, e) && mount_root(cargo, e) && mount_workspace(p, cargo, e) && furnish(p, cargo, trust, e) &&
 	       leave_host(e);
 }

@@ -31,9 +31,17 @@
 /* A file that tells a program where it is. Its mode lets the agent write it; only Landlock does not. */
 #define ROOT_MARKER "/.bottle"
 
-/* Before what needs the trust: cut the mount namespace off, make the place where the root is built. */
+/*
+ * The certificates, which are known only when the proxy has started: files in memory, mounted read-only in the
+ * bottle's /etc, that are filled through these descriptors.
+ */
+struct root_trust {
+	int ca, bundle; /* -1 until root_enter; the caller closes them */
+};
+
+/* Cut the mount namespace off, make the place where the root is built. */
 bool root_begin(struct error *e);
 /* Build the root from opened cargo, mount everything, leave the host's tree. The process is then in "/". */
-bool root_enter(const struct plan *p, const struct cargo *cargo, const struct trust *trust, struct error *e);
+bool root_enter(const struct plan *p, const struct cargo *cargo, struct root_trust *trust, struct error *e);
 
 #endif
