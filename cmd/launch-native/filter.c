@@ -124,7 +124,7 @@ static bool deny_sockets(scmp_filter_ctx ctx, struct error *e)
 	}
 	for (int inet6 = 0; inet6 < 2; inet6++) {
 		struct scmp_arg_cmp args[2] = { SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, inet6 ? AF_INET6 : AF_INET),
-						SCMP_A2(SCMP_CMP_GT, PROTOCOL_MAX) };
+						SCMP_A2(SCMP_CMP_GT, PROTOCOL_MAX, 0) };
 
 		if (!deny_if(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 2, args, e))
 			return false;
@@ -136,14 +136,14 @@ static bool deny_sockets(scmp_filter_ctx ctx, struct error *e)
 	}
 	/* Of netlink only NETLINK_ROUTE (0), which getaddrinfo and ip ask; families past the list, rubbish above the word. */
 	return deny_if(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 2,
-		       (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, AF_NETLINK), SCMP_A2(SCMP_CMP_NE, 0) }, e) &&
-	       deny_if(ctx, EAFNOSUPPORT, SCMP_SYS(socket), 1, (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_GE, FAMILY_MAX) }, e);
+		       (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, AF_NETLINK), SCMP_A2(SCMP_CMP_NE, 0, 0) }, e) &&
+	       deny_if(ctx, EAFNOSUPPORT, SCMP_SYS(socket), 1, (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_GE, FAMILY_MAX, 0) }, e);
 }
 
 /* Add all rules. */
 static bool add_rules(scmp_filter_ctx ctx, struct error *e)
 {
-	struct scmp_arg_cmp not_asking = SCMP_A0(SCMP_CMP_NE, WORD); /* personality(0xffffffff) only asks */
+	struct scmp_arg_cmp not_asking = SCMP_A0(SCMP_CMP_NE, WORD, 0); /* personality(0xffffffff) only asks */
 
 	for (size_t i = 0; i < COUNT_OF(denials); i++)
 		if (!deny_if(ctx, denials[i].error, denials[i].call, 0, NULL, e))

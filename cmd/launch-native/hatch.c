@@ -30,7 +30,7 @@ static bool hear_why(int hatch, struct error *e)
 
 bool hatch_send(int hatch, const struct hatch_message *m, struct error *e)
 {
-	struct wire wire = { m->kind, m->index, m->value, (int)m->error.status, "" };
+	struct wire wire = { (int)m->kind, m->index, m->value, (int)m->error.status, "" };
 	struct iovec iov = { &wire, sizeof(wire) };
 	union control control = { .bytes = { 0 } };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
