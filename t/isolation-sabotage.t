@@ -13,10 +13,10 @@ without() {
 	is "$(leftovers "$1")" '' "$1: ... and nothing is left"
 }
 
-# Without a network namespace the port is one of the host: take one that is free.
-port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-
 for user in $users; do
+	# Without a network namespace the port is one of the host: take one that is free, for each user
+	# another, because connections linger.
+	port=$(/usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 	make_plan "$user" one '.bottle.argv = ["echo", "the agent runs"]'
 	check "$user: with everything in place it starts" as "$user" BB_SABOTAGE= BB_SABOTAGE_PROGRAMS="$BB_BUILD/bin" \
 		"$BB_BUILD/t/lib/bb-launch-sabotaged" run --plan "$PWD/$user/one.plan"
