@@ -27,7 +27,7 @@ LDFLAGS_prove       = $(if $(SAN),,-static-pie)
 
 NAMES    := $(sort $(basename $(notdir $(wildcard cmd/*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 PROGRAMS := $(NAMES:%=$(O)/bin/bb-%)
-FRONTS   := $(patsubst sh/%,$(O)/libexec/bot-bottle/%,$(filter-out sh/bb sh/deps.sh sh/man,$(wildcard sh/*)))
+FRONTS   := $(patsubst sh/%,$(O)/libexec/bot-bottle/%,$(filter-out sh/bb sh/deps.sh sh/man sh/completion,$(wildcard sh/*)))
 DATA     := $(wildcard providers rules sidecar examples)
 MANUALS  := $(wildcard cmd/*.[1-8] cmd/*/*.[1-8] sh/man/*.[1-8])
 PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$(n))))
@@ -189,6 +189,8 @@ install: all ## install to DESTDIR/PREFIX
 	install -m 755 $(PROGRAMS) $(O)/bin/bb "$(DESTDIR)$(PREFIX)/bin"
 	cp -p $(FRONTS) "$(DESTDIR)$(PREFIX)/libexec/bot-bottle"
 	cp -R $(DATA) "$(DESTDIR)$(PREFIX)/share/bot-bottle/"
+	install -d "$(DESTDIR)$(PREFIX)/share/bash-completion/completions"
+	install -m 644 sh/completion/bb.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bb"
 	@for m in $(MANUALS); do s=$${m##*.}; install -d "$(DESTDIR)$(PREFIX)/share/man/man$$s" && \
 		install -m 644 "$$m" "$(DESTDIR)$(PREFIX)/share/man/man$$s/" || exit 1; done
 
