@@ -89,6 +89,10 @@ fi
 status=$(cat status)
 told 'no home at all' 100 'HOME is not set; set it, or BOT_BOTTLE_HOME'
 
+status=0
+BOT_BOTTLE_HOME=$PWD/$(printf 'h\344') bb-parse list >out 2>err || status=$?
+told 'a home whose path is not UTF-8' 100 "the path '$PWD/h\\xE4' is not UTF-8; use another directory"
+
 # --- names ---
 
 call agent A

@@ -109,7 +109,7 @@ static bool check_manifest(const struct load *l, const char *stem, const char *d
 
 bool check_file(const struct load *l, const char *file, struct error *e)
 {
-	char *above __attribute__((cleanup(alloc_auto_free))) = home_absolute(file, e);
+	AUTO_FREE char *above = home_absolute(file, e);
 	AUTO_FREE char *name = above ? take_last(&above) : NULL;
 	AUTO_FREE char *directory = NULL;
 	struct slice stem = slice_str(name);

@@ -70,6 +70,13 @@ static char *find_providers(void)
 	return alloc_copy(BB_PREFIX "/share/bot-bottle/providers", strlen(BB_PREFIX "/share/bot-bottle/providers"));
 }
 
+/* Documents hold paths, and hold nothing but UTF-8. */
+static bool is_text(const char *path, struct error *e)
+{
+	return !path || slice_is_utf8(slice_str(path)) ||
+	       error_set(e, STATUS_CALLER, "the path '%s' is not UTF-8; use another directory", path);
+}
+
 bool home_init(struct home *h, const char *providers, struct error *e)
 {
 	const char *user = variable("HOME"), *own = variable("BOT_BOTTLE_HOME"), *skills = variable("BOT_BOTTLE_SKILLS_DIR");
@@ -83,6 +90,8 @@ bool home_init(struct home *h, const char *providers, struct error *e)
 	h->skills = skills ? home_absolute(skills, e) : h->user ? alloc_format("%s/.claude/skills", h->user) : NULL;
 	h->providers = providers ? home_absolute(providers, e) : find_providers();
 	if (!h->path || !h->repository || (skills && !h->skills) || !h->providers)
+		return false;
+	if (!is_text(h->path, e) || !is_text(h->repository, e) || !is_text(h->skills, e) || !is_text(h->providers, e))
 		return false;
 	if (home_is_same(h->path, h->repository)) {
 		free(h->repository);

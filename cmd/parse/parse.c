@@ -69,8 +69,8 @@ static bool take_arguments(int argc, char **argv, struct options *o)
 	}
 }
 
-/* Print problems, each on its line; the exit status. */
-static int refuse(const struct problems *problems)
+/* Print problems, each on its line. */
+static void refuse(const struct problems *problems)
 {
 	for (size_t i = 0; i < problems->count; i++) {
 		AUTO_BUF text = BUF_INIT;
@@ -86,7 +86,6 @@ static int refuse(const struct problems *problems)
 		error_set(&e, STATUS_CALLER, "and %zu more", problems->total - problems->count);
 		program_fail(&e);
 	}
-	return STATUS_CALLER;
 }
 
 /* Print warnings. */
@@ -240,7 +239,7 @@ static bool run(const struct options *o, const struct load *l, struct doc **d, s
 int main(int argc, char **argv)
 {
 	struct options o = { .n_bottles = 0 };
-	bool few = take_arguments(argc, argv, &o);
+	bool fit = take_arguments(argc, argv, &o);
 	AUTO_PROBLEMS problems = PROBLEMS_INIT, warnings = PROBLEMS_INIT;
 	AUTO_HOME home = { .user = NULL };
 	struct load load = { &home, &problems, &warnings };
@@ -250,7 +249,7 @@ int main(int argc, char **argv)
 	int usage;
 
 	document_seed();
-	if (!few)
+	if (!fit)
 		return program_usage("more than %d operands", OPERANDS_MAX);
 	usage = check_usage(&o);
 	if (usage != STATUS_YES)
@@ -259,8 +258,7 @@ int main(int argc, char **argv)
 		return program_fail(&e);
 	good = run(&o, &load, &d, &e);
 	warn(&warnings);
-	if (problems.total)
-		refuse(&problems);
+	refuse(&problems);
 	if (!good)
 		return e.status != STATUS_YES ? program_fail(&e) : STATUS_CALLER;
 	if (o.operands[0][0] == 'l' && !o.json)
