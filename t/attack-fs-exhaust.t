@@ -87,7 +87,7 @@ for user in $users; do
 	is "$(leftovers "$user")" '' "$user: ... nothing is left"
 
 	# Output without end does not grow the launcher: the reader decides.
-	run_shell "$user" one 'yes | head -c 50000000' | head -c 10 >out
+	run_shell "$user" one 'yes | head -c 50000000' 2>err | head -c 10 >out
 	is "$(tr -d '\n' <out)" yyyyy "$user: output without end stops with its reader"
 	rm -f "$user/home/state/one/.preserve"
 	check "$user: ... and nothing stays" as "$user" bb-launch-native cleanup
