@@ -131,7 +131,7 @@ for signal in TERM INT HUP; do
 	run "trap 'echo got $signal; exit 5' $signal; echo ready; while :; do read -r x || sleep 1000 & wait; done"
 	run_plan "$user" one <big >told 2>err &
 	launcher=$!
-	{ read -r line && pkill -"$signal" -P "$launcher" -f "run --plan $PWD/$user/one.plan" || kill -"$signal" "$launcher"; cat; } <told >out
+	{ read -r _ && pkill -"$signal" -P "$launcher" -f "run --plan $PWD/$user/one.plan" || kill -"$signal" "$launcher"; cat; } <told >out
 	status=0
 	wait "$launcher" || status=$?
 	is "$status $(cat out)" "5 got $signal" "$signal is passed on to the agent, whose status counts"
