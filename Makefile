@@ -58,7 +58,7 @@ BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) $(notdir $(patsu
 HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(BENCHES:%=$(O)/bench/%)
 FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-.PHONY: all deps deps-test deps-lint deps-bench demo test test-agents test-docker lint fuzz bench install clean help tests
+.PHONY: test-unit all deps deps-test deps-lint deps-bench demo test test-agents test-docker lint fuzz bench install clean help tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -146,6 +146,10 @@ TEST_ENV = BB_BUILD="$(CURDIR)/$(O)" BB_SOURCE="$(CURDIR)" BB_CORPORA="$${BB_COR
 test: deps-test ## install what is missing, build, run every test that needs Debian packages only
 	$(MAKE) tests
 	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(TESTS)
+
+test-unit: deps-test ## the tests in C alone: quick, and with SAN=1 under sanitizers
+	$(MAKE) tests
+	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(UNIT_TESTS)
 
 test-agents: deps-test ## tests with real agents; downloads them from npm
 	$(MAKE) tests

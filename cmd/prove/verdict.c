@@ -11,7 +11,8 @@ const struct check_def check_defs[CHECK_COUNT] = {
 };
 
 /* Keep the worse of two results, and its detail. */
-static void keep_worst(struct verdict *v, enum check check, enum result result, const char *fmt, va_list ap)
+__attribute__((format(printf, 4, 0))) static void keep_worst(struct verdict *v, enum check check, enum result result,
+							      const char *fmt, va_list ap)
 {
 	AUTO_BUF raw = BUF_INIT, safe = BUF_INIT;
 
