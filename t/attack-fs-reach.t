@@ -126,12 +126,12 @@ exit "$3"
 END
 
 for user in $users; do
-	mkdir "$user/work" "$user/directory"
+	mkdir "$user/project" "$user/directory"
 	echo secret >"$user/canary"
 	echo theirs >"$user/directory/file"
-	git init -q "$user/work"
-	echo theirs >"$user/work/file"
-	ln -s "$PWD/$user/canary" "$user/work/planted"
+	git init -q "$user/project"
+	echo theirs >"$user/project/file"
+	ln -s "$PWD/$user/canary" "$user/project/planted"
 	[ "$user" != "$ordinary" ] || chown -hR "$user:$user" "$user"
 
 	# --- reaching out ---
@@ -140,7 +140,7 @@ for user in $users; do
 	read -r victim tcp udp abstract <"$user/said"
 	at_exit "kill $victim"
 	make_plan "$user" reach '.bottle.argv = ["python3", "-c"] + $ARGS.positional
-		| .bottle.workspace = {source: "'"$PWD/$user/work"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"' \
+		| .bottle.workspace = {source: "'"$PWD/$user/project"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"' \
 		"$(cat attack.py)" "$tcp" "$udp" "$abstract" "$PWD/$user/socket" "$PWD/$user/canary" "$PWD/$user/directory"
 	check "$user: the hostile agent runs to its end" run_plan "$user" reach
 	is "$(cat out)" 'done' "$user: it got nothing"
@@ -154,25 +154,25 @@ for user in $users; do
 	wait
 
 	# --- what the host runs later ---
-	find "$user/work" "$user/directory" -printf '%p %y %s %m %l\n' | sort >before
+	find "$user/project" "$user/directory" -printf '%p %y %s %m %l\n' | sort >before
 	make_plan "$user" plant '.bottle.argv = ["sh", "-c", $ARGS.positional[0], "plant"] + $ARGS.positional[1:]
-		| .bottle.workspace = {source: "'"$PWD/$user/work"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"' \
+		| .bottle.workspace = {source: "'"$PWD/$user/project"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"' \
 		"$(cat plant.sh)" "$PWD/$user/owned" "$PWD/$user/directory" 0
 	check "$user: the agent plants what the host might run" run_plan "$user" plant
-	find "$user/work" "$user/directory" -printf '%p %y %s %m %l\n' | sort >after
+	find "$user/project" "$user/directory" -printf '%p %y %s %m %l\n' | sort >after
 	check "$user: the host's directories are as they were" diff before after
-	(cd "$user/work" && as "$user" git -c safe.directory='*' status && as "$user" git -c safe.directory='*' add file && as "$user" git -c safe.directory='*' diff --cached) >out 2>&1
+	(cd "$user/project" && as "$user" git -c safe.directory='*' status && as "$user" git -c safe.directory='*' add file && as "$user" git -c safe.directory='*' diff --cached) >out 2>&1
 	check_status 1 "$user: git on the host runs nothing of it" test -e "$user/owned"
 	is "$(ls "$user/home/state")" '' "$user: the state is gone, whatever was in it"
 	is "$(cat "$user/directory/file")" theirs "$user: ... and only that"
 
 	# --- the same state, kept, then swept ---
 	make_plan "$user" plant '.bottle.argv = ["sh", "-c", $ARGS.positional[0], "plant"] + $ARGS.positional[1:]
-		| .bottle.workspace = {source: "'"$PWD/$user/work"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"' \
+		| .bottle.workspace = {source: "'"$PWD/$user/project"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"' \
 		"$(cat plant.sh)" "$PWD/$user/owned" "$PWD/$user/directory" 5
 	check_status 5 "$user: a hostile state can be kept" run_plan "$user" plant
 	make_plan "$user" plant '.bottle.argv = ["sh", "-c", "ls -A redirected && exit 5"]
-		| .bottle.workspace = {source: "'"$PWD/$user/work"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"'
+		| .bottle.workspace = {source: "'"$PWD/$user/project"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"'
 	check_status 5 "$user: ... and be gone on with" run_plan "$user" plant --resume
 	is "$(cat out)" '' "$user: ... without being led to other files"
 	rm -f "$user/home/state/plant/.preserve"
