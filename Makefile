@@ -13,7 +13,7 @@ NEEDS_json          = jansson
 NEEDS_prove         = jansson
 NEEDS_launch-native = jansson libseccomp
 NEEDS_sidecar       = jansson
-NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libssl libcrypto libcares libseccomp
+NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libssl libcrypto libcares libseccomp zlib libbrotlidec libzstd
 NEEDS_scan          = jansson libpcre2-8 libgit2 zlib libbrotlidec libzstd
 NEEDS_gitgate       = jansson libpcre2-8 libgit2 libcurl zlib libbrotlidec libzstd libseccomp
 NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libseccomp
@@ -33,9 +33,9 @@ MANUALS  := $(wildcard cmd/*.[1-8] cmd/*/*.[1-8] sh/man/*.[1-8])
 PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$(n))))
 
 # Debian packages: to build, to run, and what only the tests and the checks want.
-DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev libc-ares-dev libseccomp-dev
+DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev
 DEPS_RUN   = jq git ca-certificates util-linux mawk man-db
-DEPS_TEST  = perl curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils strace
+DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils strace
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap
 
