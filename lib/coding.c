@@ -92,7 +92,7 @@ void coding_release(struct coding *c)
 /* Make the decoder of a stage. NULL, or why not. */
 static const char *start(struct coding_stage *s, int window)
 {
-	s->begun = true;
+	s->begun = s->fresh = true;
 	s->piece = alloc_resize(s->piece, CODING_PIECE_MAX, 1);
 	switch (s->kind) {
 	case CODING_GZIP:
@@ -151,14 +151,16 @@ static const char *step_brotli(struct coding_stage *s, struct slice *in, size_t 
 	return r == BROTLI_DECODER_RESULT_ERROR ? "malformed brotli data" : NULL;
 }
 
+/* The first byte of a frame goes alone, since a frame that is given whole is spared the window's limit. */
 static const char *step_zstd(struct coding_stage *s, struct slice *in, size_t *out)
 {
-	ZSTD_inBuffer source = { in->ptr, in->len, 0 };
+	ZSTD_inBuffer source = { in->ptr, s->fresh && in->len ? 1 : in->len, 0 };
 	ZSTD_outBuffer sink = { s->piece, CODING_PIECE_MAX, 0 };
 	size_t r = ZSTD_decompressStream(s->decoder, &sink, &source);
 
 	*in = slice_sub(*in, source.pos, in->len);
 	*out = sink.pos;
+	s->fresh = false;
 	s->ended = r == 0;
 	if (!ZSTD_isError(r))
 		return NULL;
@@ -208,6 +210,7 @@ static const char *begin_again(struct coding_stage *s, unsigned char first)
 	else if (s->kind != CODING_ZSTD)
 		return behind_the_end;
 	s->ended = false;
+	s->fresh = true;
 	return NULL;
 }
 

@@ -68,6 +68,7 @@ struct coding_list {
 struct coding_stage {
 	enum coding_kind kind;
 	bool begun;            /* there is a decoder */
+	bool fresh;            /* its stream has not begun */
 	bool ended;            /* its stream is whole */
 	bool full;             /* the last piece filled the buffer: there may be more without further input */
 	void *decoder;

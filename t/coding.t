@@ -112,6 +112,9 @@ printf '\045\265\057\375\000\000\000\000' >legacy
 check_status 1 'zstd of before its standard is refused' sh -c '"$1" look zstd <legacy' - "$decode"
 zstd -q --long=24 -c long >wide 2>/dev/null
 check 'a file with a window as large as it is' sh -c '"$1" look zstd <wide | cmp - long' - "$decode"
+# A frame in one block with a window of 16 MiB: refused also when it is there as a whole.
+printf '\050\265\057\375\000\160\011\000\000x' >wide
+check_status 1 'a small frame with a window of 16 MiB is refused' sh -c '"$1" look zstd <wide' - "$decode"
 zstd -q --long=24 -c <long >wide
 check_status 1 'a window of 16 MiB is refused' sh -c '"$1" look zstd <wide >/dev/null' - "$decode"
 like "$(cat err)" 'window' 'as such'
