@@ -21,3 +21,16 @@ void digest_sha256(const struct slice *parts, size_t n, uint8_t out[DIGEST_SIZE]
 	if (!ok)
 		abort(); /* only for want of memory: a digest of nothing in particular must not be used */
 }
+
+void digest_text(struct slice text, char out[DIGEST_HEX])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint8_t bytes[DIGEST_SIZE];
+
+	digest_sha256(&text, 1, bytes);
+	for (size_t i = 0; i < DIGEST_SIZE; i++) {
+		out[2 * i] = digits[bytes[i] >> 4];
+		out[2 * i + 1] = digits[bytes[i] & 15];
+	}
+	out[DIGEST_HEX - 1] = '\0';
+}

@@ -14,10 +14,14 @@
 #include "slice.h"
 
 #define DIGEST_SIZE 32 /* bytes */
+#define DIGEST_HEX  65 /* bytes of its text, NUL included */
 
 void digest_init(void);
 
 /* Digest of the parts as if they were written one after the other. */
 void digest_sha256(const struct slice *parts, size_t n, uint8_t out[DIGEST_SIZE]);
+
+/* Digest of one text, in lower-case hexadecimal. */
+void digest_text(struct slice text, char out[DIGEST_HEX]);
 
 #endif

@@ -34,8 +34,8 @@ void log_json_string(struct buf *out, struct slice text)
 	buf_add_char(out, '"');
 }
 
-/* Append the time as 2026-01-31T12:00:00.123Z. gmtime(3) would read time zone files, which a confined process cannot. */
-static void add_time(struct buf *out)
+/* gmtime(3) would read time zone files, which a confined process cannot. */
+void log_time(struct buf *out)
 {
 	struct timespec now;
 	int64_t days, seconds, era, of_era, year, of_year, month;
@@ -57,7 +57,7 @@ static void add_time(struct buf *out)
 void log_begin(struct buf *line, const char *event)
 {
 	buf_add_str(line, "{\"time\":\"");
-	add_time(line);
+	log_time(line);
 	buf_add_format(line, "\",\"event\":\"%s\"", event);
 }
 

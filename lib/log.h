@@ -17,6 +17,8 @@
 
 #include "buf.h"
 
+/* Append the time now as 2026-01-31T12:00:00.123Z. Reads no file. */
+void log_time(struct buf *out);
 /* Append the start of a line. */
 void log_begin(struct buf *line, const char *event);
 /* Add a member; text longer than max bytes once escaped is cut and ends in "...". */
