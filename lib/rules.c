@@ -4,9 +4,10 @@
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "near.h"
 #include "shape.h"
 
-enum target { TARGET_SECRET, TARGET_MATCH, TARGET_LINE };
+enum target { TARGET_SECRET, TARGET_MATCH, TARGET_LINE, TARGET_NAME };
 
 /* What makes a match harmless: any of its parts, or with all each kind that is there. */
 struct allowlist {
@@ -89,14 +90,14 @@ static const struct shape group_shape = { .type = SHAPE_INT, .wanted = "the numb
 static const struct shape length_shape = { .type = SHAPE_INT, .wanted = "a number of bytes", .min = LITERAL_MIN, .max = RULE_LENGTH_MAX };
 static const char *const at_words[] = { "keyword", NULL };
 static const struct shape at_shape = { .type = SHAPE_WORD, .words = at_words };
-static const char *const target_words[] = { "secret", "match", "line", NULL };
+static const char *const target_words[] = { "secret", "match", "line", "name", NULL };
 static const struct shape target_shape = { .type = SHAPE_WORD, .words = target_words };
 static const char *const condition_words[] = { "OR", "AND", NULL };
 static const struct shape condition_shape = { .type = SHAPE_WORD, .words = condition_words };
 static const struct shape_field allowlist_fields[] = {
 	{ .name = "description", .shape = &text_shape },
 	{ .name = "condition", .shape = &condition_shape, .help = "OR (default): any part will do" },
-	{ .name = "regexTarget", .shape = &target_shape, .help = "what the regexes look at: secret (default), match, line" },
+	{ .name = "regexTarget", .shape = &target_shape, .help = "what the regexes look at: secret (default), match, line, name (what a value is given to)" },
 	{ .name = "regexes", .shape = &regexes_shape },
 	{ .name = "stopwords", .shape = &texts_shape, .help = "the secret holds one of these, in any case" },
 	{ .name = "paths", .shape = &regexes_shape, .help = "the file's path matches one of these" },
@@ -107,8 +108,11 @@ static const struct shape allowlists_shape = { .type = SHAPE_LIST, .wanted = "a 
 static const struct shape_field rule_fields[] = {
 	{ .name = "id", .shape = &text_shape, .required = true },
 	{ .name = "description", .shape = &text_shape, .required = true },
-	{ .name = "regex", .shape = &regex_shape, .required = true },
-	{ .name = "keywords", .shape = &keywords_shape, .required = true, .help = "what the first pass looks for, in any case" },
+	{ .name = "regex", .shape = &regex_shape },
+	{ .name = "keywords", .shape = &keywords_shape, .help = "what the first pass looks for, in any case" },
+	{ .name = "token", .shape = &regex_shape, .help = "instead of regex: a whole token that begins with its keyword" },
+	{ .name = "near", .shape = &keywords_shape, .help = "instead of keywords: words of the name that the value is given to" },
+	{ .name = "value", .shape = &regex_shape, .help = "with near: the whole value, in any case" },
 	{ .name = "secretGroup", .shape = &group_shape, .help = "which group is the secret; default: the first that took part" },
 	{ .name = "entropy", .shape = &entropy_shape, .help = "least bits for each byte of the secret" },
 	{ .name = "path", .shape = &regex_shape, .help = "the rule is for files with such a path" },
@@ -117,7 +121,28 @@ static const struct shape_field rule_fields[] = {
 	{ .name = "allowlists", .shape = &allowlists_shape },
 	{ .name = NULL },
 };
-static const struct shape rule_shape = { .type = SHAPE_OBJECT, .wanted = "a rule", .fields = rule_fields };
+
+/* A rule says in exactly one way what it looks for. */
+static bool check_rule(struct shape_reader *r, const struct yaml_node *n, struct doc *d)
+{
+	bool regex = doc_get(d, "regex"), token = doc_get(d, "token"), value = doc_get(d, "value");
+
+	if (regex + token + value != 1)
+		return shape_problem(r, n, NULL, "one of regex, token and value is needed");
+	if (value && !doc_get(d, "near"))
+		return shape_problem(r, n, "value", "needs the words that it stands near");
+	if (!value && doc_get(d, "near"))
+		return shape_problem(r, n, "near", "goes with value");
+	if (!value && !doc_get(d, "keywords"))
+		return shape_problem(r, n, NULL, "keywords are needed: what the first pass looks for");
+	if (value && doc_get(d, "keywords"))
+		return shape_problem(r, n, "keywords", "with value, near has them");
+	if (!regex && doc_get(d, "at"))
+		return shape_problem(r, n, "at", "goes with regex");
+	return true;
+}
+
+static const struct shape rule_shape = { .type = SHAPE_OBJECT, .wanted = "a rule", .fields = rule_fields, .check = check_rule };
 static const struct shape list_shape = { .type = SHAPE_LIST, .wanted = "a list of rules", .item = &rule_shape, .max = RULES_MAX };
 static const struct shape_field file_fields[] = {
 	{ .name = "rules", .shape = &list_shape, .required = true },
@@ -210,7 +235,9 @@ static void add_allowlists(const struct doc *docs, struct allowlist **list, size
 		struct allowlist *a = &(*list)[(*n)++];
 
 		*a = (struct allowlist){ .all = slice_eq(doc_get_str(d, "condition"), SLICE("AND")) };
-		a->target = slice_eq(target, SLICE("line")) ? TARGET_LINE : slice_eq(target, SLICE("match")) ? TARGET_MATCH : TARGET_SECRET;
+		for (int t = 0; target_words[t]; t++)
+			if (slice_eq(target, slice_str(target_words[t])))
+				a->target = (enum target)t;
 		a->regexes = compile_list(doc_get(d, "regexes"), &a->n_regexes);
 		a->paths = compile_list(doc_get(d, "paths"), &a->n_paths);
 		a->stopwords = alloc_zero(doc_count(words), sizeof(*a->stopwords));
@@ -224,18 +251,44 @@ static void add_allowlists(const struct doc *docs, struct allowlist **list, size
 	}
 }
 
+/*
+ * A token stands alone: before it no letter or digit, but for an escape (\n,
+ * %3D), behind it nothing that could belong to it. A value fills its place.
+ */
+static const char *const around_token[] = { "(?:(?<![0-9A-Za-z])|(?<=\\\\[nrt])|(?<=%[0-9A-Fa-f]{2}))(?:", ")(?![0-9A-Za-z_-])" };
+static const char *const around_value[] = { "(?i)(?:", ")(?=[\\s\"'`;,&<>)\\]}\\\\]|$)" };
+
+/* Compile a pattern between two others, to be tried at one place. */
+static struct regex *compile_inside(const char *const around[2], struct slice pattern)
+{
+	AUTO_BUF whole = BUF_INIT;
+
+	buf_add_format(&whole, "%s%.*s%s", around[0], SLICE_ARG(pattern), around[1]);
+	return compile(buf_slice(&whole), REGEX_JIT | REGEX_HERE);
+}
+
+/* The expression that a rule's document asks for. */
+static struct regex *regex_of(const struct doc *d)
+{
+	if (doc_get(d, "token"))
+		return compile_inside(around_token, doc_get_str(d, "token"));
+	if (doc_get(d, "value"))
+		return compile_inside(around_value, doc_get_str(d, "value"));
+	return compile(doc_get_str(d, "regex"), REGEX_JIT | (doc_get(d, "at") ? REGEX_HERE : 0u));
+}
+
 /* Make a rule of its document. */
 static struct rule rule_of(const struct doc *d)
 {
-	bool here = doc_get(d, "at") != NULL;
 	struct rule rule = {
 		.id = alloc_copy(doc_get_str(d, "id").ptr, doc_get_str(d, "id").len),
 		.description = alloc_copy(doc_get_str(d, "description").ptr, doc_get_str(d, "description").len),
-		.regex = compile(doc_get_str(d, "regex"), REGEX_JIT | (here ? REGEX_HERE : 0u)),
+		.regex = regex_of(d),
 		.secret_group = (unsigned)doc_get_int(d, "secretGroup"),
-		.entropy = doc_get(d, "entropy") ? strtod(doc_get_cstr(d, "entropy"), NULL) : 0,
+		.entropy = doc_get(d, "entropy") ? strtod(doc_get_cstr(d, "entropy"), NULL) : doc_get(d, "near") ? RULE_ENTROPY : 0,
 		.path = compile(doc_get_str(d, "path"), 0),
-		.at_keyword = here,
+		.near = doc_get(d, "near") != NULL,
+		.at_keyword = !doc_get(d, "regex") || doc_get(d, "at"),
 		.length = doc_get(d, "length") ? (size_t)doc_get_int(d, "length") : RULE_LENGTH,
 	};
 
@@ -292,7 +345,7 @@ static struct keyword *keyword_of(struct rules *r, struct slice text)
 void rules_build(struct rules *r)
 {
 	for (size_t i = 0; i < r->count; i++) {
-		const struct doc *words = doc_get(r->sources[i], "keywords");
+		const struct doc *words = doc_get(r->sources[i], r->list[i].near ? "near" : "keywords");
 
 		for (size_t w = 0; w < doc_count(words); w++) {
 			struct keyword *k = keyword_of(r, doc_str(doc_at(words, w)));
@@ -394,9 +447,25 @@ static bool has_stopword(const struct allowlist *a, struct slice text)
 	return false;
 }
 
+/* What an allowlist's expressions look at. */
+static struct slice target_of(const struct allowlist *a, struct slice subject, const struct rule_match *m)
+{
+	switch (a->target) {
+	case TARGET_LINE:
+		return line_of(subject, m->whole);
+	case TARGET_MATCH:
+		return m->whole;
+	case TARGET_NAME:
+		return m->name;
+	case TARGET_SECRET:
+		break;
+	}
+	return m->secret;
+}
+
 static bool is_allowed(const struct allowlist *a, struct slice subject, const struct rule_match *m, struct slice path)
 {
-	struct slice target = a->target == TARGET_LINE ? line_of(subject, m->whole) : a->target == TARGET_MATCH ? m->whole : m->secret;
+	struct slice target = target_of(a, subject, m);
 	bool by_regex = a->n_regexes && any_matches(a->regexes, a->n_regexes, target);
 	bool by_path = a->n_paths && path.len && any_matches(a->paths, a->n_paths, path);
 	bool by_word = a->n_stopwords && has_stopword(a, m->secret);
@@ -429,6 +498,40 @@ static struct slice secret_of(const struct rule *rule, struct slice subject, str
 	return whole;
 }
 
+/* Whether a match is one: random enough, and on no allowlist. */
+static bool is_secret(const struct rules *r, const struct rule *rule, struct slice subject, const struct rule_match *match,
+		      struct slice path)
+{
+	return rule_entropy(match->secret) >= rule->entropy &&
+	       !any_allows(rule->allowlists, rule->n_allowlists, subject, match, path) &&
+	       !any_allows(r->allowlists, r->n_allowlists, subject, match, path);
+}
+
+/* Look at the places where a value may stand that is given to the name with the word at subject[at]. */
+static enum regex_result apply_near(const struct rules *r, const struct rule *rule, struct slice subject, size_t at,
+				    struct slice path, struct rule_match *match)
+{
+	size_t value = at;
+
+	for (int i = 0; i < NEAR_VALUES; i++) {
+		enum regex_result result;
+
+		value = near_value(subject, value);
+		if (value == SLICE_NONE)
+			return REGEX_NO;
+		result = regex_match(rule->regex, subject, value, &match->whole, NULL);
+		if (result == REGEX_LIMIT)
+			return result;
+		if (result == REGEX_NO)
+			continue;
+		match->secret = secret_of(rule, subject, match->whole);
+		match->name = slice_sub(subject, near_name(subject, at), value);
+		match->whole = slice_sub(subject, at, (size_t)(match->whole.ptr - subject.ptr) + match->whole.len);
+		return is_secret(r, rule, subject, match, path) ? REGEX_YES : REGEX_NO;
+	}
+	return REGEX_NO;
+}
+
 enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t at,
 			     struct slice path, struct rule_match *match)
 {
@@ -437,6 +540,8 @@ enum regex_result rule_apply(const struct rules *r, const struct rule *rule, str
 	if (rule->path && (!path.len || regex_match(rule->path, path, 0, NULL, NULL) != REGEX_YES))
 		return REGEX_NO;
 	subject = slice_sub(subject, 0, at + rule->length);
+	if (rule->near)
+		return apply_near(r, rule, subject, at, path, match);
 	while (from <= at) {
 		enum regex_result result = regex_match(rule->regex, subject, from, &match->whole, NULL);
 		size_t start, end;
@@ -448,9 +553,8 @@ enum regex_result rule_apply(const struct rules *r, const struct rule *rule, str
 		if (start > at)
 			return REGEX_NO; /* another keyword's match */
 		match->secret = secret_of(rule, subject, match->whole);
-		if (end > at && rule_entropy(match->secret) >= rule->entropy &&
-		    !any_allows(rule->allowlists, rule->n_allowlists, subject, match, path) &&
-		    !any_allows(r->allowlists, r->n_allowlists, subject, match, path))
+		match->name = slice_of(NULL, 0);
+		if (end > at && is_secret(r, rule, subject, match, path))
 			return REGEX_YES;
 		if (rule->at_keyword)
 			return REGEX_NO;

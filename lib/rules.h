@@ -7,9 +7,12 @@
  * "allowlists" for all of them. A keyword is what the first pass looks for; a
  * rule without one would have to run on every byte, so it is refused.
  *
- * Ours have two keys more. "at: keyword" says that a match begins with its
- * keyword, so that one attempt at that place decides it; else the match may
- * begin up to RULE_LEAD bytes before. "length" is how many bytes behind the
+ * Ours have more keys. "at: keyword" says that a match begins with its keyword,
+ * so that one attempt at that place decides it; else the match may begin up to
+ * RULE_LEAD bytes before. "token" stands for regex and this: a token that begins
+ * with its keyword and has no letter or digit on either side. "near" and "value"
+ * stand for keywords and regex: a value that is given to a name which holds one
+ * of the words (near.h); letters in either case. "length" is how many bytes behind the
  * keyword the rule may look at (default RULE_LENGTH, at most RULE_LENGTH_MAX).
  * Both windows are fixed, which is what makes the findings in a stream the same
  * for every way of cutting it.
@@ -32,6 +35,7 @@
 #define RULE_LEAD 256          /* bytes before the keyword that a match may begin at */
 #define RULE_LENGTH 512        /* bytes from the keyword on */
 #define RULE_LENGTH_MAX 16384  /* a private key */
+#define RULE_ENTROPY 2.0       /* bits for each byte that a value has, unless its rule says otherwise */
 #define RULE_KEYWORDS_MAX 64   /* keywords of one rule */
 
 struct rules;
@@ -43,6 +47,7 @@ struct rule {
 	unsigned secret_group; /* 0: the first group that took part, or the whole match */
 	double entropy;        /* least bits for each byte of the secret; 0: not looked at */
 	struct regex *path;    /* the file's path has to match; NULL: any */
+	bool near;       /* regex is the value's, looked for where near.h says */
 	bool at_keyword;
 	size_t length;
 	struct allowlist *allowlists;
@@ -53,6 +58,7 @@ struct rule {
 struct rule_match {
 	struct slice whole;
 	struct slice secret;
+	struct slice name; /* of a near rule: what the value is given to, up to the value */
 };
 
 struct rules *rules_new(void);

@@ -22,7 +22,20 @@ static const char rules_text[] =
 	"    allowlists:\n"
 	"      - stopwords: [example]\n"
 	"      - regexTarget: line\n"
-	"        regexes: ['# harmless$']\n";
+	"        regexes: ['# harmless$']\n"
+	"  - id: whole\n"
+	"    description: a token between characters that are no part of it\n"
+	"    token: 'key-[0-9]{4}'\n"
+	"    keywords: [key-]\n"
+	"    length: 16\n"
+	"  - id: near\n"
+	"    description: a value given to a name\n"
+	"    near: [acme]\n"
+	"    value: '[0-9a-f]{12}'\n"
+	"    length: 128\n"
+	"    allowlists:\n"
+	"      - regexTarget: name\n"
+	"        regexes: ['public']\n";
 
 struct log {
 	struct buf text;
@@ -70,6 +83,18 @@ static void test_findings(const struct rules *rules)
 		{ "my_SECRET_key=hunter23x # harmless", "" },
 		{ "my_secret = aaaaaaaaaa", "" },
 		{ "my_secret = example12", "" },
+		{ "a key-1234.", "whole@2-10:key-1234;" },
+		{ "akey-1234 key-12345 key-1234-", "" },
+		{ "%3Dkey-1234\\nkey-5678", "whole@3-11:key-1234;whole@13-21:key-5678;" },
+		{ "ACME_KEY=0123456789ab", "near@9-21:0123456789ab;" },
+		{ "\"acme-key\": \"0123456789AB\"", "near@13-25:0123456789AB;" },
+		{ "acmeKey: string = '0123456789ab';", "near@19-31:0123456789ab;" },
+		{ "<acme.key>0123456789ab</acme.key>", "near@10-22:0123456789ab;" },
+		{ "acme: Bearer 0123456789ab", "near@13-25:0123456789ab;" },
+		{ "acme 0123456789ab", "" },
+		{ "acme=0123456789abc", "" },
+		{ "acme=000000000000", "" },
+		{ "my_public_acme_key=0123456789ab", "" },
 		{ "secret = tok_abcd1234 secret = abcdef12", "fixed@9-21:tok_abcd1234;assigned@31-39:abcdef12;" },
 	};
 
@@ -85,7 +110,7 @@ static void test_findings(const struct rules *rules)
 static void test_splits(const struct rules *rules)
 {
 	static const char *const pieces[] = { "tok_", "abcd1234", "secret", " = ", "=", "hunter2", " ", "\n", "_key", "x",
-					      "tok_a1b2c3d4", "my_secret=abc123def", "# harmless", "example" };
+					      "tok_a1b2c3d4", "acme", "key-", "1234", "0123456789ab", "\"", ": ", "my_secret=abc123def", "# harmless", "example" };
 	bool same = true, held = true;
 	size_t findings = 0;
 
@@ -120,6 +145,12 @@ static void test_refusals(void)
 		{ "rules:\n  - {id: a, description: d, regex: xyz, keywords: [xy]}\n", "3 to 255" },
 		{ "rules:\n  - {id: a, description: d, regex: xyz, keywords: [xyz], entropy: 9}\n", "from 0 to 8" },
 		{ "rules:\n  - {id: a, description: d, regex: xyz, keyword: xyz}\n", "did you mean" },
+		{ "rules:\n  - {id: a, description: d, keywords: [xyz]}\n", "one of regex, token and value" },
+		{ "rules:\n  - {id: a, description: d, regex: xyz, token: xyz, keywords: [xyz]}\n", "one of regex, token and value" },
+		{ "rules:\n  - {id: a, description: d, value: xyz}\n", "needs the words" },
+		{ "rules:\n  - {id: a, description: d, regex: xyz, keywords: [xyz], near: [abc]}\n", "goes with value" },
+		{ "rules:\n  - {id: a, description: d, value: xyz, keywords: [xyz], near: [abc]}\n", "near has them" },
+		{ "rules:\n  - {id: a, description: d, token: xyz, keywords: [xyz], at: keyword}\n", "goes with regex" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
