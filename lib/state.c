@@ -23,6 +23,21 @@
 #define REMOVE_TRIES 50
 #define REMOVE_PAUSE_MS 20
 
+char *state_home(struct error *e)
+{
+	const char *home = getenv("BOT_BOTTLE_HOME"), *user = getenv("HOME");
+
+	if (home && *home && home[0] != '/')
+		error_set(e, STATUS_CALLER, "BOT_BOTTLE_HOME is '%s': give an absolute path", home);
+	else if (home && *home)
+		return alloc_copy(home, strlen(home));
+	else if (user && user[0] == '/')
+		return alloc_format("%s/.bot-bottle", user);
+	else
+		error_set(e, STATUS_CALLER, "neither BOT_BOTTLE_HOME nor HOME names a directory");
+	return NULL;
+}
+
 bool state_is_identity(struct slice text)
 {
 	if (!text.len || text.len > STATE_IDENTITY_MAX || text.ptr[0] == '-' || text.ptr[text.len - 1] == '-')

@@ -13,6 +13,7 @@
 #include "remains.h"
 #include "run.h"
 #include "sabotage.h"
+#include "state.h"
 
 static const struct option_def run_defs[] = {
 	{ "plan", 0, "FILE", "the plan document; - for standard input" },
@@ -108,22 +109,6 @@ static bool set_look_option(void *options, const char *name, const char *arg, st
 	return true;
 }
 
-/* Where the bottles' states are. NULL with an error; the caller frees it. */
-static char *find_home(struct error *e)
-{
-	const char *home = getenv("BOT_BOTTLE_HOME"), *user = getenv("HOME");
-
-	if (home && *home && home[0] != '/')
-		error_set(e, STATUS_CALLER, "BOT_BOTTLE_HOME is '%s': give an absolute path", home);
-	else if (home && *home)
-		return alloc_copy(home, strlen(home));
-	else if (user && user[0] == '/')
-		return alloc_format("%s/.bot-bottle", user);
-	else
-		error_set(e, STATUS_CALLER, "neither BOT_BOTTLE_HOME nor HOME names a directory");
-	return NULL;
-}
-
 /* list, cleanup, check: no bottle is started. */
 static int do_look(const struct program *p, int argc, char **argv)
 {
@@ -134,7 +119,7 @@ static int do_look(const struct program *p, int argc, char **argv)
 
 	if (program_start(p, argc, argv, set_look_option, &o) < argc)
 		return program_usage("unexpected operand '%s'", argv[optind]);
-	home = find_home(&e);
+	home = state_home(&e);
 	if (!home)
 		return program_fail(&e);
 	if (p == &list_program)

@@ -21,7 +21,7 @@ _bb_words() {
 	esac
 	case $command in
 	start | info | edit) bb parse list --json 2>/dev/null | bb json list 'agents[].name' 2>/dev/null ;;
-	logs | resume | commit) (cd "${BOT_BOTTLE_HOME:-$HOME/.bot-bottle}/state" 2>/dev/null && printf '%s\n' */ | sed -n 's,^\([a-z0-9-]*\)/$,\1,p') ;;
+	logs | audit | resume | commit) (cd "${BOT_BOTTLE_HOME:-$HOME/.bot-bottle}/state" 2>/dev/null && printf '%s\n' */ | sed -n 's,^\([a-z0-9-]*\)/$,\1,p') ;;
 	list) echo active agents bottles snapshots ;;
 	help) bb help --list 2>/dev/null ;;
 	esac
