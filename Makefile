@@ -37,6 +37,7 @@ DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-d
 DEPS_RUN   = jq git ca-certificates util-linux mawk man-db
 DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils strace
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
+DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wconversion \
@@ -58,7 +59,7 @@ BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) $(notdir $(patsu
 HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(BENCHES:%=$(O)/bench/%)
 FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-.PHONY: test-unit all deps deps-test deps-lint deps-bench demo test test-agents test-docker lint fuzz bench install clean help tests
+.PHONY: test-unit all deps deps-test deps-lint deps-bench deps-kernel demo test test-agents test-docker test-kernel lint fuzz bench install clean help tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -159,6 +160,12 @@ test-docker: deps-test ## tests that need a Docker Engine
 	$(MAKE) tests
 	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/docker/*.t))
 
+# What an older kernel may change; in an emulated machine each of them takes minutes.
+KERNEL_TESTS = $(wildcard $(addprefix $(CURDIR)/t/,prove.t launch.t launch-limits.t start-native.t isolation-sabotage.t))
+test-kernel: deps-kernel ## tests of the launcher under Debian's own kernel, in an emulated machine: takes 20 minutes
+	$(MAKE) tests
+	BB_BUILD="$(CURDIR)/$(O)" t/kernel/run prove --merge --nocolor --timer --exec '' $(PROVE_FLAGS) $(KERNEL_TESTS)
+
 FUZZ_SECONDS = 60
 fuzz: deps-lint ## run each fuzzer for FUZZ_SECONDS
 	$(MAKE) $(FUZZERS)
@@ -183,6 +190,8 @@ deps-test:
 	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST)
 deps-lint:
 	@sh/deps.sh $(DEPS_BUILD) $(DEPS_LINT)
+deps-kernel:
+	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_KERNEL)
 deps-bench:
 	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BENCH)
 

@@ -3,12 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -246,30 +248,80 @@ static void judge_terminal(struct verdict *v)
 
 /* --- Landlock --- */
 
-/* Connect to an abstract socket outside the Landlock domain; only a refusal by right says that the layer is there. */
-static void judge_abstract(struct slice name, struct verdict *v)
+#define SCOPES_VERSION 6 /* of Landlock: from Linux 6.12 on it keeps signals and abstract sockets within the domain */
+
+/* The kernel's version of Landlock, whether or not it is in force for us; 0 where there is none. */
+static int landlock_version(void)
+{
+	int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+	return version > 0 ? version : 0;
+}
+
+/*
+ * Connect to an abstract socket of this network namespace, but outside the Landlock domain. Only a refusal by right
+ * says that the layer is there; where the kernel has none, nothing may be in reach that accepts.
+ */
+static void judge_abstract(struct slice name, bool scoped, struct verdict *v)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + name.len);
+	bool connected;
 
 	if (name.len >= sizeof(to.sun_path) - 1 || fd < 0) {
 		verdict_set(v, CHECK_LANDLOCK_SCOPE, RESULT_UNKNOWN, "unable to try the socket '@%.*s'", SLICE_ARG(name));
 		return;
 	}
 	memcpy(to.sun_path + 1, name.ptr, name.len);
-	verdict_judge(v, CHECK_LANDLOCK_SCOPE, connect(fd, (const struct sockaddr *)&to, len) == 0 || errno != EPERM,
+	connected = connect(fd, (const struct sockaddr *)&to, len) == 0;
+	verdict_judge(v, CHECK_LANDLOCK_SCOPE, connected || (scoped && errno != EPERM),
 		      "the abstract socket '@%.*s' is within reach", SLICE_ARG(name));
 }
 
-/* Signals and abstract sockets stay within the domain. */
+/* A set of signals in the status of a process, as "SigCgt:"; missing where there is no such line. */
+static uint64_t signal_set(const char *status, const char *label, uint64_t missing)
+{
+	const char *line = strstr(status, label);
+
+	return line ? strtoull(line + strlen(label), NULL, 16) : missing;
+}
+
+/*
+ * Without scopes the pid namespace has to do: it keeps every process outside from being named, and its first
+ * process takes from inside only signals that it has a handler for (pid_namespaces(7)), of which it must have none.
+ */
+static void judge_first_process(int version, struct verdict *v)
+{
+	AUTO_BUF status = BUF_INIT;
+	uint64_t caught;
+
+	if (!read_of(1, "status", STATUS_MAX, &status)) {
+		verdict_set(v, CHECK_LANDLOCK_SCOPE, RESULT_UNKNOWN, "unable to read '/proc/1/status'");
+		return;
+	}
+	caught = signal_set(buf_str(&status), "\nSigCgt:", UINT64_MAX) & ~signal_set(buf_str(&status), "\nSigBlk:", 0);
+	if (caught)
+		verdict_set(v, CHECK_LANDLOCK_SCOPE, RESULT_OPEN, "process 1 takes signals, of the set %llx",
+			    (unsigned long long)caught);
+	else
+		verdict_set(v, CHECK_LANDLOCK_SCOPE, RESULT_HELD,
+			    "version %d of Landlock has no scopes; process 1 takes no signal", version);
+}
+
+/* Signals and abstract sockets stay within the domain; where the kernel has no such domain, within the namespaces. */
 static void judge_scopes(const struct probe *p, struct verdict *v)
 {
 	const struct doc *names = doc_get(p->document, "abstract");
+	int version = landlock_version();
+	bool scoped = version >= SCOPES_VERSION;
 
-	verdict_judge(v, CHECK_LANDLOCK_SCOPE, kill(1, 0) == 0, "process 1 takes signals");
+	if (scoped)
+		verdict_judge(v, CHECK_LANDLOCK_SCOPE, kill(1, 0) == 0, "process 1 takes signals");
+	else
+		judge_first_process(version, v);
 	for (size_t i = 0; i < doc_count(names); i++)
-		judge_abstract(doc_str(doc_at(names, i)), v);
+		judge_abstract(doc_str(doc_at(names, i)), scoped, v);
 }
 
 void process_prove(const struct probe *p, struct verdict *v)
