@@ -100,69 +100,134 @@ bool file_make_dirs(const char *path, mode_t mode, struct error *e)
 	return true;
 }
 
-static bool remove_entries(int fd, dev_t dev, const char *path, struct error *e);
+/*
+ * A tree that is being removed: the one directory that is open, and the way back from it. Whoever made the tree may
+ * have made it deeper than there are descriptors, than a path is long, or than the stack is.
+ */
+struct removal {
+	DIR *dir;
+	dev_t dev;
+	ino_t *above; /* the directories above the open one */
+	size_t depth;
+	ino_t emptied; /* the one that was left last */
+};
 
-/* Remove one entry of an open directory. */
-static bool remove_entry(int parent, const char *name, dev_t dev, const char *path, struct error *e)
+static void removal_release(struct removal *r)
 {
-	struct stat st;
-
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? true : error_sys(e, "unable to remove '%s/%s'", path, name);
-	if (!S_ISDIR(st.st_mode)) {
-		if (unlinkat(parent, name, 0) < 0 && errno != ENOENT)
-			return error_sys(e, "unable to remove '%s/%s'", path, name);
-		return true;
-	}
-	if (st.st_dev == dev) {
-		AUTO_FREE char *below = alloc_format("%s/%s", path, name);
-		int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-		if (fd < 0 || faccessat(parent, name, R_OK | W_OK | X_OK, 0) < 0) {
-			fd_close(&fd);
-			if (fchmodat(parent, name, 0700, 0) < 0)
-				return error_sys(e, "unable to remove '%s'", below);
-			fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		}
-		if (fd < 0)
-			return error_sys(e, "unable to remove '%s'", below);
-		if (!remove_entries(fd, dev, below, e))
-			return false;
-	}
-	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return error_sys(e, "unable to remove '%s/%s'", path, name);
-	return true;
+	if (r->dir)
+		closedir(r->dir);
+	free(r->above);
 }
 
-/* Remove everything in an open directory, which is closed. */
-static bool remove_entries(int fd, dev_t dev, const char *path, struct error *e)
+/* Take an open directory, which is now the removal's, in place of the one before. */
+static bool go_to(struct removal *r, int fd)
 {
-	DIR *dir = fdopendir(fd);
-	struct dirent *entry;
-	bool ok = true;
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 
 	if (!dir) {
 		fd_close(&fd);
-		return error_sys(e, "unable to remove '%s'", path);
+		return false;
 	}
-	while (ok && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			ok = remove_entry(dirfd(dir), entry->d_name, dev, path, e);
-	closedir(dir);
-	return ok;
+	if (r->dir)
+		closedir(r->dir);
+	r->dir = dir;
+	return true;
+}
+
+/* Open a directory to empty it, whatever its mode is. Returns -1 with errno. */
+static int open_to_empty(int parent, const char *name)
+{
+	AUTO_FD fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd >= 0 && faccessat(parent, name, R_OK | W_OK | X_OK, 0) == 0)
+		return fd_steal(&fd);
+	if (fchmodat(parent, name, 0700, 0) < 0)
+		return -1;
+	return fd >= 0 ? fd_steal(&fd) : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Go into a directory that is not empty. */
+static bool descend(struct removal *r, int parent, const char *name, const struct stat *st, struct error *e)
+{
+	struct stat here;
+
+	if (st->st_dev != r->dev)
+		return error_set(e, STATUS_WORLD, "unable to remove '%s': it is another file system", name);
+	if (st->st_ino == r->emptied)
+		return error_set(e, STATUS_WORLD, "unable to remove '%s': it does not stay empty", name);
+	if (fstat(parent, &here) < 0 || !go_to(r, open_to_empty(parent, name)))
+		return error_sys(e, "unable to remove '%s'", name);
+	r->above = alloc_resize(r->above, r->depth + 1, sizeof(*r->above));
+	r->above[r->depth++] = here.st_ino;
+	return true;
+}
+
+/* Go back up, to the directory that we came from and no other. */
+static bool ascend(struct removal *r, struct error *e)
+{
+	AUTO_FD up = openat(dirfd(r->dir), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (up < 0 || fstat(dirfd(r->dir), &st) < 0)
+		return error_sys(e, "unable to go back up");
+	r->emptied = st.st_ino;
+	if (fstat(up, &st) < 0)
+		return error_sys(e, "unable to go back up");
+	r->depth--;
+	if (st.st_ino != r->above[r->depth] || st.st_dev != r->dev)
+		return error_set(e, STATUS_WORLD, "a directory was moved away meanwhile");
+	return go_to(r, fd_steal(&up)) || error_sys(e, "unable to go back up");
+}
+
+/* Remove one entry of a directory, or go into it. */
+static bool remove_entry(struct removal *r, int parent, const char *name, struct error *e)
+{
+	struct stat st;
+	int flags;
+
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? true : error_sys(e, "unable to remove '%s'", name);
+	flags = S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0;
+	if (unlinkat(parent, name, flags) == 0 || errno == ENOENT)
+		return true;
+	if (flags && (errno == ENOTEMPTY || errno == EEXIST))
+		return descend(r, parent, name, &st, e);
+	return error_sys(e, "unable to remove '%s'", name);
+}
+
+/* Empty the open directory and those below; one that was emptied is found again, as empty, from above. */
+static bool remove_entries(struct removal *r, struct error *e)
+{
+	bool ok = true;
+
+	while (ok) {
+		const struct dirent *entry = readdir(r->dir);
+
+		if (!entry && r->depth == 0)
+			return true;
+		if (!entry)
+			ok = ascend(r, e);
+		else if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			ok = remove_entry(r, dirfd(r->dir), entry->d_name, e);
+	}
+	return false;
 }
 
 bool file_remove_tree(const char *path, struct error *e)
 {
-	const char *slash = strrchr(path, '/');
-	AUTO_FREE char *parent = slash ? alloc_copy(path, (size_t)(slash - path) + 1) : alloc_copy(".", 1);
-	const char *name = slash ? slash + 1 : path;
-	AUTO_FD fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	__attribute__((cleanup(removal_release))) struct removal r = { .dir = NULL };
 	struct stat st;
 
-	if (fd < 0)
+	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? true : error_sys(e, "unable to remove '%s'", path);
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? true : error_sys(e, "unable to remove '%s'", path);
-	return remove_entry(fd, name, st.st_dev, parent, e);
+	r.dev = st.st_dev;
+	if (S_ISDIR(st.st_mode)) {
+		if (!go_to(&r, open_to_empty(AT_FDCWD, path)))
+			return error_sys(e, "unable to remove '%s'", path);
+		if (!remove_entries(&r, e))
+			return error_wrap(e, "while removing '%s'", path);
+	}
+	if ((S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path)) < 0 && errno != ENOENT)
+		return error_sys(e, "unable to remove '%s'", path);
+	return true;
 }
