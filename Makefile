@@ -15,12 +15,15 @@ NEEDS_launch-native = jansson libseccomp
 NEEDS_sidecar       = jansson
 NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libssl libcrypto libcares libseccomp zlib libbrotlidec libzstd
 NEEDS_scan          = jansson libpcre2-8 libgit2 zlib libbrotlidec libzstd
-NEEDS_gitgate       = jansson libpcre2-8 libgit2 libcurl zlib libbrotlidec libzstd libseccomp
+NEEDS_gitgate       = jansson yaml-0.1 libpcre2-8 libgit2 zlib libbrotlidec libzstd libseccomp libcrypto
 NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libcrypto libseccomp
 NEEDS_approve       = jansson yaml-0.1 libpcre2-8 libcrypto ncursesw
 NEEDS_audit         = jansson libcrypto
 NEEDS_commit        = jansson libcrypto
 NEEDS_launch-docker = jansson libcurl
+
+# lib/rules measures entropy with log2.
+LIBS_gitgate        = -lm
 
 # bb-prove runs in any root file system: it brings all of its code.
 LDFLAGS_prove       = $(if $(SAN),,-static-pie)
@@ -33,9 +36,9 @@ MANUALS  := $(wildcard cmd/*.[1-8] cmd/*/*.[1-8] sh/man/*.[1-8])
 PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$(n))))
 
 # Debian packages: to build, to run, and what only the tests and the checks want.
-DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev
-DEPS_RUN   = jq git ca-certificates util-linux mawk man-db
-DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils strace
+DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev
+DEPS_RUN   = jq git openssh-client ca-certificates util-linux mawk man-db
+DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils strace openssh-server nginx-light fcgiwrap git-lfs
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap
@@ -51,7 +54,7 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(DEV),-Werror) $(HARDEN) $(if $(
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(if $(SAN),$(SANFLAGS)) $(LDFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 # The libraries of one program: $(call libs,NAME)
-libs     = $(if $(NEEDS_$(1)),$(shell pkg-config --libs $(NEEDS_$(1))))
+libs     = $(if $(NEEDS_$(1)),$(shell pkg-config --libs $(NEEDS_$(1)))) $(LIBS_$(1))
 
 LIB_OBJS  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard lib/*.c))
 UNIT_TESTS := $(patsubst t/%.c,$(O)/t/%.t,$(wildcard t/*.c))

@@ -1,0 +1,23 @@
+/*
+ * The judge: reads every object that a push adds, and says what is wrong with it.
+ *
+ * Nothing is taken from the pushed tree: no configuration, no ignore file. What
+ * cannot be read, or is beyond a limit, is a problem like a secret is.
+ */
+#ifndef BB_GITGATE_JUDGE_H
+#define BB_GITGATE_JUDGE_H
+
+#include "verdict.h"
+
+/* Judge a request; the verdict's document, or NULL with an error. Before it, judge_open; it may be called after confinement. */
+struct judge;
+struct judge *judge_open(const struct push_request *r, bool walk, struct error *e);
+void judge_release(struct judge *j);
+struct doc *judge_run(struct judge *j, struct error *e);
+
+/* The verb: judge, a "push" document on standard input, a "verdict" on standard output. */
+int judge_main(int argc, char **argv);
+/* The verb: check [--rules FILE] [policy options] REPO OLD NEW REF. */
+int check_main(int argc, char **argv);
+
+#endif
