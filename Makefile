@@ -34,6 +34,7 @@ FRONTS   := $(patsubst sh/%,$(O)/libexec/bot-bottle/%,$(filter-out sh/bb sh/deps
 DATA     := $(wildcard providers rules sidecar examples)
 MANUALS  := $(wildcard cmd/*.[1-8] cmd/*/*.[1-8] sh/man/*.[1-8])
 PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$(n))))
+TEST_PACKAGES := $(PACKAGES) libbrotlienc
 
 # Debian packages: to build, to run, and what only the tests and the checks want.
 DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev
@@ -108,7 +109,7 @@ $(O)/share/man: $(MANUALS)
 
 $(O)/t/%.t: $(O)/obj/t/%.o $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(TEST_PACKAGES)) -lm
 
 $(O)/t/lib/%: $(O)/obj/t/lib/%.o $(O)/libbb.a
 	@mkdir -p $(@D)

@@ -1,0 +1,221 @@
+/* Compressed streams: found by their marks, or where one without a mark may begin. */
+#include "decode-view.h"
+
+enum {
+	START_LOOK = 16,      /* bytes by which binary data is told from text */
+	BLOCK_MIN = 16,       /* bytes that are decoded at once: at first, so that what is no stream is given up at once */
+	BLOCK_MAX = 128,      /* and later */
+	START_COST = 2048,    /* what making a decoder counts as work */
+};
+
+/* Is this not text? */
+static bool is_binary(const unsigned char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] >= 0x7f || (p[i] < 0x20 && p[i] != '\t' && p[i] != '\n' && p[i] != '\r'))
+			return true;
+	return false;
+}
+
+/* What begins at p[0..n): the coding whose mark stands there. zlib's is two characters that occur in text, too. */
+static bool find_mark(const unsigned char *p, size_t n, enum coding_kind *kind)
+{
+	if (n >= 3 && p[0] == 0x1f && p[1] == 0x8b && p[2] == 8) {
+		*kind = CODING_GZIP;
+		return true;
+	}
+	if (n >= 4 && p[0] == 0x28 && p[1] == 0xb5 && p[2] == 0x2f && p[3] == 0xfd) {
+		*kind = CODING_ZSTD;
+		return true;
+	}
+	if (n >= 2 && p[0] == 0x78 && (p[0] << 8 | p[1]) % 31 == 0 && !(p[1] & 0x20) &&
+	    is_binary(p, n < START_LOOK ? n : START_LOOK)) {
+		*kind = CODING_DEFLATE;
+		return true;
+	}
+	return false;
+}
+
+/* The second byte of a mark: what plain text does not have but for '^'. */
+static bool is_second(unsigned char c)
+{
+	return c >= 0x80 || c == 0x01 || c == '^';
+}
+
+/* From i on, the next byte that may be the second of a mark, or n. */
+static size_t find_second(const unsigned char *p, size_t i, size_t n)
+{
+	for (; i + sizeof(vec16) <= n; i += sizeof(vec16)) {
+		vec16 v;
+
+		memcpy(&v, p + i, sizeof(v));
+		if (vec_any((vec16)(v >= 0x80) | (vec16)(v == 0x01) | (vec16)(v == '^')))
+			break;
+	}
+	while (i < n && !is_second(p[i]))
+		i++;
+	return i;
+}
+
+/* --- the streams under way --- */
+
+static void stop(struct view *v, size_t slot, uint64_t at)
+{
+	coding_release(&v->packed.codings[slot]);
+	v->packed.busy[slot] = false;
+	if (v->children[DECODE_PACKED + slot]) {
+		child_end(v->children[DECODE_PACKED + slot], at);
+		view_seal(v->children[DECODE_PACKED + slot]);
+	}
+}
+
+/* Size of the next block of a stream of which so much was decoded. */
+static size_t block_size(uint64_t decoded)
+{
+	return decoded < BLOCK_MIN ? BLOCK_MIN : decoded < BLOCK_MAX ? (size_t)decoded : BLOCK_MAX;
+}
+
+/*
+ * Decode what there is of a stream in front of place end, in blocks of one size: what a decoder
+ * yields of malformed data before it sees that depends on how much it is given at once.
+ */
+static void feed(struct view *v, size_t slot, uint64_t end, bool final)
+{
+	struct packed *s = &v->packed;
+	struct view *child = v->children[DECODE_PACKED + slot];
+	enum coding_result r = CODING_MORE;
+
+	while (r == CODING_MORE && !v->v.tree->limit) {
+		uint64_t at = s->fed[slot];
+		size_t left = end > at ? (size_t)(end - at) : 0, block = block_size(at - s->begun[slot]);
+		struct slice piece, bytes = slice_of(view_at(v, at), left < block ? left : block);
+		const char *why;
+
+		if (left == 0 || (left < block && !final))
+			break;
+		s->fed[slot] = at + bytes.len;
+		while ((r = coding_feed(&s->codings[slot], &bytes, &piece, &why)) == CODING_PIECE && !v->v.tree->limit) {
+			child_anchor(child, at, 0, 0);
+			buf_add_slice(&child->out, piece);
+			child_flush(child, 0);
+		}
+	}
+	if (r != CODING_MORE || final)
+		stop(v, slot, s->fed[slot]);
+}
+
+uint64_t packed_pending(const struct view *v)
+{
+	uint64_t from = v->packed.done;
+
+	for (size_t i = 0; i < DECODE_PACKED_MAX; i++)
+		if (v->packed.busy[i] && v->packed.fed[i] < from)
+			from = v->packed.fed[i];
+	return from ? from - 1 : 0; /* the first byte of a mark is in front of the one that is looked for */
+}
+
+/* A stream may begin at index i of the window: decode what is there of it. */
+static void start(struct view *v, size_t i, enum coding_kind kind, bool unmarked)
+{
+	/* raw deflate is what is taken for deflate where its header may be missing */
+	enum coding_use use = unmarked && kind == CODING_DEFLATE ? CODING_FORWARD : CODING_EMBEDDED;
+	static const struct coding_limits unlimited = { UINT64_MAX, UINT64_MAX, UINT32_MAX }; /* work is counted for all views */
+	const struct coding_list list = { { kind }, 1 };
+	uint64_t at = view_base(v) + i;
+	size_t slot = 0;
+
+	while (slot < DECODE_PACKED_MAX && v->packed.busy[slot])
+		slot++;
+	if (slot == DECODE_PACKED_MAX) {
+		v->v.tree->limit = "compressed streams within each other";
+		return;
+	}
+	decode_count(v->v.tree, START_COST);
+	if (!child_begin(v, DECODE_PACKED + (enum decode_form)slot, at, kind == CODING_GZIP || kind == CODING_ZSTD))
+		return;
+	v->packed.busy[slot] = true;
+	v->packed.fed[slot] = v->packed.begun[slot] = at;
+	v->packed.unmarked[slot] = unmarked;
+	coding_init(&v->packed.codings[slot], &list, use, &unlimited);
+	if (!unmarked)
+		feed(v, slot, v->end, false);
+}
+
+void packed_release(struct view *v)
+{
+	for (size_t i = 0; i < DECODE_PACKED_MAX; i++)
+		if (v->packed.busy[i])
+			coding_release(&v->packed.codings[i]);
+	memset(v->packed.busy, 0, sizeof(v->packed.busy));
+}
+
+/* --- where they begin --- */
+
+void packed_begin(struct view *v, uint64_t at)
+{
+	for (size_t slot = 0; slot < DECODE_PACKED_MAX; slot++)
+		if (v->packed.busy[slot] && v->packed.unmarked[slot])
+			feed(v, slot, at, true);
+	v->packed.start = at;
+	v->packed.may_start = true;
+}
+
+/* Brotli and raw deflate have no mark: try them where a body, a part of one, or a decoded run begins. */
+static void try_start(struct view *v, bool final)
+{
+	struct packed *s = &v->packed;
+	size_t i = (size_t)(s->start - view_base(v)), n = v->window.len - i;
+	enum coding_kind kind;
+
+	if (!s->may_start || (n < START_LOOK && !final))
+		return;
+	s->may_start = false;
+	if (!is_binary(view_at(v, s->start), n < START_LOOK ? n : START_LOOK) || find_mark(view_at(v, s->start), n, &kind))
+		return;
+	start(v, i, CODING_BROTLI, true);
+	start(v, i, CODING_DEFLATE, true);
+}
+
+/* A part of a multipart body begins behind an empty line. */
+static void find_parts(struct view *v, bool final)
+{
+	const unsigned char *p = (const unsigned char *)v->window.ptr, *end = p + v->window.len;
+	const unsigned char *found = view_at(v, v->packed.parts_done);
+
+	while ((found = memchr(found, '\r', (size_t)(end - found))) != NULL && (end - found >= 4 || final)) {
+		if (end - found >= 4 && memcmp(found, "\r\n\r\n", 4) == 0) {
+			try_start(v, true);
+			packed_begin(v, view_base(v) + (size_t)(found - p) + 4);
+		}
+		found++;
+	}
+	v->packed.parts_done = view_base(v) + (size_t)((found ? found : end) - p);
+	try_start(v, final);
+}
+
+/* Look for marks among what is new. */
+static void find_marks(struct view *v, bool final)
+{
+	const unsigned char *p = (const unsigned char *)v->window.ptr;
+	size_t n = v->window.len, i = (size_t)(v->packed.done - view_base(v));
+	enum coding_kind kind;
+
+	while ((i = find_second(p, i, n)) < n) {
+		/* one byte in front and some behind decide */
+		if (n - i < START_LOOK && !final)
+			break;
+		if (i > 0 && find_mark(p + i - 1, n - i + 1, &kind))
+			start(v, i - 1, kind, false);
+		i++;
+	}
+	v->packed.done = view_base(v) + i;
+}
+
+void packed_feed(struct view *v, bool final)
+{
+	find_parts(v, final);
+	find_marks(v, final);
+	for (size_t slot = 0; slot < DECODE_PACKED_MAX; slot++)
+		if (v->packed.busy[slot])
+			feed(v, slot, v->end, final);
+}

@@ -1,0 +1,181 @@
+/*
+ * The inside of decode.h: a view as its decoders see it. For lib/decode*.c only.
+ *
+ * Each decoder looks at the view's window (its last bytes, the new ones behind
+ * them) from where it came to last time, puts what it decodes into its child and
+ * leaves the rest for the next call. Invariant: no decoder stays back more than
+ * VIEW_BACK bytes, so the window is bounded.
+ */
+#ifndef BB_DECODE_VIEW_H
+#define BB_DECODE_VIEW_H
+
+#include "coding.h"
+#include "decode.h"
+
+enum {
+	VIEW_BACK = 256,     /* bytes that a decoder may leave for the next call */
+	ANCHORS_MAX = 2048,  /* places of a child whose origin is remembered */
+	FLUSH_AT = 8192,     /* bytes of a child that are passed on at once */
+	ESCAPE_MAX = 14,     /* bytes of the longest escape */
+};
+
+/* From child position out on, num bytes of the parent stand for each den bytes of the child. */
+struct anchor {
+	uint64_t out, in;
+	uint32_t num, den; /* den 0: all of it came from somewhere behind in */
+};
+
+/* A run of base64 under way. */
+struct run64 {
+	bool active;
+	uint32_t bits;
+	unsigned n;       /* characters in bits */
+};
+
+struct runs {
+	uint64_t done;      /* all before was looked at */
+	bool in_run, at_line_end;
+	unsigned blanks;      /* since the line ended */
+	uint64_t run_length;  /* characters since its start */
+	struct run64 whole, inner;
+	unsigned inner_length; /* characters since the last separator */
+	bool inner_aligned;    /* whole has the same groups */
+	unsigned length32;     /* characters that may be base32, all of one case */
+	bool lower32, active32;
+	uint64_t bits32;
+	unsigned n32;
+};
+
+struct hex {
+	uint64_t done;
+	uint64_t step;   /* bytes from one pair to the next at the last anchor */
+	uint64_t last;   /* place of the last pair */
+	bool in_run;
+};
+
+struct escapes {
+	uint64_t done;
+	uint64_t until;  /* active: bytes before this place are passed on, at least */
+	size_t since;    /* active: bytes decoded since one that an escape may begin with */
+	uint64_t decoded; /* place in the child behind the last byte that was an escape */
+	bool active;
+};
+
+struct utf16 {
+	uint64_t done;
+	bool in_run;
+};
+
+struct packed {
+	uint64_t done;
+	uint64_t parts_done; /* empty lines before this place were seen */
+	uint64_t start;      /* a stream without a mark may begin here */
+	bool may_start;
+	bool busy[DECODE_PACKED_MAX];
+	bool unmarked[DECODE_PACKED_MAX]; /* of those: only tried */
+	uint64_t begun[DECODE_PACKED_MAX];
+	uint64_t fed[DECODE_PACKED_MAX]; /* of the stream under way, all before was decoded */
+	struct coding codings[DECODE_PACKED_MAX];
+};
+
+struct view {
+	struct decode_view v;  /* first: the sink is given it */
+	struct view *children[DECODE_FORMS]; /* by form */
+	uint64_t end;          /* bytes received; the window holds the last of them */
+	struct buf window;
+	struct buf out;        /* decoded and not yet received by this view */
+	struct anchor *anchors;
+	size_t n_anchors;
+	bool open;             /* bytes came since it last ended */
+	bool running;          /* a run of its encoding is under way in the parent */
+	uint64_t last_in;      /* place in the parent behind the last byte that was decoded */
+
+	struct runs runs;
+	struct hex hex;
+	struct escapes escapes, quoted;
+	struct utf16 utf16;
+	struct packed packed;
+};
+
+struct decode {
+	const struct decode_sink *sink;
+	void *ctx;
+	struct view *root;
+	uint64_t work;
+	const char *limit;
+	bool stopped;
+};
+
+static inline uint64_t view_base(const struct view *v)
+{
+	return v->end - v->window.len;
+}
+
+/* The bytes from place at on. */
+static inline const unsigned char *view_at(const struct view *v, uint64_t at)
+{
+	return (const unsigned char *)v->window.ptr + (at - view_base(v));
+}
+
+/* --- decode.c --- */
+
+/*
+ * A run of an encoding begins at place at of v: the child that takes it, or NULL
+ * when v is as deep as views go; then the stream cannot be judged if certain.
+ */
+struct view *child_begin(struct view *v, enum decode_form form, uint64_t at, bool certain);
+/* What follows in the child was at place in of its parent, num bytes for each den. */
+void child_anchor(struct view *child, uint64_t in, unsigned num, unsigned den);
+/* Take back what is in child->out from index at on; returns where in the parent that began. */
+uint64_t child_rewind(struct view *child, size_t at);
+/* The run ended in front of place at of the parent. */
+void child_end(struct view *child, uint64_t at);
+/* Pass on what is in child->out but for the last keep bytes. */
+void child_flush(struct view *child, size_t keep);
+/* Close a view as if its stream had ended. */
+void view_seal(struct view *v);
+/* Count work that is not to be seen in the length of a view. */
+void decode_count(struct decode *d, uint64_t work);
+
+static inline void child_put(struct view *child, char c)
+{
+	if (child->out.len >= FLUSH_AT)
+		child_flush(child, 0);
+	buf_add_char(&child->out, c);
+}
+
+/* --- the decoders: look at what is in the window; at the end of the stream final is true --- */
+
+void runs_feed(struct view *v, bool final);      /* base64, base32: decode-runs.c */
+void hex_feed(struct view *v, bool final);       /* decode-hex.c */
+void utf16_feed(struct view *v, bool final);
+void escapes_feed(struct view *v, bool final);   /* decode-escapes.c */
+void quoted_feed(struct view *v, bool final);
+void packed_feed(struct view *v, bool final);    /* decode-packed.c */
+void packed_release(struct view *v);
+/* A stream without a mark may begin at place at; those that began before have ended. */
+void packed_begin(struct view *v, uint64_t at);
+
+/* From where on a decoder has not decided yet. */
+uint64_t runs_pending(const struct view *v);
+
+uint64_t packed_pending(const struct view *v);
+
+static inline uint64_t utf16_pending(const struct view *v)
+{
+	return v->utf16.done ? v->utf16.done - 1 : 0;
+}
+
+/* --- finding the rare byte --- */
+
+typedef unsigned char vec16 __attribute__((vector_size(16)));
+
+static inline bool vec_any(vec16 v)
+{
+	typedef unsigned long long vec2 __attribute__((vector_size(16)));
+	vec2 w = (vec2)v;
+
+	return (w[0] | w[1]) != 0;
+}
+
+#endif
