@@ -1,11 +1,14 @@
 #include "secret.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "fd.h"
+
+#define READ_CHUNK 16384 /* bytes of one read */
 
 /* Keep a value out of swap and core dumps; where the limits forbid it, it stays usable. */
 static void guard_memory(struct buf *b)
@@ -77,6 +80,35 @@ static bool take_netstring(struct slice *rest, size_t max, struct slice *out)
 	return true;
 }
 
+/* Read to the end; a buffer that grows is wiped behind, which realloc(3) does not do. */
+static bool read_text(int fd, size_t max, struct buf *text, struct error *e)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (text->cap - text->len <= READ_CHUNK) {
+			struct buf larger = BUF_INIT;
+
+			buf_reserve(&larger, 2 * text->cap + READ_CHUNK);
+			buf_add_slice(&larger, buf_slice(text));
+			buf_wipe(text);
+			*text = larger;
+			guard_memory(text);
+		}
+		n = read(fd, text->ptr + text->len, READ_CHUNK);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_sys(e, "unable to read the secrets");
+		if (n == 0)
+			return true;
+		text->len += (size_t)n;
+		text->ptr[text->len] = '\0';
+		if (text->len > max)
+			return error_set(e, STATUS_CALLER, "the secrets are larger than %zu bytes", max);
+	}
+}
+
 bool secret_set_read(int fd, struct secret_set *s, struct error *e)
 {
 	enum { TEXT_MAX = SECRET_COUNT_MAX * (SECRET_NAME_MAX + 64) + 4 * 1024 * 1024 };
@@ -85,7 +117,7 @@ bool secret_set_read(int fd, struct secret_set *s, struct error *e)
 	bool ok;
 
 	(void)lseek(fd, 0, SEEK_SET); /* fails on a pipe, which is read from where it is */
-	ok = fd_read_all(fd, TEXT_MAX, "the secrets", &text, e);
+	ok = read_text(fd, TEXT_MAX, &text, e);
 	rest = buf_slice(&text);
 	while (ok && rest.len) {
 		struct slice name, value;

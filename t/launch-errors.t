@@ -80,8 +80,6 @@ refused 100 'a variable with two values' 'neither or both' '.bottle.env += [{nam
 refused 100 'a variable without a name' 'no usable name' '.bottle.env += [{name: "A=B", value: "1"}]'
 refused 100 'a variable with a secret that is not there' 'env:X' '.bottle.env += [{name: "X", secret: "env:X"}]'
 refused 100 'a secret that the host does not have' 'NOT_SET' '.secrets = [{name: "env:X", source: "host", host: "NOT_SET"}]'
-refused 100 'memory' "cannot hold to 'limits.memory': it has not a cgroup v2" '.bottle.limits = {memory: 1000000}'
-refused 100 'cpus' "'limits.cpus'" '.bottle.limits = {cpus: "1"}'
 refused 100 'disk' "'limits.disk'" '.bottle.limits = {disk: 1000000}'
 refused 100 'no time at all' "'limits.wall'" '.bottle.limits = {wall: 0}'
 refused 100 'no processes at all' "'limits.pids'" '.bottle.limits = {pids: 0}'

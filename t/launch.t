@@ -49,6 +49,9 @@ for user in $users; do
 	is "$(head -n 1 out)" 0 "$user: /proc does not tell about the host"
 	check "$user: ... nor when it was started" test "$(tail -n 1 out)" -lt 60
 
+	in_bottle "$user" 'grep -c -e bb-prove /proc/self/mountinfo; ls -d /etc/apt/apt.conf.d'
+	is "$(tr '\n' ' ' <out)" '0 /etc/apt/apt.conf.d ' "$user: the mounts do not tell where bot-bottle is installed"
+
 	# --- network ---
 	in_bottle "$user" 'ls /sys/class/net 2>/dev/null; tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d " "; tail -n +2 /proc/net/route | wc -l; getent hosts egress example.com'
 	is "$(tr -s ' \n' '  ' <out)" 'lo 0 127.0.0.1 egress ' "$user: one interface, no route, no names but the services"
@@ -110,6 +113,13 @@ s=socket.socket(); s.bind((\"127.0.0.1\",0)); s.listen(); c=socket.create_connec
 	# --- set-up commands ---
 	in_bottle "$user" 'cat made' '.bottle.setup = [{argv: ["sh", "-c", "echo made >made"], on_failure: "fail"}]'
 	is "$status $(cat out)" '0 made' "$user: set-up commands run before the agent"
+	in_bottle "$user" 'cat made' '.bottle.setup = [{argv: ["sh", "-c", "echo made >made; sleep 1000 &"], on_failure: "fail"}]'
+	is "$(cat out)" made "$user: ... which may leave something in the background"
+	make_plan "$user" one '.bottle.argv = ["true"] | .bottle.setup = [{argv: ["sleep", "1000"], on_failure: "fail"}]'
+	check_status 111 "$user: a command before the agent that does not end is ended" as "$user" BB_SABOTAGE=patience \
+		BB_SABOTAGE_PROGRAMS="$BB_BUILD/bin" "$BB_BUILD/t/lib/bb-launch-sabotaged" run --plan "$PWD/$user/one.plan"
+	like "$(cat err)" "the command 'sleep' in the bottle failed: it has not ended within" "$user: ... and it is said"
+	is "$(leftovers "$user")" '' "$user: ... and nothing is left"
 	in_bottle "$user" 'echo ran' '.bottle.setup = [{argv: ["sh", "-c", "echo why; exit 3"], on_failure: "warn"}]'
 	is "$status $(cat out)" '0 ran' "$user: one that fails and may is passed over"
 	like "$(cat err)" "warning: the command 'sh' in the bottle failed with status 3: why" "$user: ... with a warning"

@@ -1,9 +1,16 @@
 #include "agent.h"
 
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "fd.h"
+#include "loop.h"
 #include "sabotage.h"
 #include "spawn.h"
 
@@ -95,9 +102,51 @@ pid_t agent_start(const struct agent *a, int terminal, const int stdio[3], struc
 	return pid;
 }
 
-int agent_run(const struct agent *a, const struct doc *list, struct buf *output, struct error *e)
+/* Has the process ended? It stays to be waited for. */
+static bool has_ended(pid_t pid)
 {
-	struct error ignored = ERROR_INIT;
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == pid;
+}
+
+/* Take what there is to read; more than is wanted is lost, not wrong. False when nothing more will come. */
+static bool take_output(int fd, struct buf *output)
+{
+	char chunk[4096];
+	ssize_t n = read(fd, chunk, sizeof(chunk));
+
+	if (n > 0 && output->len + (size_t)n <= SETUP_OUTPUT_MAX)
+		buf_add(output, chunk, (size_t)n);
+	return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* Collect the output until the process ends; false when it has not in time. */
+static bool attend(pid_t pid, int out, int children, struct buf *output)
+{
+	struct pollfd p[2] = { { children, POLLIN, 0 }, { out, POLLIN, 0 } };
+	int64_t deadline = loop_clock() + (sabotaged("patience") ? 1000 : SETUP_MS);
+	struct signalfd_siginfo info;
+
+	while (!has_ended(pid)) {
+		int64_t left = deadline - loop_clock();
+
+		if (left <= 0)
+			return false;
+		if (poll(p, 2, (int)left) < 0 && errno != EINTR)
+			return false;
+		if (p[0].revents & POLLIN && read(children, &info, sizeof(info)) < 0)
+			return false;
+		if (p[1].revents && !take_output(out, output))
+			p[1].fd = -1;
+	}
+	while (p[1].fd >= 0 && poll(&p[1], 1, 0) > 0 && take_output(out, output))
+		;
+	return true;
+}
+
+int agent_run(const struct agent *a, const struct doc *list, int children, struct buf *output, struct error *e)
+{
 	AUTO_FD out = -1;
 	AUTO_FD in = -1;
 	char **argv;
@@ -117,9 +166,12 @@ int agent_run(const struct agent *a, const struct doc *list, struct buf *output,
 	if (pid < 0)
 		return -1;
 	fd_close(&in);
-	fd_read_all(out, SETUP_OUTPUT_MAX, "its output", output, &ignored); /* what it says beyond that is lost, not wrong */
-	fd_close(&out);
-	return spawn_wait(pid, e);
+	if (attend(pid, out, children, output))
+		return spawn_wait(pid, e);
+	kill(-pid, SIGKILL);
+	spawn_wait(pid, e);
+	error_set(e, STATUS_WORLD, "it has not ended within %d seconds", SETUP_MS / 1000);
+	return -1;
 }
 
 int agent_prove(const struct agent *a, const char *program, int probe, int verdict, struct error *e)

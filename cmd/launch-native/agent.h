@@ -11,6 +11,7 @@
 #include "secret.h"
 
 #define SETUP_OUTPUT_MAX 65536 /* bytes of a setup command's output that are read */
+#define SETUP_MS 120000        /* for one setup command, which may install something; then it is killed */
 
 struct agent {
 	const struct plan *plan;
@@ -28,8 +29,11 @@ void agent_release(struct agent *a);
  */
 pid_t agent_start(const struct agent *a, int terminal, const int stdio[3], struct error *e);
 
-/* Run a command to its end with its output collected; returns its exit code or -1. Blocks. */
-int agent_run(const struct agent *a, const struct doc *argv, struct buf *output, struct error *e);
+/*
+ * Run a command to its end, or to SETUP_MS, with its output collected; children is a signalfd for SIGCHLD. What it
+ * leaves in the background is not waited for. Returns its exit code or -1. Blocks.
+ */
+int agent_run(const struct agent *a, const struct doc *argv, int children, struct buf *output, struct error *e);
 
 /* Run bb-prove with a document to read and a descriptor for its verdict; returns its exit code or -1. Blocks. */
 int agent_prove(const struct agent *a, const char *program, int probe, int verdict, struct error *e);

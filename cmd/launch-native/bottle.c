@@ -140,8 +140,8 @@ static bool receive_goods(int hatch, struct goods *g, struct error *e)
 
 	if (!hatch_expect(hatch, HATCH_TRUST, 3, &m, e))
 		return false;
-	ok = fd_read_all(m.fds[0], TRUST_MAX, "the CA", &g->ca, e) && fd_read_all(m.fds[1], TRUST_MAX, "the bundle", &g->bundle, e) &&
-	     secret_set_read(m.fds[2], &g->secrets, e);
+	ok = fd_read_all(m.fds[0], TRUST_MAX, "the CA", &g->ca, e) &&
+	     fd_read_all(m.fds[1], TRUST_MAX, "the bundle", &g->bundle, e) && secret_set_read(m.fds[2], &g->secrets, e);
 	for (size_t i = 0; i < m.n_fds; i++)
 		fd_close(&m.fds[i]);
 	return ok;
@@ -242,7 +242,7 @@ static bool run_command(struct inside *in, const struct doc *argv, int index, st
 	struct hatch_message m = { .kind = HATCH_SETUP, .index = index };
 	AUTO_BUF output = BUF_INIT;
 
-	m.value = agent_run(&in->agent, argv, &output, &m.error);
+	m.value = agent_run(&in->agent, argv, in->children, &output, &m.error);
 	if (m.value >= 0) {
 		struct slice text = slice_trim(buf_slice(&output), " \r\n\t");
 

@@ -1,6 +1,7 @@
 #include "cargo.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -40,7 +41,8 @@ void cargo_release(struct cargo *c)
 }
 
 /* Add an item; the strings are copied. */
-static struct cargo_item *add(struct cargo *c, enum cargo_use use, const char *source, const char *target, unsigned flags)
+static struct cargo_item *add(struct cargo *c, enum cargo_use use, const char *source, const char *target,
+			      unsigned flags)
 {
 	struct cargo_item *item;
 
@@ -184,7 +186,7 @@ void cargo_add_program(struct cargo *c, const char *dir, const char *name, const
 {
 	AUTO_FREE char *path = alloc_format("%s/%s", dir, name);
 
-	add(c, CARGO_MOUNT, path, target, TREE_READ_ONLY);
+	add(c, CARGO_PROGRAM, path, target, 0);
 }
 
 /* Show a directory's files as the agent's, when they are someone else's. */
@@ -209,6 +211,12 @@ bool cargo_open(struct cargo *c, const struct ids *ids, struct error *e)
 
 		if (item->use == CARGO_LINK || item->tree >= 0)
 			continue;
+		if (item->use == CARGO_PROGRAM) {
+			item->tree = open(item->source, O_RDONLY | O_CLOEXEC);
+			if (item->tree < 0)
+				return error_sys(e, "unable to read '%s'", item->source);
+			continue;
+		}
 		item->tree = tree_open(item->source, item->flags, e);
 		if (item->tree < 0)
 			return false;

@@ -22,6 +22,7 @@ enum cargo_use {
 	CARGO_BASE,      /* the unpacked root file system */
 	CARGO_WORKSPACE, /* below the workspace's overlay */
 	CARGO_COPY,      /* copied to the target */
+	CARGO_PROGRAM,   /* one file, copied too: what is mounted shows where it came from (mountinfo) */
 };
 
 struct cargo_item {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "cgroup.h"
 #include "document.h"
 #include "fd.h"
 #include "feature.h"
@@ -176,14 +177,15 @@ static void try_all(struct trial *t, struct result results[FEATURES])
 	if (!fd_socketpair(SOCK_SEQPACKET, ends, &first->error))
 		return;
 	hatch = ends[0];
-	pid = namespaces_fork(&first->error);
+	pid = namespaces_fork(-1, &first->error);
 	if (pid == 0) {
 		close(ends[0]);
 		t->hatch = ends[1];
 		inside(t);
 	}
 	close(ends[1]);
-	first->good = pid > 0 && namespaces_map(pid, &t->ids, &first->error) && hatch_say(hatch, HATCH_MAPPED, 0, &first->error);
+	first->good = pid > 0 && namespaces_map(pid, &t->ids, &first->error) &&
+		      hatch_say(hatch, HATCH_MAPPED, 0, &first->error);
 	while (first->good && hatch_receive(hatch, &m, &end))
 		if (m.index >= 0 && m.index < FEATURES)
 			results[m.index] = (struct result){ true, m.value != 0, m.error };
@@ -230,6 +232,7 @@ static void add(struct doc *list, bool json, const char *level, const char *name
 /* One line for each feature. Returns whether all are there. */
 static bool add_results(struct doc *list, bool json, const struct trial *t, const struct result results[FEATURES])
 {
+	struct error limits = ERROR_INIT;
 	bool good = true;
 
 	for (int f = 0; f < FEATURES; f++) {
@@ -246,8 +249,10 @@ static bool add_results(struct doc *list, bool json, const struct trial *t, cons
 		else
 			add(list, json, "fail", text->name, "not tried, because something that it stands on is missing", text->remedy);
 	}
-	add(list, json, "warn", "limits", "limits.memory, limits.cpus and limits.disk cannot be held to; a manifest with them is refused",
-	    "leave them out of manifests, or use another backend for those that have them");
+	if (cgroup_check(&limits))
+		add(list, json, "ok", "limits", "a delegated control group, which holds to limits.memory and limits.cpus", NULL);
+	else
+		add(list, json, "warn", "limits", limits.text, "for bottles with limits.memory or limits.cpus: " CGROUP_REMEDY);
 	return good;
 }
 

@@ -59,7 +59,7 @@ static bool place_trust(int root, const struct plan *p, struct error *e)
 
 bool etc_write(int root, const struct plan *p, struct error *e)
 {
-	return place_dirs(root, "/etc", 0755, e) && write_users(root, p, e) && write_names(root, p, e) &&
+	return place_dirs(root, "/etc/apt/apt.conf.d", 0755, e) && write_users(root, p, e) && write_names(root, p, e) &&
 	       place_trust(root, p, e) &&
 	       place_file(root, "/etc/shells", SLICE("/bin/sh\n/bin/bash\n/usr/bin/bash\n"), 0644, e) &&
 	       place_file(root, "/etc/profile", SLICE("# login shells keep the environment of the bottle\n"), 0644, e) &&

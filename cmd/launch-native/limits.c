@@ -2,21 +2,12 @@
 
 bool limits_check(const struct plan *p, struct error *e)
 {
-	static const struct {
-		const char *name, *lacks;
-	} refused[] = {
-		{ "memory", "a cgroup v2 memory controller delegated to it" },
-		{ "cpus", "a cgroup v2 cpu controller delegated to it" },
-		{ "disk", "a quota of its own on the disk" },
-	};
 	int64_t wall = doc_get_int(p->limits, "wall"), pids = doc_get_int(p->limits, "pids");
 
-	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
-		if (doc_get(p->limits, refused[i].name))
-			return error_set(e, STATUS_CALLER,
-					 "the native backend cannot hold to 'limits.%s': it has not %s; leave the limit out or use "
-					 "another backend",
-					 refused[i].name, refused[i].lacks);
+	if (doc_get(p->limits, "disk"))
+		return error_set(e, STATUS_CALLER,
+				 "the native backend cannot hold to 'limits.disk': an ordinary user can give nobody a quota; leave it "
+				 "out and keep BOT_BOTTLE_HOME on a file system of its own, or use another backend");
 	if (doc_get(p->limits, "wall") && (wall < 1 || wall > LIMIT_WALL_MAX))
 		return error_set(e, STATUS_CALLER, "'limits.wall' is not between 1 and %d seconds", LIMIT_WALL_MAX);
 	if (doc_get(p->limits, "pids") && (pids < 1 || pids > 1 << 22))

@@ -2,8 +2,9 @@
  * The manifest's limits: what this backend can hold to, and what it cannot.
  *
  * pids: RLIMIT_NPROC, which the kernel counts per user namespace (5.14), set
- * inside (harden.h). wall: the launcher's clock. memory, cpus and disk need a
- * delegated cgroup or a quota: refused before anything starts.
+ * inside (harden.h). wall: the launcher's clock. memory and cpus: a delegated
+ * control group (cgroup.h). disk needs a quota, which is root's to give: refused
+ * before anything starts.
  */
 #ifndef BB_LAUNCH_LIMITS_H
 #define BB_LAUNCH_LIMITS_H

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -51,10 +52,13 @@ static int left_out(void)
 	       (sabotaged("uts") ? CLONE_NEWUTS : 0) | (sabotaged("cgroup") ? CLONE_NEWCGROUP : 0);
 }
 
-pid_t namespaces_fork(struct error *e)
+pid_t namespaces_fork(int group, struct error *e)
 {
-	unsigned long flags = (unsigned)(NEW_NAMESPACES & ~left_out()) | SIGCHLD;
-	pid_t pid = (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+	uint64_t namespaces = (uint64_t)(NEW_NAMESPACES & ~left_out());
+	struct clone_args args = { .flags = namespaces | (group >= 0 ? CLONE_INTO_CGROUP : 0), .exit_signal = SIGCHLD,
+				   .cgroup = group >= 0 ? (unsigned)group : 0 };
+	pid_t pid = group >= 0 ? (pid_t)syscall(SYS_clone3, &args, sizeof(args))
+			       : (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (pid < 0)
 		feature_missing(e, errno == EINVAL ? FEATURE_NAMESPACES : FEATURE_USER_NAMESPACES, "unable to make namespaces");

@@ -87,7 +87,8 @@ struct allowance {
 static bool copy_tree(int from, int at, const char *path, struct allowance *left, struct error *e);
 
 /* Copy the bytes of a file. */
-static bool copy_bytes(int from, int at, const char *path, const struct stat *st, struct allowance *left, struct error *e)
+static bool copy_bytes(int from, int at, const char *path, const struct stat *st, struct allowance *left,
+		       struct error *e)
 {
 	mode_t mode = st->st_mode & 0755; /* no set-id bits, no writing for others */
 	AUTO_FD out = openat(at, below(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -149,6 +150,14 @@ static bool copy_tree(int from, int at, const char *path, struct allowance *left
 			ok = copy_entry(from, entry->d_name, at, path, left, e);
 	closedir(dir);
 	return ok;
+}
+
+bool place_copy_file(int from, int at, const char *path, mode_t mode, struct error *e)
+{
+	struct allowance left = { PLACE_COPY_BYTES_MAX, 1 };
+	struct stat st = { .st_mode = mode };
+
+	return make_way(at, path, e) && copy_bytes(from, at, path, &st, &left, e);
 }
 
 bool place_copy(int from, int at, const char *path, struct error *e)

@@ -24,6 +24,9 @@ bool place_link(int at, const char *path, const char *text, struct error *e);
 #define PLACE_COPY_FILES_MAX 20000u
 
 /* Copy the tree below an open directory to path: files, directories and links as they are; anything else is an error. */
+/* Copy an open file, with the mode; what is at the path is replaced. */
+bool place_copy_file(int from, int at, const char *path, mode_t mode, struct error *e);
+
 bool place_copy(int from, int at, const char *path, struct error *e);
 
 #endif

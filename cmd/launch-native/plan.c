@@ -178,7 +178,8 @@ static bool check_shape(const struct plan *p, struct error *e)
 	       check_list(b, "env", env_fields, 1000, e) && check_list(b, "files", file_fields, 1000, e) &&
 	       check_list(b, "copies", workspace_fields, PLAN_COPIES_MAX, e) &&
 	       check_list(b, "services", service_fields, PLAN_LISTENERS_MAX, e) &&
-	       check_list(b, "setup", setup_fields, 100, e) && check_list(b, "programs", program_fields, PLAN_PROGRAMS_MAX, e) &&
+	       check_list(b, "setup", setup_fields, 100, e) &&
+	       check_list(b, "programs", program_fields, PLAN_PROGRAMS_MAX, e) &&
 	       check_argv(doc_get(b, "argv"), "bottle.argv", e) && check_env(doc_get(b, "env"), e) &&
 	       check_setup(doc_get(b, "setup"), e) && check_sidecar(p->sidecar, e) &&
 	       (!doc_get(b, "verify") || check_argv(doc_get(b, "verify"), "bottle.verify", e));

@@ -227,5 +227,6 @@ bool proof_demand(int hatch, const struct plan *p, const struct state *s, struct
 	if (!send_probe(hatch, probe, in, e))
 		return false;
 	fd_close(&in);
-	return read_verdict(out, &text, e) && hatch_expect(hatch, HATCH_PROVED, 0, &m, e) && judge(buf_slice(&text), m.value, e);
+	return read_verdict(out, &text, e) && hatch_expect(hatch, HATCH_PROVED, 0, &m, e) &&
+	       judge(buf_slice(&text), m.value, e);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "document.h"
 #include "program.h"
 #include "state.h"
@@ -11,6 +12,7 @@
 struct listing {
 	struct doc *list;
 	bool text; /* print a line for each as well */
+	bool keep; /* only say */
 };
 
 /* The document that both commands print. */
@@ -61,13 +63,15 @@ static bool add_active(void *ctx, const struct state_entry *entry, struct error 
 	return true;
 }
 
-/* Add what is to be removed. */
+/* Add what is to be removed; the control group is found through the state, and so goes first. */
 static bool add_remnant(void *ctx, const struct state_entry *entry, struct error *e)
 {
 	const struct listing *l = ctx;
 	struct doc *item = doc_append(l->list, doc_new_object());
 
 	(void)e;
+	if (!l->keep)
+		cgroup_sweep(entry->dir);
 	doc_put_str(item, "type", "state");
 	doc_put_str(item, "name", entry->identity);
 	doc_put_str(item, "path", entry->dir);
@@ -85,7 +89,7 @@ static bool finish(const struct doc *d, bool json, struct error *e)
 bool remains_list(const char *home, bool json, struct error *e)
 {
 	AUTO_DOC *d = new_document("active");
-	struct listing l = { doc_put(d, "bottles", doc_new_array()), !json };
+	struct listing l = { doc_put(d, "bottles", doc_new_array()), !json, true };
 
 	return state_each(home, add_active, &l, e) && finish(d, json, e);
 }
@@ -93,7 +97,7 @@ bool remains_list(const char *home, bool json, struct error *e)
 bool remains_remove(const char *home, bool dry_run, bool json, struct error *e)
 {
 	AUTO_DOC *d = new_document("cleanup");
-	struct listing l = { NULL, !json };
+	struct listing l = { NULL, !json, dry_run };
 
 	doc_put_bool(d, "dry_run", dry_run);
 	l.list = doc_put(d, "items", doc_new_array());

@@ -2,7 +2,8 @@
  * What is there: bottles that run, and what those left that ended badly.
  *
  * The kernel ends the processes, mounts and namespaces of a bottle whose launcher
- * dies; what remains is its state directory, and that is what is removed.
+ * dies; what remains is its state directory, and perhaps an empty control group that
+ * is noted there, and those are what is removed.
  */
 #ifndef BB_LAUNCH_REMAINS_H
 #define BB_LAUNCH_REMAINS_H

@@ -52,7 +52,7 @@ static bool make_skeleton(int lower, const struct plan *p, struct error *e)
 	       (!p->workspace_target || place_dirs(lower, p->workspace_target, 0755, e));
 }
 
-/* What cargo is mounted on, and links. */
+/* What cargo is mounted on, links, and copies of programs. */
 static bool make_mount_points(int lower, const struct cargo *cargo, struct error *e)
 {
 	for (size_t i = 0; i < cargo->n; i++) {
@@ -65,6 +65,8 @@ static bool make_mount_points(int lower, const struct cargo *cargo, struct error
 			ok = place_dirs(lower, item->target, 0755, e);
 		else if (item->use == CARGO_MOUNT)
 			ok = place_file(lower, item->target, SLICE(""), 0644, e);
+		else if (item->use == CARGO_PROGRAM)
+			ok = place_copy_file(item->tree, lower, item->target, 0755, e);
 		if (!ok)
 			return false;
 	}
@@ -170,8 +172,9 @@ static bool furnish(const struct plan *p, const struct cargo *cargo, struct root
 	trust->bundle = trust->ca < 0 ? -1 : mount_trust("../bundle", p->ca_bundle, e);
 	if (trust->bundle < 0)
 		return false;
-	return freeze("etc", e) && freeze("opt", e) && proc_mount("proc", e) && device_mount("dev", cargo, e) && mount_memory("dev/shm", ROOT_SHM_SIZE, e) &&
-	       mount_memory("tmp", ROOT_TMP_SIZE, e) && mount_memory("run", ROOT_RUN_SIZE, e);
+	return freeze("etc", e) && freeze("opt", e) && proc_mount("proc", e) && device_mount("dev", cargo, e) &&
+	       mount_memory("dev/shm", ROOT_SHM_SIZE, e) && mount_memory("tmp", ROOT_TMP_SIZE, e) &&
+	       mount_memory("run", ROOT_RUN_SIZE, e);
 }
 
 /* Make the built tree the root and forget the other one. */
@@ -184,6 +187,6 @@ static bool leave_host(struct error *e)
 
 bool root_enter(const struct plan *p, const struct cargo *cargo, struct root_trust *trust, struct error *e)
 {
-	return make_lower(p, cargo, e) && mount_root(cargo, e) && mount_workspace(p, cargo, e) && furnish(p, cargo, trust, e) &&
-	       leave_host(e);
+	return make_lower(p, cargo, e) && mount_root(cargo, e) && mount_workspace(p, cargo, e) &&
+	       furnish(p, cargo, trust, e) && leave_host(e);
 }

@@ -14,6 +14,7 @@
 #include "alloc.h"
 #include "bottle.h"
 #include "certificates.h"
+#include "cgroup.h"
 #include "daemons.h"
 #include "fd.h"
 #include "hatch.h"
@@ -36,6 +37,7 @@ struct run {
 	struct terminal terminal;
 	struct secret_set secrets;
 	struct daemons daemons;
+	struct cgroup cgroup;
 	struct timing timing;
 	pid_t bottle;
 	int hatch, signals;
@@ -105,7 +107,7 @@ static bool fork_bottle(struct run *r, struct error *e)
 
 	if (!fd_socketpair(SOCK_SEQPACKET, ends, e))
 		return false;
-	r->bottle = namespaces_fork(e);
+	r->bottle = namespaces_fork(r->cgroup.group, e);
 	if (r->bottle == 0) {
 		close(ends[0]);
 		b.hatch = ends[1];
@@ -133,7 +135,8 @@ static bool take_listeners(struct run *r, struct error *e)
 /* What is written down about the bottle. */
 static bool write_state(const struct run *r, struct error *e)
 {
-	static const char *const copied[] = { "identity", "agent", "bottles", "cwd", "backend", "label", "color", "started_at" };
+	static const char *const copied[] = { "identity", "agent", "bottles", "cwd",
+					      "backend",  "label", "color",   "started_at" };
 	AUTO_DOC *metadata = doc_new("metadata", 1);
 
 	for (size_t i = 0; i < COUNT_OF(copied); i++) {
@@ -257,8 +260,11 @@ static bool judge_command(const struct run *r, const struct hatch_message *m, st
 
 	if (m->value == 0)
 		return true;
-	error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed with status %d: %s", name ? name : "?", m->value,
-		  m->error.text);
+	if (m->value < 0)
+		error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed: %s", name ? name : "?", m->error.text);
+	else
+		error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed with status %d: %s", name ? name : "?",
+			  m->value, m->error.text);
 	if (fatal)
 		return false;
 	program_warn("%s", e->text);
@@ -297,6 +303,16 @@ static bool attend(struct run *r, int *status, struct error *e)
 	return relay_run(&relay, status, e) == RELAY_EXITED;
 }
 
+/* The control group goes with the last process; what the kernel did for its limit is said. */
+static void remove_group(struct run *r)
+{
+	unsigned long killed = cgroup_killed(&r->cgroup);
+
+	if (killed)
+		program_warn("the memory that 'limits.memory' gives was used up; processes that were ended for it: %lu", killed);
+	cgroup_remove(&r->cgroup);
+}
+
 /* End everything that still runs, in reverse order of its making. Idempotent. */
 static void tear_down(struct run *r)
 {
@@ -308,6 +324,7 @@ static void tear_down(struct run *r)
 	}
 	r->bottle = 0;
 	terminal_close(&r->terminal);
+	remove_group(r);
 	daemons_end(&r->daemons);
 	for (size_t i = 0; i < r->n_listeners; i++)
 		fd_close(&r->listeners[i]);
@@ -348,7 +365,9 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 	r->ids = ids_for(r->plan.uid, r->plan.gid);
 	timing_mark(&r->timing, "plan");
 	if (!prepare_process(r, e) || !state_create(&r->state, r->plan.home, r->plan.identity, r->o->resume, e) ||
-	    !make_disk(r, e) || !list_cargo(r, e) || !raise_bottle(r, e) || !start_agent(r, e))
+	    !make_disk(r, e) || !list_cargo(r, e) ||
+	    !cgroup_make(&r->cgroup, &r->plan, &r->state, e) || !raise_bottle(r, e) ||
+	    !cgroup_start(&r->cgroup, &r->plan, e) || !start_agent(r, e))
 		return false;
 	*started = true;
 	timing_mark(&r->timing, "agent");
@@ -359,8 +378,8 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 bool run_bottle(const struct run_options *o, int *code, struct error *e)
 {
 	struct run r = { .o = o, .state = STATE_INIT, .cargo = CARGO_INIT, .terminal = TERMINAL_INIT,
-			 .secrets = SECRET_SET_INIT, .daemons = DAEMONS_INIT, .hatch = -1, .signals = -1, .master = -1,
-			 .input = -1, .output = -1, .errors = -1 };
+			 .secrets = SECRET_SET_INIT, .daemons = DAEMONS_INIT, .cgroup = CGROUP_INIT, .hatch = -1, .signals = -1,
+			 .master = -1, .input = -1, .output = -1, .errors = -1 };
 	struct error late = ERROR_INIT;
 	bool started = false;
 	int status = 0;

@@ -26,7 +26,7 @@ static _Noreturn void crashed(int signal)
 static _Noreturn void make_attempts(const struct attempt *table, size_t first, size_t count, const struct probe *p,
 				    int *outcomes, struct board *board)
 {
-	const struct itimerval limit = { .it_value.tv_usec = ATTEMPT_MS * 1000 };
+	const struct itimerval limit = { .it_value = { ATTEMPT_MS / 1000, ATTEMPT_MS % 1000 * 1000 } };
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	signal(SIGALRM, SIG_DFL);

@@ -19,7 +19,7 @@
 #include "probe.h"
 #include "verdict.h"
 
-#define ATTEMPT_MS 50 /* one attempt; the slowest, making namespaces, takes one */
+#define ATTEMPT_MS 1000 /* on a busy machine; in a bottle that holds none waits: one attempt; the slowest, making namespaces, takes one */
 
 /* What a try gives when the machine has no such thing to try. */
 #define ATTEMPT_ABSENT (-1)

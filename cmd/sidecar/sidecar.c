@@ -287,7 +287,7 @@ static int run(struct options *o, struct error *e)
 	struct warden_options warden = { o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1 };
 	int status;
 
-	if (!bin || !warden_block_signals(e) || (lock = enter_directory(o->dir, &dir, e)) < 0 ||
+	if (!bin || (lock = enter_directory(o->dir, &dir, e)) < 0 ||
 	    !roster_load(&roster, o->document, dir, bin, getenv(SUBSET_VARIABLE), e) ||
 	    !take_secrets(o->secrets, &roster, &secrets, e))
 		return (int)e->status;
@@ -341,7 +341,7 @@ int main(int argc, char **argv)
 		return program_usage("unexpected argument '%s'", argv[first]);
 	if (o.document < 0 || !o.dir)
 		return program_usage("option '%s' is missing", o.dir ? "--document" : "--dir");
-	if (!confine(&e))
+	if (!warden_block_signals(&e) || !confine(&e)) /* first the signals: an early HUP must neither kill nor be lost */
 		return program_fail(&e);
 	document_seed();
 	status = run(&o, &e);
