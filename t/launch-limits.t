@@ -10,6 +10,8 @@ plan() {
 	make_plan "$1" one '.bottle.argv = ["sh", "-c", $ARGS.positional[0]] | .bottle.limits = '"$2" "$3"
 }
 # enter GROUP USER COMMAND...: run it as that user, first in a control group, as "systemd-run --scope" would.
+# With $become set to "exec" it takes the place of the (sub)shell.
+become=
 enter() {
 	group=$1 user=$2
 	shift 2
@@ -17,7 +19,7 @@ enter() {
 	if [ "$user" = "$ordinary" ]; then
 		set -- setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups "$@"
 	fi
-	sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "$@"
+	$become sh -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "$@"
 }
 
 # --- a limit that is nonsense, or that nothing can hold to ---
@@ -101,7 +103,7 @@ print((time.process_time() - used) / 3 < 0.5)"'
 	delegate "$user"
 	mkfifo said
 	plan "$user" '{memory: 60000000}' 'echo ready; exec sleep 1000'
-	enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan" >said 2>/dev/null &
+	(become=exec && enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan" >said 2>/dev/null) &
 	launcher=$!
 	at_exit "kill -9 $launcher"
 	read -r line <said
@@ -110,9 +112,9 @@ print((time.process_time() - used) / 3 < 0.5)"'
 	kill -9 "$launcher"
 	wait "$launcher" 2>/dev/null
 	rm said
-	# The kernel ends the bottle's processes; the group can go when they have.
+	# The kernel ends the bottle's processes and the sidecar's; the group can go when they have.
 	tries=0
-	while grep -q 'populated 1' "$here/bot-bottle-one/cgroup.events" && [ $tries -lt 600 ]; do
+	while pgrep -f "$PWD/$user/" >/dev/null && [ $tries -lt 100 ]; do
 		tries=$((tries + 1))
 		python3 -c 'import select; select.select([], [], [], 0.05)'
 	done
