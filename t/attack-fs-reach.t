@@ -3,6 +3,7 @@
 test_title='a hostile agent reaches for the files, processes, sockets and later commands of the host'
 . "$(dirname "$0")/lib/tap.sh"
 . "$BB_SOURCE/t/lib/bottle.sh"
+# shellcheck disable=SC3045 # dash has it, and so have bash and busybox
 ulimit -n 1024 # as on most systems, however many descriptors this one grants
 
 # The victim's end: a socket of every kind that the host may have, telling what arrived; and a process to kill.

@@ -87,23 +87,23 @@ print((time.process_time() - used) / 3 < 0.5)"'
 
 	# Others in the group: what is not the launcher's alone is not divided.
 	delegate "$user"
-	mkfifo wait
-	sh -c 'echo $$ >"$0/cgroup.procs"; exec cat wait' "$here" &
+	mkfifo hold
+	sh -c 'echo $$ >"$0/cgroup.procs"; exec cat hold' "$here" &
 	other=$!
-	exec 5>wait
+	exec 5>hold
 	plan "$user" '{memory: 60000000}' 'echo ran'
 	check_status 111 "$user: a group with other processes in it is not divided" \
 		enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan"
 	exec 5>&-
 	wait "$other"
-	rm wait
+	rm hold
 	like "$(cat err)" "other processes than bot-bottle's are in its control group" "$user: ... and it is said"
 
 	# A launcher that is killed.
 	delegate "$user"
 	mkfifo said
 	plan "$user" '{memory: 60000000}' 'echo ready; exec sleep 1000'
-	(become=exec && enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan" >said 2>/dev/null) &
+	(become='exec' && enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan" >said 2>/dev/null) &
 	launcher=$!
 	at_exit "kill -9 $launcher"
 	read -r line <said

@@ -148,8 +148,8 @@ s=socket.socket(); s.bind((\"127.0.0.1\",0)); s.listen(); c=socket.create_connec
 	exec 9>hold
 	rm hold
 	until as "$user" bb-launch-native list | grep -q first; do :; done
-	in_bottle "$user" 'hostname; touch /tmp/of-one; ps -e -o comm= | sort -u | tr "\n" " "'
-	is "$status $(tr -s '\n' ' ' <out)" '0 one bottle ps sh sort tr ' "$user: a second bottle sees nothing of the first"
+	in_bottle "$user" 'hostname; touch /tmp/of-one; ps -e -o comm= >/run/seen; sort -u /run/seen'
+	is "$status $(tr -s '\n' ' ' <out)" '0 one bottle ps sh ' "$user: a second bottle sees nothing of the first"
 	as "$user" bb-launch-native list --json >active
 	is "$(jq -c '[.kind, .backend, .bottles[0].identity, .bottles[0].daemons, (.bottles | length)]' active)" '["active","native","first",["egress"],1]' \
 		"$user: the first one is listed, with its daemons"
