@@ -5,12 +5,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "escape.h"
 #include "fd.h"
+#include "file.h"
 
 /* Signals that end or stop a program at the terminal's or its owner's wish. */
 static const int caught[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP };
@@ -173,12 +175,39 @@ static bool obtain_prompt(const struct doc *entry, struct secret_set *set, struc
 	return ok;
 }
 
+/* Read a file of the operator's, which nobody else may read. "~/" is the home directory. */
+static bool obtain_file(const struct doc *entry, struct secret_set *set, struct error *e)
+{
+	const char *name = doc_get_cstr(entry, "name"), *given = doc_get_cstr(entry, "file"), *home = getenv("HOME");
+	bool below_home = given && given[0] == '~' && given[1] == '/';
+	AUTO_FREE char *path = NULL;
+	struct buf value = BUF_INIT;
+	struct stat st;
+	bool ok;
+
+	if (!given || (below_home && !home))
+		return error_set(e, STATUS_CALLER, "the secret '%s' has no file, or HOME is not set", name);
+	path = alloc_format("%s%s", below_home ? home : "", below_home ? given + 1 : given);
+	if (stat(path, &st) < 0) {
+		error_sys(e, "unable to read '%s', which the secret '%s' needs", path, name);
+		e->status = STATUS_CALLER;
+		return false;
+	}
+	if (st.st_mode & 077)
+		return error_set(e, STATUS_CALLER, "others may read '%s'; run: chmod 600 %s", path, path);
+	buf_reserve(&value, SECRET_VALUE_MAX + 1); /* so that no copy of it is left behind by growing */
+	ok = file_read(path, SECRET_VALUE_MAX, &value, e) && secret_set_add(set, name, buf_slice(&value), e);
+	buf_wipe(&value);
+	return ok;
+}
+
 bool obtain_secrets(const struct doc *list, struct secret_set *set, struct error *e)
 {
 	static const struct doc_field fields[] = { { "name", DOC_STR, true },
 						   { "source", DOC_STR, true },
 						   { "host", DOC_STR, false },
 						   { "prompt", DOC_STR, false },
+						   { "file", DOC_STR, false },
 						   { NULL, 0, false } };
 
 	for (size_t i = 0; i < doc_count(list); i++) {
@@ -187,12 +216,16 @@ bool obtain_secrets(const struct doc *list, struct secret_set *set, struct error
 		if (!doc_check(doc_at(list, i), "secrets", fields, e))
 			return false;
 		source = doc_get_str(doc_at(list, i), "source");
-		if (!slice_eq(source, SLICE("host")) && !slice_eq(source, SLICE("prompt")))
+		if (!slice_eq(source, SLICE("host")) && !slice_eq(source, SLICE("prompt")) &&
+		    !slice_eq(source, SLICE("file")))
 			return error_set(e, STATUS_CALLER, "the secret '%s' has the unknown source '%s'",
 					 doc_get_cstr(doc_at(list, i), "name"), doc_get_cstr(doc_at(list, i), "source"));
 	}
 	for (size_t i = 0; i < doc_count(list); i++)
 		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("host")) && !obtain_host(doc_at(list, i), set, e))
+			return false;
+	for (size_t i = 0; i < doc_count(list); i++)
+		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("file")) && !obtain_file(doc_at(list, i), set, e))
 			return false;
 	for (size_t i = 0; i < doc_count(list); i++)
 		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("prompt")) && !obtain_prompt(doc_at(list, i), set, e))

@@ -81,12 +81,12 @@ cat >home/bottles/gate.md <<'END'
 agent_provider: {template: shell}
 git-gate:
   repos:
-    app: {url: "https://git.example.org/app.git"}
+    app: {url: "ssh://git@git.example.org/app.git", key: {provider: gitea, forge_token_env: T}}
 ---
 END
 chmod 600 home/bottles/gate.md
 check 'an agent that cannot start is shown, too' bb info hello --bottle gate
-like "$(cat out)" '^warning: cannot start: git-gate.repos names .app.' 'with the reason'
+like "$(cat out)" '^warning: cannot start: git-gate.repos.app.key has the provider .gitea.' 'with the reason'
 refused 100 'no agent' "which agent\\? 'bb list agents' shows them; try 'bb info --help'" info
 refused 100 'an agent that is not there' '^bb-parse: .*nobody' info nobody
 refused 100 'an agent that is a path' "'\.\./x' is not the name of an agent" info ../x

@@ -127,8 +127,8 @@ plan --program claude=/x <"$cases/claude.manifest.json" >out 2>err
 is "$?" 100 'a token variable that is not set is refused'
 like "$(cat err)" "'CLAUDE_TOKEN' for agent_provider.auth_token" 'as what it is for'
 
-refused 100 'a git remote' "git-gate.repos names 'app' \(/b.md:3\), but this version has no git gate; remove" shell \
-	'.git_gate.repos = [{"name": "app", "url": "ssh://git@git.example.org/app.git"}] | .origins["git_gate.repos.app"] = "/b.md:3"'
+refused 100 'a deploy key' "git-gate.repos.app.key has the provider 'gitea' \(/b.md:3\), but this version makes no deploy keys" shell \
+	'.git_gate.repos = [{"name": "app", "url": "ssh://git@git.example.org/app.git", "key": {"provider": "gitea", "forge_token_env": "T"}}] | .origins["git_gate.repos.app"] = "/b.md:3"'
 refused 100 'a token for a provider without a slot' \
 	"agent_provider.auth_token is set \(/b.md:2\), but provider 'shell' declares no token slot" shell \
 	'.agent_provider.auth_token = "T" | .origins["agent_provider.auth_token"] = "/b.md:2"'

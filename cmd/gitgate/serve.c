@@ -290,6 +290,17 @@ static void log_start(const struct settings *settings)
 	journal_write(&line);
 }
 
+/* The rule file, absolute: the one that was named, or the one that is installed with this program. */
+static bool find_rules(struct gate *g, struct error *e)
+{
+	const char *slash = strrchr(g->self, '/'), *given = g->settings.rules;
+	AUTO_FREE char *installed =
+		alloc_format("%.*s/../share/bot-bottle/rules/tokens.yaml", (int)(slash - g->self), g->self);
+
+	g->settings.rules = realpath(given ? given : installed, NULL);
+	return g->settings.rules || error_sys(e, "unable to find the rules '%s'", given ? given : installed);
+}
+
 /* Everything before the first connection. */
 static bool start(struct gate *g, const char *config, const char *dir, struct error *e)
 {
@@ -301,9 +312,9 @@ static bool start(struct gate *g, const char *config, const char *dir, struct er
 		return false;
 	fd_close(&settings->secrets);
 	g->self = own_path(e);
-	if (settings->rules && !(settings->rules = realpath(settings->rules, NULL)))
-		return error_sys(e, "unable to find the rule file");
-	return g->self && enter(dir, e) && keys_start(g, e);
+	if (!g->self || !find_rules(g, e))
+		return false;
+	return enter(dir, e) && keys_start(g, e);
 }
 
 /* Serve until a signal says so. */
@@ -339,8 +350,6 @@ int serve_main(int argc, char **argv)
 		return program_usage("option '--%s' is missing", o.config ? "dir" : "config");
 	if (!o.settings.n_git && !o.n_http)
 		return program_usage("no listener: give '--git' or '--http'");
-	if (!o.settings.rules)
-		return program_usage("option '--rules' is missing");
 	for (size_t i = 0; i < o.n_http; i++)
 		o.settings.listeners[o.settings.n_git + i] = o.http[i];
 	o.settings.n_listeners = o.settings.n_git + o.n_http;

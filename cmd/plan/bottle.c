@@ -77,7 +77,7 @@ static struct doc *user_make(void)
 }
 
 /* The names that the bottle can resolve, each with its ports: services whose daemon runs. */
-static struct doc *services_make(void)
+static struct doc *services_make(const struct planner *p)
 {
 	struct doc *services = doc_new_array();
 	struct doc *egress = doc_append(services, doc_new_object());
@@ -86,6 +86,14 @@ static struct doc *services_make(void)
 	doc_put_str(egress, "name", "egress");
 	ports = doc_put(egress, "ports", doc_new_array());
 	doc_append(ports, doc_new_int(PLAN_EGRESS_PORT));
+	if (gate_is_wanted(p)) {
+		struct doc *gate = doc_append(services, doc_new_object());
+
+		doc_put_str(gate, "name", "git-gate");
+		ports = doc_put(gate, "ports", doc_new_array());
+		doc_append(ports, doc_new_int(PLAN_GIT_PORT));
+		doc_append(ports, doc_new_int(PLAN_GIT_HTTP_PORT));
+	}
 	return services;
 }
 
@@ -154,7 +162,7 @@ struct doc *bottle_make(struct planner *p, struct error *e)
 	doc_put(bottle, "env", env);
 	if (!files_add(p, bottle, e))
 		return NULL;
-	doc_put(bottle, "services", services_make());
+	doc_put(bottle, "services", services_make(p));
 	doc_put(bottle, "ca", ca_make());
 	doc_put(bottle, "setup", doc_new_array());
 	if (doc_count(verify))

@@ -12,8 +12,8 @@ static bool is_set(const struct plan_options *o, const char *variable)
 	return false;
 }
 
-/* Add a secret unless it is there; text is the host's variable or the question, as source says. */
-static void add_secret(struct planner *p, const char *name, const char *source, const char *text)
+/* Add a secret unless it is there; text is the host's variable, the file or the question, as source says. */
+void plan_secret(struct planner *p, const char *name, const char *source, const char *text)
 {
 	struct doc *secret;
 
@@ -27,7 +27,7 @@ static void add_secret(struct planner *p, const char *name, const char *source, 
 }
 
 /* Remember a variable that is not set, with what needs it. */
-static void add_missing(const struct planner *p, const char *variable, const char *key, struct buf *missing)
+void plan_missing(const struct planner *p, const char *variable, const char *key, struct buf *missing)
 {
 	const char *origin = doc_get_cstr(doc_get(p->manifest, "origins"), key);
 
@@ -52,8 +52,8 @@ static void put_slot(struct planner *p, struct doc *route, const char *list, siz
 	own = doc_copy(doc_get(route, "auth"));
 	doc_put_str(own, "token_ref", slot);
 	doc_put(route, "auth", own);
-	add_missing(p, variable, key, missing);
-	add_secret(p, slot, "host", variable);
+	plan_missing(p, variable, key, missing);
+	plan_secret(p, slot, "host", variable);
 }
 
 /* How the preflight names a list of detectors. */
@@ -157,8 +157,8 @@ static void take_token(struct planner *p, const struct doc *token, const char *s
 	AUTO_BUF text = BUF_INIT;
 	size_t at;
 
-	add_missing(p, variable, "agent_provider.auth_token", missing);
-	add_secret(p, slot, "host", variable);
+	plan_missing(p, variable, "agent_provider.auth_token", missing);
+	plan_secret(p, slot, "host", variable);
 	while ((at = slice_search(rest, mark)) != SLICE_NONE) {
 		buf_add(&text, rest.ptr, at);
 		buf_add_str(&text, random);
@@ -251,8 +251,8 @@ static void add_env_secrets(struct planner *p, struct buf *missing)
 		if (strcmp(source, "literal") == 0)
 			continue;
 		if (strcmp(source, "host") == 0)
-			add_missing(p, doc_get_cstr(v, "host"), key, missing);
-		add_secret(p, name, source, doc_get_cstr(v, source));
+			plan_missing(p, doc_get_cstr(v, "host"), key, missing);
+		plan_secret(p, name, source, doc_get_cstr(v, source));
 	}
 }
 
@@ -278,6 +278,7 @@ bool egress_gather(struct planner *p, struct error *e)
 	add_provider_routes(p, &missing);
 	add_manifest_routes(p, &missing);
 	add_env_secrets(p, &missing);
+	gate_gather(p, &missing);
 	if (missing.len)
 		return error_set(e, STATUS_CALLER, "not set on this host: %s; set it and start again", buf_str(&missing));
 	return check_slots(p, e);
@@ -329,8 +330,10 @@ static struct doc *daemon_make(const struct planner *p)
 
 struct doc *sidecar_make(const struct planner *p)
 {
-	struct doc *sidecar = doc_new("sidecar", 1);
+	struct doc *sidecar = doc_new("sidecar", 1), *daemons = doc_put(sidecar, "daemons", doc_new_array());
 
-	doc_append(doc_put(sidecar, "daemons", doc_new_array()), daemon_make(p));
+	doc_append(daemons, daemon_make(p));
+	if (gate_is_wanted(p))
+		doc_append(daemons, gate_make(p));
 	return sidecar;
 }

@@ -60,21 +60,32 @@ static bool add_setting(struct buf *out, const char *key, const char *value)
 	return true;
 }
 
-/* The git identity, as the global configuration of the bottle. */
-static bool add_git_identity(const struct planner *p, struct doc *files, struct error *e)
+/* "[url "http://git-gate/NAME.git"] insteadOf = URL": the remote's own URL leads to the gate. */
+static bool add_instead(struct buf *text, const struct doc *repo)
 {
-	const struct doc *user = doc_get(doc_get(p->manifest, "git_gate"), "user");
+	buf_add_format(text, "[url \"http://git-gate:%d/%s.git\"]\n", PLAN_GIT_HTTP_PORT, doc_get_cstr(repo, "name"));
+	return add_setting(text, "insteadOf", doc_get_cstr(repo, "url"));
+}
+
+/* Identity and remotes, as the global configuration of the bottle. */
+static bool add_git_configuration(const struct planner *p, struct doc *files, struct error *e)
+{
+	const struct doc *gate = doc_get(p->manifest, "git_gate"), *user = doc_get(gate, "user"), *repos = doc_get(gate, "repos");
 	const char *name = doc_get_cstr(user, "name"), *email = doc_get_cstr(user, "email");
 	AUTO_BUF text = BUF_INIT;
 
-	if (!(name && *name) && !(email && *email))
-		return true;
-	buf_add_str(&text, "[user]\n");
+	if ((name && *name) || (email && *email))
+		buf_add_str(&text, "[user]\n");
 	if (name && *name && !add_setting(&text, "name", name))
 		return error_set(e, STATUS_CALLER, "git-gate.user.name holds a control character");
 	if (email && *email && !add_setting(&text, "email", email))
 		return error_set(e, STATUS_CALLER, "git-gate.user.email holds a control character");
-	add_file(files, PLAN_HOME "/.gitconfig", "0644", buf_str(&text));
+	for (size_t i = 0; i < doc_count(repos); i++)
+		if (!add_instead(&text, doc_at(repos, i)))
+			return error_set(e, STATUS_CALLER, "the URL of git-gate.repos.%s holds a control character",
+					 doc_get_cstr(doc_at(repos, i), "name"));
+	if (text.len)
+		add_file(files, PLAN_HOME "/.gitconfig", "0644", buf_str(&text));
 	return true;
 }
 
@@ -107,5 +118,5 @@ bool files_add(struct planner *p, struct doc *bottle, struct error *e)
 
 	add_prompt(p, files);
 	add_skills(p, copies);
-	return add_provider_files(p, files, e) && add_git_identity(p, files, e);
+	return add_provider_files(p, files, e) && add_git_configuration(p, files, e);
 }

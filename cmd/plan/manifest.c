@@ -41,9 +41,22 @@ static const struct table variable[] = {
 
 static const struct table git_user[] = { MAY("name", DOC_STR), MAY("email", DOC_STR), END };
 
+static const struct table git_key[] = { MUST("provider", DOC_STR), MAY("path", DOC_STR), MAY("forge_token_env", DOC_STR), END };
+static const struct table git_auth[] = { MAY("user", DOC_STR), MUST("token_ref", DOC_STR), END };
+
+static const struct table git_push[] = {
+	MAY("branches", DOC_ARRAY), MAY("force", DOC_BOOL), MAY("delete", DOC_BOOL), MAY("tags", DOC_BOOL), END,
+};
+
+static const struct table git_repo[] = {
+	MUST("name", DOC_STR), MUST("url", DOC_STR), MAY("scheme", DOC_STR), MAY("user", DOC_STR), MAY("host", DOC_STR),
+	MAY("port", DOC_INT), MAY("path", DOC_STR), MAY("host_key", DOC_STR), MAY_HOLD("key", DOC_OBJECT, git_key),
+	MAY_HOLD("auth", DOC_OBJECT, git_auth), MAY_HOLD("push", DOC_OBJECT, git_push), END,
+};
+
 static const struct table git_gate[] = {
 	MAY_HOLD("user", DOC_OBJECT, git_user),
-	MAY("repos", DOC_ARRAY),
+	MAY_HOLD("repos", DOC_ARRAY, git_repo),
 	END,
 };
 
@@ -280,20 +293,24 @@ static char *origin_of(const struct doc *manifest, const char *key)
 	return origin ? alloc_format(" (%s)", origin) : alloc_copy("", 0);
 }
 
-/* The git gate is not in this version, and a push must not go around it. */
+/* Keys that only a forge could make. */
 static bool refuse_repos(const struct doc *manifest, struct error *e)
 {
 	const struct doc *repos = doc_get(doc_get(manifest, "git_gate"), "repos");
-	const char *name = doc_get_cstr(doc_at(repos, 0), "name");
-	AUTO_FREE char *key = alloc_format("git_gate.repos.%s", name ? name : "");
-	AUTO_FREE char *origin = origin_of(manifest, key);
 
-	if (!doc_count(repos))
-		return true;
-	return error_set(e, STATUS_CALLER,
-			 "git-gate.repos names '%s'%s, but this version has no git gate; remove git-gate.repos to start, and "
-			 "fetch over https with a route that has git.fetch",
-			 name ? name : "?", origin);
+	for (size_t i = 0; i < doc_count(repos); i++) {
+		const struct doc *repo = doc_at(repos, i);
+		const char *name = doc_get_cstr(repo, "name");
+		AUTO_FREE char *key = alloc_format("git_gate.repos.%s", name);
+		AUTO_FREE char *origin = origin_of(manifest, key);
+
+		if (doc_get(repo, "key") && !slice_eq(doc_get_str(doc_get(repo, "key"), "provider"), SLICE("static")))
+			return error_set(e, STATUS_CALLER,
+					 "git-gate.repos.%s.key has the provider '%s'%s, but this version makes no deploy keys; "
+					 "register one at the forge and write 'key: {provider: static, path: FILE}'",
+					 name, doc_get_cstr(doc_get(repo, "key"), "provider"), origin);
+	}
+	return true;
 }
 
 /* Credentials of the host that the provider or this version cannot forward. */

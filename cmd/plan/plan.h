@@ -18,6 +18,8 @@
 #define PLAN_IDENTITY_MAX 63 /* bytes: it becomes a host name (RFC 1035, section 2.3.4) */
 #define PLAN_LABEL_MAX 128   /* bytes of a label: it goes to a terminal's title */
 #define PLAN_EGRESS_PORT 9099
+#define PLAN_GIT_PORT 9418
+#define PLAN_GIT_HTTP_PORT 9420
 
 #define PLAN_USER "node"
 #define PLAN_HOME "/home/node"
@@ -73,6 +75,17 @@ bool template_expand(const struct planner *p, const char *text, struct buf *out)
 
 /* Gather secrets and routes. Fails when a host variable is not set, naming all that are missing. */
 bool egress_gather(struct planner *p, struct error *e);
+
+/* Add a secret unless it is there; text is the host's variable, the file or the question, as source says. */
+void plan_secret(struct planner *p, const char *name, const char *source, const char *text);
+/* Remember a host variable that is not set, with what needs it. */
+void plan_missing(const struct planner *p, const char *variable, const char *key, struct buf *missing);
+
+/* The git gate: whether the manifest names remotes; what they need; bb-gitgate for the sidecar; how a person sees them. */
+bool gate_is_wanted(const struct planner *p);
+void gate_gather(struct planner *p, struct buf *missing);
+struct doc *gate_make(const struct planner *p);
+struct doc *gate_remotes(const struct planner *p);
 
 /* The document for bb-sidecar. */
 struct doc *sidecar_make(const struct planner *p);

@@ -126,7 +126,7 @@ struct doc *preflight_make(const struct planner *p, const struct doc *bottle)
 	skills = doc_put(preflight, "skills", doc_new_array());
 	for (size_t i = 0; i < doc_count(copies); i++)
 		doc_append_str(skills, strrchr(doc_get_cstr(doc_at(copies, i), "target"), '/') + 1);
-	doc_put(preflight, "remotes", doc_new_array());
+	doc_put(preflight, "remotes", gate_remotes(p));
 	put_git_user(p, preflight);
 	return preflight;
 }

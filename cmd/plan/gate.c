@@ -1,0 +1,134 @@
+#include <string.h>
+
+#include "alloc.h"
+#include "cmd/plan/plan.h"
+
+/* The manifest's remotes. */
+static const struct doc *repos_of(const struct planner *p)
+{
+	return doc_get(doc_get(p->manifest, "git_gate"), "repos");
+}
+
+bool gate_is_wanted(const struct planner *p)
+{
+	return doc_count(repos_of(p)) > 0;
+}
+
+/* Name of the secret that a remote needs; NULL: none. The caller frees it. */
+static char *secret_name(const struct doc *repo)
+{
+	if (doc_get(repo, "key"))
+		return alloc_format("git-key:%s", doc_get_cstr(repo, "name"));
+	if (doc_get(repo, "auth"))
+		return alloc_format("git-token:%s", doc_get_cstr(doc_get(repo, "auth"), "token_ref"));
+	return NULL;
+}
+
+/* One remote as bb-gitgate wants it: secrets named. */
+static struct doc *repo_make(const struct doc *repo)
+{
+	struct doc *own = doc_copy(repo);
+	const struct doc *auth = doc_get(repo, "auth");
+	AUTO_FREE char *secret = secret_name(repo);
+
+	doc_remove(own, "auth");
+	if (doc_get(repo, "key")) {
+		doc_put_str(own, "key", secret);
+	} else if (auth) {
+		struct doc *token = doc_put(own, "auth", doc_new_object());
+
+		doc_put_str(token, "token", secret);
+		if (doc_get(auth, "user"))
+			doc_put_str(token, "user", doc_get_cstr(auth, "user"));
+	}
+	return own;
+}
+
+/* Add a listener. */
+static void add_listener(struct doc *listeners, const char *name, int port)
+{
+	struct doc *l = doc_append(listeners, doc_new_object());
+
+	doc_put_str(l, "name", name);
+	doc_put_int(l, "port", port);
+}
+
+/* The daemon's configuration and the secrets that it names. */
+static void put_configuration(const struct planner *p, struct doc *daemon)
+{
+	const struct doc *repos = repos_of(p);
+	struct doc *secrets = doc_put(daemon, "secrets", doc_new_array()), *list, *file;
+	AUTO_DOC *config = doc_new("git-gate", 1);
+	AUTO_BUF text = BUF_INIT;
+
+	list = doc_put(config, "repos", doc_new_array());
+	for (size_t i = 0; i < doc_count(repos); i++) {
+		AUTO_FREE char *secret = secret_name(doc_at(repos, i));
+		bool known = !secret;
+
+		doc_append(list, repo_make(doc_at(repos, i)));
+		for (size_t k = 0; !known && k < doc_count(secrets); k++)
+			known = strcmp(doc_cstr(doc_at(secrets, k)), secret) == 0;
+		if (!known)
+			doc_append_str(secrets, secret);
+	}
+	doc_format(config, true, &text);
+	buf_add_char(&text, '\n');
+	file = doc_append(doc_put(daemon, "files", doc_new_array()), doc_new_object());
+	doc_put_str(file, "path", "git-gate.json");
+	doc_put_str(file, "mode", "0600");
+	doc_put_slice(file, "content", buf_slice(&text));
+}
+
+struct doc *gate_make(const struct planner *p)
+{
+	static const char *const args[] = { "serve", "--config", "{dir}/git-gate.json", "--dir", "{dir}/work",
+					    "--git", "{listener:git}", "--http", "{listener:git-http}",
+					    "--secrets", "{secrets}", "--ready", "{ready}" };
+	struct doc *d = doc_new_object(), *list;
+
+	doc_put_str(d, "name", "git-gate");
+	doc_put_str(d, "program", "bb-gitgate");
+	list = doc_put(d, "args", doc_new_array());
+	for (size_t i = 0; i < COUNT_OF(args); i++)
+		doc_append_str(list, args[i]);
+	list = doc_put(d, "listeners", doc_new_array());
+	add_listener(list, "git", PLAN_GIT_PORT);
+	add_listener(list, "git-http", PLAN_GIT_HTTP_PORT);
+	put_configuration(p, d);
+	return d;
+}
+
+void gate_gather(struct planner *p, struct buf *missing)
+{
+	const struct doc *repos = repos_of(p);
+
+	for (size_t i = 0; i < doc_count(repos); i++) {
+		const struct doc *repo = doc_at(repos, i), *key = doc_get(repo, "key"), *auth = doc_get(repo, "auth");
+		AUTO_FREE char *secret = secret_name(repo);
+		AUTO_FREE char *where = alloc_format("git_gate.repos.%s", doc_get_cstr(repo, "name"));
+
+		if (key) {
+			plan_secret(p, secret, "file", doc_get_cstr(key, "path"));
+		} else if (auth) {
+			plan_missing(p, doc_get_cstr(auth, "token_ref"), where, missing);
+			plan_secret(p, secret, "host", doc_get_cstr(auth, "token_ref"));
+		}
+	}
+}
+
+struct doc *gate_remotes(const struct planner *p)
+{
+	const struct doc *repos = repos_of(p);
+	struct doc *remotes = doc_new_array();
+
+	for (size_t i = 0; i < doc_count(repos); i++) {
+		const struct doc *repo = doc_at(repos, i);
+		AUTO_FREE char *line = alloc_format("%s=%s:%lld", doc_get_cstr(repo, "name"),
+						    doc_get(repo, "host") ? doc_get_cstr(repo, "host") : "?",
+						    (long long)doc_get_int(repo, "port"));
+
+		doc_append_str(remotes, line);
+	}
+	return remotes;
+}
