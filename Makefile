@@ -14,7 +14,7 @@ NEEDS_prove         = jansson
 NEEDS_launch-native = jansson libseccomp
 NEEDS_sidecar       = jansson
 NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libssl libcrypto libcares libseccomp zlib libbrotlidec libzstd
-NEEDS_scan          = jansson libpcre2-8 libgit2 zlib libbrotlidec libzstd
+NEEDS_scan          = jansson yaml-0.1 libpcre2-8 libseccomp
 NEEDS_gitgate       = jansson yaml-0.1 libpcre2-8 libgit2 zlib libbrotlidec libzstd libseccomp libcrypto
 NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libcrypto libseccomp
 NEEDS_approve       = jansson yaml-0.1 libpcre2-8 libcrypto ncursesw
@@ -55,7 +55,7 @@ ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(DEV),-Werror) $(HARDEN) $(if $(
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(if $(SAN),$(SANFLAGS)) $(LDFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 # The libraries of one program: $(call libs,NAME)
-libs     = $(if $(NEEDS_$(1)),$(shell pkg-config --libs $(NEEDS_$(1)))) $(LIBS_$(1))
+libs     = $(if $(NEEDS_$(1)),$(shell pkg-config --libs $(NEEDS_$(1)))) $(LIBS_$(1)) -lm
 
 LIB_OBJS  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard lib/*.c))
 UNIT_TESTS := $(patsubst t/%.c,$(O)/t/%.t,$(wildcard t/*.c))
