@@ -69,7 +69,9 @@ enum http_name http_name_of(struct slice name)
 		enum http_name id;
 	} names[] = {
 		{ { "te", 2 }, HTTP_TE },
+		{ { "etag", 4 }, HTTP_ETAG },
 		{ { "host", 4 }, HTTP_HOST },
+		{ { "range", 5 }, HTTP_RANGE },
 		{ { "accept", 6 }, HTTP_ACCEPT },
 		{ { "cookie", 6 }, HTTP_COOKIE },
 		{ { "expect", 6 }, HTTP_EXPECT },
@@ -84,6 +86,7 @@ enum http_name http_name_of(struct slice name)
 		{ { "authorization", 13 }, HTTP_AUTHORIZATION },
 		{ { "content-length", 14 }, HTTP_CONTENT_LENGTH },
 		{ { "http2-settings", 14 }, HTTP_HTTP2_SETTINGS },
+		{ { "accept-encoding", 15 }, HTTP_ACCEPT_ENCODING },
 		{ { "content-encoding", 16 }, HTTP_CONTENT_ENCODING },
 		{ { "proxy-connection", 16 }, HTTP_PROXY_CONNECTION },
 		{ { "transfer-encoding", 17 }, HTTP_TRANSFER_ENCODING },

@@ -145,7 +145,9 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
         head, body = ask(host, '/reflect')
         mask, first = '*' * len(word), word[:9]
         b.like(head, 'X-Echo: <%s>\r\n' % mask, 'a credential that comes back in a header is masked: ' + host)
-        b.same(body.decode(), 'once ' + mask + ' ' + mask + mask + first[:5] + ' ' + word[:-1] + '!end ' + first,
+        # without its last digit, the basic scheme's word still has all of the token in it
+        short = word[:-1] if host == 'bearer.test' else word[:4] + '*' * 37 + word[41:-1]
+        b.same(body.decode(), 'once ' + mask + ' ' + mask + mask + first[:5] + ' ' + short + '!end ' + first,
                '... and in the body, however it is cut, with nothing else changed')
 
     # refusals, in both forms

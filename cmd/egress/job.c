@@ -24,7 +24,8 @@ void job_release(struct upstream *u, struct job *j)
 		origin_close(u, o);
 	}
 	buf_wipe(&j->out);
-	guard_release(&j->guard);
+	u->decoding -= j->content.decodes;
+	content_release(&j->content);
 	free(j->addresses);
 	rules_release(j->place.rules);
 	*j = (struct job){ .state = JOB_FREE };
@@ -42,9 +43,9 @@ void job_fail(struct upstream *u, struct job *j, const struct refusal *no)
 	job_release(u, j);
 }
 
-void job_abort(struct upstream *u, struct job *j)
+void job_abort(struct upstream *u, struct job *j, const char *why)
 {
-	channel_put(&u->front, MESSAGE_ABORT, j->stream, SLICE(""));
+	channel_put(&u->front, MESSAGE_ABORT, j->stream, slice_str(why));
 	job_release(u, j);
 }
 
@@ -121,9 +122,10 @@ static bool write_head(struct upstream *u, struct job *j, const struct http_head
 		       struct verdict *v, struct refusal *no)
 {
 	const struct route *route = policy_route(j->place.rules->policy, j->place.route);
-	struct http_extra add[2];
+	struct http_extra add[3];
 	size_t n_add = 0;
 	struct buf value = BUF_INIT;
+	AUTO_BUF accepted = BUF_INIT;
 	AUTO_BUF cookies = BUF_INIT;
 	AUTO_BUF target = BUF_INIT;
 	AUTO_BUF host = BUF_INIT;
@@ -131,9 +133,16 @@ static bool write_head(struct upstream *u, struct job *j, const struct http_head
 	bool ok = true;
 
 	if (route->auth) {
-		ok = credential_value(u, route, &value, &j->guard, no);
+		ok = credential_value(u, route, &value, no);
 		n_add = replace_credentials(u, route, h, facts, v, &cookies, add);
 		add[0].value = buf_slice(&value);
+		j->content.guard.set = j->place.rules->guards[j->place.route];
+	}
+	if (rules_look(j->place.rules, j->place.route)) {
+		content_accept(&accepted, h);
+		for (size_t i = 0; i < h->n_fields; i++)
+			v->strip[i] = v->strip[i] || h->fields[i].id == HTTP_ACCEPT_ENCODING;
+		add[n_add++] = (struct http_extra){ SLICE("Accept-Encoding"), buf_slice(&accepted) };
 	}
 	request_target(&target, facts);
 	authority_format(&host, &facts->authority, facts->scheme);

@@ -15,6 +15,7 @@
 #define WINDOW (128 << 10)          /* bytes of one body, one direction, between front and upstream: memory of a stalled stream */
 #define PIECE_MAX (32 << 10)        /* bytes of body in one message: two TLS records */
 #define HEAD_MESSAGE_MAX (2 * HTTP_HEAD_MAX) /* bytes of a head between front and upstream; rewriting can make one longer */
+#define DECODING_MAX 64             /* coded responses that are decoded at once, each in up to 16 MiB */
 #define DRAIN_MAX (1 << 20)         /* bytes of a refused request's body that are read so that the connection can go on */
 #define LEAVES_MAX 256              /* certificates that a front keeps: hosts in use at one time */
 #define LEAF_AGE (30ll * 24 * 3600 * 1000) /* a kept certificate is then made again, long before it expires */

@@ -44,7 +44,7 @@ enum message_type {
 	MESSAGE_INFORM,   /* head of an interim response */
 	MESSAGE_RESPONSE, /* head of the final response; Transfer-Encoding: chunked means a body of unknown length */
 	MESSAGE_FAIL,     /* struct failure_start, rule, text: there will be no response; ends the exchange */
-	MESSAGE_ABORT,    /* the response breaks off; ends the exchange */
+	MESSAGE_ABORT,    /* text: the response breaks off, and why; ends the exchange */
 };
 
 /* A stream number is a slot and how many streams that slot has had, so that late messages are recognised. */

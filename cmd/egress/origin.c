@@ -80,7 +80,7 @@ static void join(struct upstream *u, struct origin *o, struct job *j)
 {
 	o->job = j;
 	j->origin = o;
-	o->in_body = false;
+	o->in_body = o->complete = false;
 	o->scanned = 0;
 	origin_touch(u, o);
 }
@@ -181,7 +181,7 @@ static void lose(struct upstream *u, struct origin *o, const char *why)
 	struct job *j = o->job;
 
 	if (j->response_started) {
-		job_abort(u, j);
+		job_abort(u, j, "the origin closed the connection before its end");
 	} else if (o->uses > 1 && j->repeatable && !o->in.len && !j->interims) {
 		j->origin = NULL;
 		origin_close(u, o);
@@ -203,7 +203,7 @@ void origin_expire(struct upstream *u, struct origin *o)
 		break;
 	case ORIGIN_BUSY:
 		if (o->job->response_started)
-			job_abort(u, o->job);
+			job_abort(u, o->job, "nothing has moved for too long");
 		else
 			job_fail_with(u, o->job, 504, "silence", "the origin has not answered in time");
 		break;
@@ -253,7 +253,9 @@ enum outcome { OUTCOME_MORE, OUTCOME_DONE, OUTCOME_LOST };
 static bool pass_head(struct upstream *u, struct job *j, const struct http_head *h, uint32_t type)
 {
 	bool strip[HTTP_FIELDS_MAX];
-	struct http_rewrite r = { .strip = strip, .framing = h->body };
+	AUTO_BUF etag = BUF_INIT;
+	struct http_extra add = { SLICE("ETag"), SLICE("") };
+	struct http_rewrite r = { .strip = strip, .framing = h->body, .add = &add };
 	struct buf *message;
 	const char *why;
 	size_t start;
@@ -261,21 +263,31 @@ static bool pass_head(struct upstream *u, struct job *j, const struct http_head 
 
 	for (size_t i = 0; i < h->n_fields; i++)
 		strip[i] = h->fields[i].id == HTTP_ALT_SVC; /* would lead the agent past the proxy */
-	if (h->body == HTTP_BODY_CLOSE)
+	content_strip(&j->content, h, strip, &etag);
+	add.value = buf_slice(&etag);
+	r.n_add = etag.len > 0;
+	if (h->body == HTTP_BODY_CLOSE || (h->body == HTTP_BODY_LENGTH && j->content.decodes))
 		r.framing = HTTP_BODY_CHUNKED;
 	message = channel_open(&u->front, type, j->stream);
 	start = message->len;
 	ok = http_write_response(message, h, &r, &why);
-	guard_mask(&j->guard, message->ptr + start, message->len - start);
+	if (j->content.guard.set)
+		guard_mask_head(j->content.guard.set, message->ptr + start, message->len - start);
 	channel_close(&u->front);
 	return ok;
 }
 
 /* The final head. */
-static enum outcome take_final(struct upstream *u, struct origin *o, const struct http_head *h)
+static enum outcome take_final(struct upstream *u, struct origin *o, struct http_head *h)
 {
 	struct job *j = o->job;
+	struct refusal no;
 
+	if (rules_look(j->place.rules, j->place.route) && !content_begin(&j->content, h, u->decoding == DECODING_MAX, &no)) {
+		job_fail(u, j, &no);
+		return OUTCOME_LOST;
+	}
+	u->decoding += j->content.decodes;
 	o->in_body = true;
 	o->keep = h->keep_alive && h->body != HTTP_BODY_CLOSE;
 	o->body = h->body;
@@ -284,6 +296,8 @@ static enum outcome take_final(struct upstream *u, struct origin *o, const struc
 	j->response_started = true;
 	if (policy_route(j->place.rules->policy, j->place.route)->auth)
 		cookies_remember(&u->cookies, j->place.authority.host, h);
+	if (h->body == HTTP_BODY_NONE && j->content.decodes)
+		h->has_length = false; /* it is that of the coded body */
 	pass_head(u, j, h, MESSAGE_RESPONSE);
 	return h->body == HTTP_BODY_NONE || (h->body == HTTP_BODY_LENGTH && h->length == 0) ? OUTCOME_DONE : OUTCOME_MORE;
 }
@@ -320,11 +334,11 @@ static enum outcome take_head(struct upstream *u, struct origin *o, struct slice
 	return OUTCOME_MORE;
 }
 
-/* Pass a run of body to the front, or all that was held back of it. */
-static void pass_body(struct upstream *u, struct job *j, struct slice data, bool end)
+/* Send a run of body to the front, or all that was held back of it. */
+static void send_body(struct upstream *u, struct job *j, struct slice data, bool end)
 {
 	j->credit -= (uint32_t)data.len;
-	data = guard_feed(&j->guard, data, end);
+	data = guard_feed(&j->content.guard, data, end);
 	while (data.len) {
 		struct slice piece = slice_sub(data, 0, PIECE_MAX);
 
@@ -333,36 +347,67 @@ static void pass_body(struct upstream *u, struct job *j, struct slice data, bool
 	}
 }
 
+/* Pass on a run of body as it came. */
+static void pass_body(struct upstream *u, struct job *j, struct slice data)
+{
+	if (j->content.decodes)
+		buf_add_slice(&j->content.coded, data); /* decode sends it */
+	else
+		send_body(u, j, data, false);
+}
+
+/* Decode what has come, as far as the front takes it. False when it is bad. */
+static bool decode(struct upstream *u, struct job *j, const char **why)
+{
+	struct content *c = &j->content;
+	struct slice coded = buf_slice(&c->coded), piece;
+	enum coding_result r = CODING_PIECE;
+
+	while (c->decodes && j->credit >= CODING_PIECE_MAX && r == CODING_PIECE) {
+		r = coding_feed(&c->coding, &coded, &piece, why);
+		if (r == CODING_PIECE)
+			send_body(u, j, piece, false);
+	}
+	buf_consume(&c->coded, c->coded.len - coded.len);
+	return r != CODING_BAD;
+}
+
+/* May there be more to decode before more is read? */
+static bool waits_to_decode(const struct job *j)
+{
+	return j->content.decodes && j->credit < CODING_PIECE_MAX;
+}
+
 /* Some of the body; the input is no longer than what the front has given credit for. */
 static enum outcome take_body(struct upstream *u, struct origin *o, struct slice input, size_t *used)
 {
 	struct job *j = o->job;
 	enum http_result r = HTTP_MORE;
+	const char *why;
 
 	*used = 0;
 	if (o->body == HTTP_BODY_CLOSE) {
 		*used = input.len;
-		pass_body(u, j, input, false);
+		pass_body(u, j, input);
 		return OUTCOME_MORE;
 	}
 	if (o->body == HTTP_BODY_LENGTH) {
 		input = slice_sub(input, 0, o->left < input.len ? (size_t)o->left : input.len);
 		*used = input.len;
 		o->left -= input.len;
-		pass_body(u, j, input, false);
+		pass_body(u, j, input);
 		return o->left ? OUTCOME_MORE : OUTCOME_DONE;
 	}
 	while (*used < input.len && r == HTTP_MORE) {
 		struct slice data;
 		size_t consumed;
-		const char *why;
 
 		r = chunk_decode(&o->chunks, slice_sub(input, *used, input.len), &consumed, &data, &why);
 		*used += consumed;
-		pass_body(u, j, data, false);
+		pass_body(u, j, data);
 	}
 	if (r == HTTP_BAD) {
-		job_abort(u, j);
+		job_abort(u, j, why);
 		return OUTCOME_LOST;
 	}
 	return r == HTTP_DONE ? OUTCOME_DONE : OUTCOME_MORE;
@@ -373,10 +418,15 @@ static void finish(struct upstream *u, struct origin *o)
 {
 	struct job *j = o->job;
 	bool reusable = o->keep && j->request_done && j->out_at == j->out.len && o->in.len == 0 && !o->tls.link.ended;
+	const char *why;
 
+	if (j->content.decodes && o->body != HTTP_BODY_NONE && !coding_finish(&j->content.coding, &why)) {
+		job_abort(u, j, why);
+		return;
+	}
 	o->job = NULL;
 	j->origin = NULL;
-	pass_body(u, j, SLICE(""), true);
+	send_body(u, j, SLICE(""), true);
 	job_end(u, j);
 	if (reusable)
 		keep(u, o);
@@ -437,11 +487,22 @@ static void read_response(struct upstream *u, struct origin *o)
 
 	for (;;) {
 		struct job *j = o->job;
-		size_t room = !o->in_body ? READ_MAX : j->credit < READ_MAX ? j->credit : READ_MAX, used;
+		size_t room = !o->in_body || j->credit > READ_MAX || j->content.decodes ? READ_MAX : j->credit, used;
 		enum outcome outcome;
 		struct slice input;
+		const char *why;
 		ssize_t n;
 
+		if (!decode(u, j, &why)) {
+			job_abort(u, j, why);
+			return;
+		}
+		if (waits_to_decode(j))
+			return;
+		if (o->complete) {
+			finish(u, o);
+			return;
+		}
 		if (room == 0)
 			return;
 		n = receive(o, room, &input, fresh);
@@ -456,10 +517,7 @@ static void read_response(struct upstream *u, struct origin *o)
 			return;
 		retain(o, input, used);
 		fresh = used == 0;
-		if (outcome == OUTCOME_DONE) {
-			finish(u, o);
-			return;
-		}
+		o->complete = outcome == OUTCOME_DONE;
 	}
 }
 

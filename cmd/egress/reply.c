@@ -134,10 +134,14 @@ static void take_failure(struct front *f, struct client *c, struct slice body)
 }
 
 /* The response breaks off: the client must see that it did. */
-static void take_abort(struct front *f, struct client *c)
+static void take_abort(struct front *f, struct client *c, struct slice why)
 {
+	struct refusal no;
+
 	if (!c->x.response_started)
 		broke("an abort before the response");
+	refuse(&no, 502, "response", "the response broke off: %.*s", SLICE_ARG(why));
+	audit_refusal(f, c, &no);
 	c->x.open = false;
 	audit_end(f, c, false);
 	client_break(c);
@@ -184,7 +188,7 @@ void reply_take(struct front *f, const struct message *m)
 		take_failure(f, c, m->body);
 		break;
 	case MESSAGE_ABORT:
-		take_abort(f, c);
+		take_abort(f, c, m->body);
 		break;
 	default:
 		broke("an unknown message");

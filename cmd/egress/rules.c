@@ -30,6 +30,83 @@ static bool make_trust(struct upstream *u, const struct route *route, struct tls
 	return *trust ? true : error_wrap(e, "in the ca_file '%s'", path);
 }
 
+/* The slot that a route's credential is in; beside a bottle and alone it has another key. */
+static const char *slot_of(const struct route *route)
+{
+	const struct doc *auth = doc_get(route->doc, "auth");
+	const char *slot = doc_get_cstr(auth, "token_ref");
+
+	return slot ? slot : doc_get_cstr(auth, "token_env");
+}
+
+/* The credential of a route, without what an editor may have left around it; false when it was not handed over. */
+static bool find_credential(const struct upstream *u, const struct route *route, struct slice *secret)
+{
+	const char *slot = slot_of(route);
+
+	if (!slot || !secret_set_find(&u->secrets, slot, secret))
+		return false;
+	*secret = slice_trim(*secret, " \t\r\n");
+	return true;
+}
+
+/* Append user and credential as the basic scheme has them, RFC 7617. */
+static void add_basic(struct buf *value, const char *user, struct slice secret)
+{
+	struct buf pair = BUF_INIT;
+
+	buf_reserve(&pair, secret.len + 1024);
+	buf_add_format(&pair, "%s:", user ? user : "");
+	buf_add_slice(&pair, secret);
+	base64_encode(value, buf_slice(&pair));
+	buf_wipe(&pair);
+}
+
+static bool is_basic(const struct doc *auth)
+{
+	return !doc_get(auth, "header") && slice_eq_fold(doc_get_str(auth, "scheme"), SLICE("basic"));
+}
+
+bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct refusal *no)
+{
+	const struct doc *auth = doc_get(route->doc, "auth");
+	const char *scheme = doc_get_cstr(auth, "scheme");
+	struct slice secret;
+
+	if (!find_credential(u, route, &secret))
+		return refuse(no, 403, "credential", "the route for '%s' needs a credential that this bottle was not given",
+			      route->host);
+	if (!secret.len)
+		return refuse(no, 403, "credential", "the credential of the route for '%s' is empty", route->host);
+	buf_reserve(value, 2 * secret.len + 1024);
+	if (is_basic(auth)) {
+		buf_add_str(value, "Basic ");
+		add_basic(value, doc_get_cstr(auth, "user"), secret);
+		return true;
+	}
+	if (!doc_get(auth, "header"))
+		buf_add_format(value, "%s ", scheme ? scheme : "Bearer");
+	buf_add_slice(value, secret);
+	return true;
+}
+
+/* What a route's origins may send back: the credential, and what the basic scheme makes of it. */
+static void make_guard(const struct upstream *u, const struct route *route, struct guard_set *set)
+{
+	const struct doc *auth = doc_get(route->doc, "auth");
+	struct buf pair = BUF_INIT;
+	struct slice secret;
+
+	if (!route->auth || !find_credential(u, route, &secret))
+		return;
+	guard_set_add(set, secret);
+	if (is_basic(auth)) {
+		add_basic(&pair, doc_get_cstr(auth, "user"), secret);
+		guard_set_add(set, buf_slice(&pair));
+	}
+	buf_wipe(&pair);
+}
+
 struct rules *rules_new(struct upstream *u, const struct doc *routes, struct error *e)
 {
 	struct rules *r = alloc_zero(1, sizeof(*r));
@@ -41,10 +118,17 @@ struct rules *rules_new(struct upstream *u, const struct doc *routes, struct err
 		return NULL;
 	}
 	r->trust = alloc_zero(policy_count(r->policy), sizeof(struct tls_client *));
+	r->guards = alloc_zero(policy_count(r->policy), sizeof(struct guard_set *));
 	for (size_t i = 0; i < policy_count(r->policy); i++) {
-		if (!make_trust(u, policy_route(r->policy, i), &r->trust[i], e)) {
+		const struct route *route = policy_route(r->policy, i);
+
+		if (!make_trust(u, route, &r->trust[i], e)) {
 			rules_release(r);
 			return NULL;
+		}
+		if (route->auth) {
+			r->guards[i] = alloc_zero(1, sizeof(struct guard_set));
+			make_guard(u, route, r->guards[i]);
 		}
 	}
 	return r;
@@ -60,54 +144,16 @@ void rules_release(struct rules *r)
 {
 	if (!r || --r->holders)
 		return;
-	for (size_t i = 0; i < policy_count(r->policy); i++)
+	for (size_t i = 0; i < policy_count(r->policy); i++) {
 		tls_client_release(r->trust[i]);
+		if (r->guards[i])
+			guard_set_release(r->guards[i]);
+		free(r->guards[i]);
+	}
 	free(r->trust);
+	free(r->guards);
 	policy_release(r->policy);
 	free(r);
-}
-
-/* The slot that a route's credential is in; beside a bottle and alone it has another key. */
-static const char *slot_of(const struct route *route)
-{
-	const struct doc *auth = doc_get(route->doc, "auth");
-	const char *slot = doc_get_cstr(auth, "token_ref");
-
-	return slot ? slot : doc_get_cstr(auth, "token_env");
-}
-
-bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct guard *guard,
-		      struct refusal *no)
-{
-	const struct doc *auth = doc_get(route->doc, "auth");
-	const char *slot = slot_of(route), *scheme = doc_get_cstr(auth, "scheme"), *user = doc_get_cstr(auth, "user");
-	struct slice secret;
-
-	if (!slot || !secret_set_find(&u->secrets, slot, &secret))
-		return refuse(no, 403, "credential", "the route for '%s' needs a credential that this bottle was not given",
-			      route->host);
-	secret = slice_trim(secret, " \t\r\n");
-	if (!secret.len)
-		return refuse(no, 403, "credential", "the credential of the route for '%s' is empty", route->host);
-	buf_reserve(value, 2 * secret.len + 1024);
-	guard_add(guard, secret);
-	if (doc_get(auth, "header")) {
-		buf_add_slice(value, secret);
-	} else if (scheme && slice_eq_fold(slice_str(scheme), SLICE("basic"))) {
-		struct buf pair = BUF_INIT;
-
-		buf_reserve(&pair, secret.len + 1024);
-		buf_add_format(&pair, "%s:", user ? user : "");
-		buf_add_slice(&pair, secret);
-		buf_add_str(value, "Basic ");
-		base64_encode(value, buf_slice(&pair));
-		guard_add(guard, slice_sub(buf_slice(value), strlen("Basic "), value->len));
-		buf_wipe(&pair);
-	} else {
-		buf_add_format(value, "%s ", scheme ? scheme : "Bearer");
-		buf_add_slice(value, secret);
-	}
-	return true;
 }
 
 void credentials_missing(const struct upstream *u, const struct policy *p, struct buf *names)

@@ -8,6 +8,7 @@
  *	upstream.c   the loop and the channel to the front
  *	job.c        one request: from the front's message to a connection, and its body
  *	dial.c       from a name to a connection that is open
+ *	content.c    a response as the front gets it: decoded, and without the credential
  *	origin.c     a connection to an origin: writing, reading the response, keeping it for the next
  *	rules.c      the routes in force, what they trust, the credentials
  */
@@ -16,7 +17,7 @@
 
 #include "channel.h"
 #include "chunk.h"
-#include "guard.h"
+#include "content.h"
 #include "cookies.h"
 #include "http1.h"
 #include "limits.h"
@@ -42,6 +43,7 @@ struct rules {
 	unsigned holders;
 	struct policy *policy;
 	struct tls_client **trust; /* by route; NULL: the common one */
+	struct guard_set **guards; /* by route; NULL: it has no credential */
 };
 
 /* Text of a ca_file, as main has read it. */
@@ -55,12 +57,13 @@ struct rules *rules_new(struct upstream *u, const struct doc *routes, struct err
 struct rules *rules_hold(struct rules *r);
 void rules_release(struct rules *r);
 
-/*
- * Append the value of the header that carries a route's credential; release it
- * with buf_wipe. The guard will look for it in the response. False with a refusal.
- */
-bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct guard *guard,
-		      struct refusal *no);
+/* Append the value of the header that carries a route's credential; release it with buf_wipe. False with a refusal. */
+bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct refusal *no);
+/* Does something look at the content of a route's responses, so that it has to be decoded? */
+static inline bool rules_look(const struct rules *r, size_t route)
+{
+	return r->guards[route];
+}
 /* Append the names of credentials that routes want and that are not here, one a line. */
 void credentials_missing(const struct upstream *u, const struct policy *p, struct buf *names);
 
@@ -106,15 +109,15 @@ struct job {
 	bool repeatable;             /* may be sent again: a safe or idempotent method, no body */
 	bool response_started;
 	unsigned interims;
-	struct guard guard;          /* against the credential in the response */
+	struct content content;      /* the response's body on its way to the front */
 };
 
 /* A message of the front about a stream. */
 void job_take(struct upstream *u, const struct message *m);
 /* There will be no response: tell the front why. The job is over. */
 void job_fail(struct upstream *u, struct job *j, const struct refusal *no);
-/* The response breaks off. The job is over. */
-void job_abort(struct upstream *u, struct job *j);
+/* The response breaks off, for this reason. The job is over. */
+void job_abort(struct upstream *u, struct job *j, const char *why);
 /* The response is complete. The job is over. */
 void job_end(struct upstream *u, struct job *j);
 /* Free the slot; a connection it still has is closed. */
@@ -161,6 +164,7 @@ struct origin {
 	struct buf in;          /* bytes of a response not yet used */
 	size_t scanned;
 	bool in_body;           /* the response's head was read */
+	bool complete;          /* its body, too */
 	bool keep;              /* the origin will take another request after this response */
 	enum http_body body;
 	uint64_t left;
@@ -204,6 +208,7 @@ struct upstream {
 	size_t n_dirty;
 	int64_t next_sweep;
 	int64_t trim_at; /* see role_trim */
+	unsigned decoding; /* jobs whose response is decoded */
 };
 
 /* Note a deadline, so that the loop wakes up for it. */
