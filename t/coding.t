@@ -74,11 +74,11 @@ for path in coded/text.gzip coded/text.br coded/text.zstd coded/text.deflate cod
 	head -c -1 "$path" >short
 	check_status 1 "$path without its last byte" sh -c '"$1" look "$2" <short' - "$decode" "$kind"
 	like "$(cat err)" 'ends in the middle' 'ends in the middle'
-	{ cat "$path"; printf 'x'; } >more
-	check_status 1 "$path and a byte more" sh -c '"$1" look "$2" <more' - "$decode" "$kind"
+	{ cat "$path"; printf 'x'; } >longer
+	check_status 1 "$path and a byte more" sh -c '"$1" look "$2" <longer' - "$decode" "$kind"
 	like "$(cat err)" 'behind the end' 'has bytes behind its end'
-	{ cat "$path"; printf 'GET /'; } >more
-	check_status 0 "$path among other bytes" sh -c '"$1" embedded "$2" <more >/dev/null' - "$decode" "$kind"
+	{ cat "$path"; printf 'GET /'; } >longer
+	check_status 0 "$path among other bytes" sh -c '"$1" embedded "$2" <longer >/dev/null' - "$decode" "$kind"
 	case $path in
 	*members.gzip) unlike "$(cat err)" '^5 left' 'ends where its first member does' ;;
 	*members.zstd) unlike "$(cat err)" '^5 left' 'ends where its first frame does' ;;
