@@ -26,7 +26,7 @@ NEEDS_launch-docker = jansson libcurl
 LIBS_gitgate        = -lm
 
 # bb-prove runs in any root file system: it brings all of its code.
-LDFLAGS_prove       = $(if $(SAN),,-static-pie)
+PIE_prove           = -static-pie
 
 NAMES    := $(sort $(basename $(notdir $(wildcard cmd/*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 PROGRAMS := $(NAMES:%=$(O)/bin/bb-%)
@@ -52,7 +52,7 @@ SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-fram
 CFLAGS   = -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(DEV),-Werror) $(HARDEN) $(if $(SAN),$(SANFLAGS) -DBB_SANITIZED=1) \
            -ffunction-sections -fdata-sections -D_GNU_SOURCE -DBB_VERSION='"$(VERSION)"' -iquote lib -iquote . $(PKG_CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(if $(SAN),$(SANFLAGS)) $(LDFLAGS)
+ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(if $(SAN),$(SANFLAGS)) $(LDFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 # The libraries of one program: $(call libs,NAME)
 libs     = $(if $(NEEDS_$(1)),$(shell pkg-config --libs $(NEEDS_$(1)))) $(LIBS_$(1)) -lm
@@ -85,7 +85,16 @@ objects = $(patsubst %.c,$(O)/obj/%.o,$(call sources,$(1)))
 
 $(O)/bin/bb-%: $$(call objects,%) $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(LDFLAGS_$*) -o $@ $^ $(call libs,$*)
+	$(CC) $(ALL_CFLAGS) $(or $(PIE_$*),-pie) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$*)
+
+# AddressSanitizer has no static run time; UBSan can do without one.
+ifneq ($(SAN),)
+.PHONY: FORCE
+$(O)/bin/bb-prove: FORCE
+	@mkdir -p $(@D)
+	$(MAKE) SAN= O=$(O)/static CFLAGS="$(CFLAGS) -fsanitize=undefined -fsanitize-undefined-trap-on-error" $(O)/static/bin/bb-prove
+	cmp -s $(O)/static/bin/bb-prove $@ || cp $(O)/static/bin/bb-prove $@
+endif
 
 $(O)/bin/bb: sh/bb
 	@mkdir -p $(@D)
@@ -109,17 +118,17 @@ $(O)/share/man: $(MANUALS)
 
 $(O)/t/%.t: $(O)/obj/t/%.o $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(TEST_PACKAGES)) -lm
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(TEST_PACKAGES)) -lm
 
 $(O)/t/lib/%: $(O)/obj/t/lib/%.o $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 
 bench_objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard bench/$(1).c bench/$(1)/*.c))
 
 $(O)/bench/%: $$(call bench_objects,%) $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 
 # What a fuzzer links beside lib/: the parts of a program without its main.
 FUZZ_WITH_manifest = $(filter-out cmd/parse/parse.c,$(wildcard cmd/parse/*.c))
@@ -139,7 +148,7 @@ SABOTAGED := $(patsubst cmd/launch-native/%.c,$(O)/obj/sabotaged/%.o,$(wildcard 
 
 $(O)/t/lib/bb-launch-sabotaged: $(SABOTAGED) $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(call libs,launch-native)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,launch-native)
 
 tests: all $(UNIT_TESTS) $(HELPERS) $(O)/t/lib/bb-launch-sabotaged
 
