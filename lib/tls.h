@@ -39,6 +39,9 @@ struct tls {
 	char name[TLS_NAME_MAX + 1];        /* server side: the name the client asked for, "" if none */
 	bool bad_name;                      /* the client's name was not a name */
 	bool established;
+	bool gathering;                     /* records are put together and sent at once */
+	struct buf unsent;                  /* records that the kernel did not take yet */
+	size_t unsent_at;
 };
 
 enum tls_step { TLS_DONE, TLS_WAIT, TLS_NEED_CERTIFICATE, TLS_FAILED };
@@ -85,9 +88,19 @@ bool tls_connect(struct tls *t, struct tls_client *c, const char *host, struct e
 /* Go on with the handshake. On TLS_FAILED, e says why. */
 enum tls_step tls_handshake(struct tls *t, struct error *e);
 
-/* Like link_read and link_write. A write may take a part; the next may begin with other memory but must continue the bytes. */
+/*
+ * Like link_read and link_write. A write may take a part; the next may begin with
+ * other memory but must continue the bytes. What was taken may still be in here
+ * (tls_unsent): write again, if only nothing, until it is not.
+ */
 ssize_t tls_read(struct tls *t, void *bytes, size_t len);
 ssize_t tls_write(struct tls *t, const void *bytes, size_t len);
+
+/* Are there bytes that tls_write took and the kernel did not? */
+static inline bool tls_unsent(const struct tls *t)
+{
+	return t->unsent.len != 0;
+}
 
 /* Plain text or bytes are waiting in memory, for which no event will come. */
 bool tls_pending(const struct tls *t);

@@ -97,10 +97,16 @@ void client_end(struct client *c)
 	c->ending = true;
 }
 
+/* Is anything not yet with the kernel? */
+static bool has_output(const struct client *c)
+{
+	return c->out_at < c->out.len || tls_unsent(&c->tls);
+}
+
 /* Write what is queued. False when the connection is broken. */
 static bool flush(struct client *c)
 {
-	while (c->out_at < c->out.len) {
+	while (has_output(c)) {
 		ssize_t n = tls_write(&c->tls, c->out.ptr + c->out_at, c->out.len - c->out_at);
 
 		if (n == LINK_WAIT)
@@ -285,7 +291,7 @@ static enum step step_ending(struct front *f, struct client *c)
 	ssize_t n;
 
 	if (c->state != CLIENT_LINGER) {
-		if (c->out_at < c->out.len)
+		if (has_output(c))
 			return STEP_WAIT;
 		exchange_cancel(f, c);
 		tls_finish(&c->tls);

@@ -212,8 +212,8 @@ static int64_t next_deadline(const struct front *f)
 
 	if (f->listen_again && (deadline < 0 || f->listen_again < deadline))
 		deadline = f->listen_again;
-	if (f->trim_at && (deadline < 0 || f->trim_at < deadline))
-		deadline = f->trim_at;
+	if (f->trim.at && (deadline < 0 || f->trim.at < deadline))
+		deadline = f->trim.at;
 	return deadline;
 }
 
@@ -232,7 +232,8 @@ static int run(struct front *f)
 		push(f, &f->signer, &f->signer_full, REF_SIGNER);
 		push(f, &f->upstream, &f->upstream_full, REF_UPSTREAM);
 		resume_listening(f);
-		role_trim(&f->trim_at, f->loop.now, n > 0);
+		if (role_trim_due(&f->trim, f->loop.now, n > 0))
+			role_trim();
 	}
 	return program_fail(&e);
 }

@@ -114,7 +114,7 @@ struct front {
 	bool listening;
 	int64_t listen_again;        /* when to watch the listeners again after running out of descriptors */
 	int64_t next_sweep;          /* no client's deadline is before it */
-	int64_t trim_at;             /* see role_trim */
+	struct trim trim;
 	uint32_t dirty[CONNECTIONS_MAX];
 	size_t n_dirty;
 	uint64_t exchanges;

@@ -12,6 +12,7 @@
 #define LISTENERS_MAX 8             /* listeners: one for each network of a bottle and some to spare */
 #define CONNECTIONS_MAX 1024        /* of the bottle, to one front: npm opens 50 */
 #define IDLE_ORIGINS_MAX 256        /* upstream connections kept for reuse, of all hosts together */
+#define QUIET_ORIGINS_MAX 8         /* and of those that were not used for TRIM_TIME: each costs 40 KiB */
 #define WINDOW (128 << 10)          /* bytes of one body, one direction, between front and upstream: memory of a stalled stream */
 #define PIECE_MAX (32 << 10)        /* bytes of body in one message: two TLS records */
 #define HEAD_MESSAGE_MAX (2 * HTTP_HEAD_MAX) /* bytes of a head between front and upstream; rewriting can make one longer */
@@ -36,7 +37,8 @@
 #define CONNECT_TIME 10000          /* to find and reach an origin, TLS included, over all of its addresses */
 #define ADDRESS_TIME 3000           /* for one of several addresses */
 #define ORIGIN_IDLE_TIME 55000      /* an unused upstream connection: below the 60 s after which most servers close */
-#define TRIM_TIME 2000              /* without traffic, after which memory that is free is given back */
+#define TRIM_TIME 2000              /* without traffic, after which what was needed for it is given back */
+#define TRIM_LATEST 15000           /* and with traffic: what is no longer needed since a flood has ended */
 #define START_TIME 20000            /* for a role to say that it is ready, or has taken new routes */
 
 #endif

@@ -67,6 +67,17 @@ void origin_close_idle(struct upstream *u)
 		origin_close(u, &u->origins[u->idle[u->n_idle - 1]]);
 }
 
+void origin_close_surplus(struct upstream *u)
+{
+	while (u->n_idle > QUIET_ORIGINS_MAX) {
+		struct origin *oldest = &u->origins[u->idle[0]];
+
+		if (u->loop.now - oldest->idle_since < TRIM_TIME)
+			return;
+		origin_close(u, oldest);
+	}
+}
+
 void origin_touch(struct upstream *u, struct origin *o)
 {
 	if (o->dirty)
@@ -222,7 +233,7 @@ static bool write_request(struct upstream *u, struct origin *o)
 {
 	struct job *j = o->job;
 
-	while (j->out_at < j->out.len) {
+	while (j->out_at < j->out.len || tls_unsent(&o->tls)) {
 		ssize_t n = tls_write(&o->tls, j->out.ptr + j->out_at, j->out.len - j->out_at);
 
 		if (n == LINK_WAIT)
@@ -235,7 +246,7 @@ static bool write_request(struct upstream *u, struct origin *o)
 		o->progress = true;
 	}
 	job_credit(u, j);
-	if (j->out_at < j->out.len || (j->repeatable && !j->response_started))
+	if (j->out_at < j->out.len || tls_unsent(&o->tls) || (j->repeatable && !j->response_started))
 		return true;
 	if (j->out.cap > KEEP_MAX)
 		buf_wipe(&j->out);
@@ -417,7 +428,8 @@ static enum outcome take_body(struct upstream *u, struct origin *o, struct slice
 static void finish(struct upstream *u, struct origin *o)
 {
 	struct job *j = o->job;
-	bool reusable = o->keep && j->request_done && j->out_at == j->out.len && o->in.len == 0 && !o->tls.link.ended;
+	bool reusable = o->keep && j->request_done && j->out_at == j->out.len && !tls_unsent(&o->tls) && o->in.len == 0 &&
+			!o->tls.link.ended;
 	const char *why;
 
 	if (j->content.decodes && o->body != HTTP_BODY_NONE && !coding_finish(&j->content.coding, &why)) {

@@ -110,14 +110,23 @@ void role_peer_broke(const char *peer, const char *what)
 	_exit(program_fail(&e));
 }
 
-void role_trim(int64_t *at, int64_t now, bool busy)
+bool role_trim_due(struct trim *t, int64_t now, bool busy)
 {
-	if (busy) {
-		*at = now + TRIM_TIME;
-	} else if (*at && now >= *at) {
-		*at = 0;
-		malloc_trim(0);
+	if (busy && !t->at)
+		t->latest = now + TRIM_LATEST;
+	if (busy && now < t->latest) {
+		t->at = now + TRIM_TIME < t->latest ? now + TRIM_TIME : t->latest;
+		return false;
 	}
+	if (!t->at || now < t->at)
+		return false;
+	*t = (struct trim){ 0, 0 };
+	return true;
+}
+
+void role_trim(void)
+{
+	malloc_trim(0);
 }
 
 void role_send(struct channel *c)

@@ -45,12 +45,19 @@ int upstream_main(int argc, char **argv);
 void role_peer_gone(void) __attribute__((noreturn));
 void role_peer_broke(const char *peer, const char *what) __attribute__((noreturn));
 
+/* When to let go of what traffic has left behind: at, or 0; even while there is traffic no later than latest. */
+struct trim {
+	int64_t at, latest;
+};
+
 /*
- * Give free memory back to the kernel once nothing has happened for TRIM_TIME.
- * at is when, or 0: call role_trim after each round of the loop, with busy when
- * something happened in it, and have the loop wait no longer than *at.
+ * Is it time? Call it after each round of the loop, with busy when something
+ * happened in it; when it is, close what is not needed and call role_trim. Have the
+ * loop wait no longer than at.
  */
-void role_trim(int64_t *at, int64_t now, bool busy);
+bool role_trim_due(struct trim *t, int64_t now, bool busy);
+/* Give free memory back to the kernel. */
+void role_trim(void);
 
 /* Send all that is queued, waiting as long as it takes. The descriptor may be non-blocking. */
 void role_send(struct channel *c);

@@ -188,7 +188,7 @@ static int64_t next_deadline(struct upstream *u)
 
 	if (names >= 0 && (deadline < 0 || names < deadline))
 		deadline = names;
-	return u->trim_at && (deadline < 0 || u->trim_at < deadline) ? u->trim_at : deadline;
+	return u->trim.at && (deadline < 0 || u->trim.at < deadline) ? u->trim.at : deadline;
 }
 
 static int run(struct upstream *u)
@@ -206,7 +206,10 @@ static int run(struct upstream *u)
 		sweep(u);
 		step_dirty(u);
 		push(u);
-		role_trim(&u->trim_at, u->loop.now, n > 0);
+		if (role_trim_due(&u->trim, u->loop.now, n > 0)) {
+			origin_close_surplus(u);
+			role_trim();
+		}
 	}
 	return program_fail(&e);
 }

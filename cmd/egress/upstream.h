@@ -179,6 +179,8 @@ bool origin_reuse(struct upstream *u, struct job *j);
 void origin_close(struct upstream *u, struct origin *o);
 /* Close all that are kept. */
 void origin_close_idle(struct upstream *u);
+/* Close those kept that were not used for TRIM_TIME, but the newest few. */
+void origin_close_surplus(struct upstream *u);
 /* Go as far as it gets. */
 void origin_step(struct upstream *u, struct origin *o);
 /* Have it stepped before the loop waits again. */
@@ -207,7 +209,7 @@ struct upstream {
 	uint32_t dirty[ORIGINS_MAX];
 	size_t n_dirty;
 	int64_t next_sweep;
-	int64_t trim_at; /* see role_trim */
+	struct trim trim;
 	unsigned decoding; /* jobs whose response is decoded */
 };
 
