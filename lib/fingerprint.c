@@ -347,7 +347,7 @@ struct fingerprints *fingerprints_read(struct slice bytes, struct error *e)
 
 /* --- looking --- */
 
-/* Whether the window at p belongs to a secret, and to which; with same to that one. */
+/* Whether the window at p belongs to a secret, and to which; with same to that one, in any of its forms. */
 static bool is_window(const struct fingerprints *f, const char *p, uint32_t *index, bool same)
 {
 	const struct window *w;
@@ -355,7 +355,7 @@ static bool is_window(const struct fingerprints *f, const char *p, uint32_t *ind
 	if (!f->slots || !is_set(f->filter, window_bit(f, p)))
 		return false;
 	w = slot_of(f, sip(f, p, FINGERPRINT_WINDOW));
-	if (!w->hash || (same && w->index != *index))
+	if (!w->hash || (same && w->index / FINGERPRINT_FORMS != *index / FINGERPRINT_FORMS))
 		return false;
 	*index = w->index;
 	return true;

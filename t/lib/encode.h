@@ -7,6 +7,7 @@
 #define BB_T_ENCODE_H
 
 #include <brotli/encode.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
