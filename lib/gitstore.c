@@ -123,7 +123,7 @@ bool gitstore_each(struct gitstore *s, gitstore_fn *fn, void *ctx, struct error 
 
 static git_oid to_oid(const struct git_id *id)
 {
-	git_oid oid;
+	git_oid oid = { 0 };
 
 	memcpy(oid.id, id->bytes, GIT_ID_SIZE);
 	return oid;
