@@ -17,6 +17,8 @@ enum {
 	BREAKS_MAX = 4,     /* line ends between two characters, escaped or not */
 };
 
+#define ESCAPES "%=\\&" /* what an escape begins with */
+
 /* Bytes that are not told apart: letters of either case, and the two digits that base64url has otherwise. */
 static unsigned char fold(unsigned c)
 {
@@ -25,29 +27,41 @@ static unsigned char fold(unsigned c)
 
 /* --- the words --- */
 
+/* A match may begin with these two bytes. */
+static void add_pair(struct guard_set *s, unsigned a, unsigned b)
+{
+	s->pairs[a][b / 64] |= 1ull << b % 64;
+}
+
+/* The two bytes that a word may begin with, when its first character is written as c. */
+static void add_pairs(struct guard_set *s, unsigned c, unsigned char second)
+{
+	static const char digits[][17] = { "0123456789abcdef", "0123456789ABCDEF" };
+
+	for (unsigned b = 0; b < 256; b++)
+		if (fold(b) == second || b == 0 || memchr(ESCAPES "\r\n", (int)b, sizeof(ESCAPES) + 1))
+			add_pair(s, c, b);
+	add_pair(s, 0, c);
+	for (unsigned i = 0; i < 4; i++)
+		add_pair(s, (unsigned char)digits[i / 2][c >> 4], (unsigned char)digits[i % 2][c & 15]);
+}
+
 /* Keep a word, folded, and what it may begin with. */
 static void add_word(struct guard_set *s, struct slice text)
 {
 	struct buf *word = &s->words[s->n];
-	unsigned char first;
 
 	if (text.len < GUARD_MIN || s->n == GUARD_WORDS_MAX)
 		return;
 	buf_reserve(word, text.len);
 	for (size_t i = 0; i < text.len; i++)
 		buf_add_char(word, (char)fold((unsigned char)text.ptr[i]));
-	first = (unsigned char)word->ptr[0];
-	s->starts[first] |= 1ull << s->n++;
-	for (unsigned c = 0; c < 256; c++) {
-		if (fold(c) != first)
-			continue;
-		s->interesting[c] = true;
-		s->interesting[(unsigned char)"0123456789abcdef"[c >> 4]] = true;
-		s->interesting[(unsigned char)"0123456789ABCDEF"[c >> 4]] = true;
-	}
-	for (const char *p = "%=\\&"; *p; p++)
-		s->interesting[(unsigned char)*p] = true;
-	s->interesting[0] = true;
+	s->starts[(unsigned char)word->ptr[0]] |= 1ull << s->n++;
+	for (unsigned c = 0; c < 256; c++)
+		if (fold(c) == (unsigned char)word->ptr[0])
+			add_pairs(s, c, (unsigned char)word->ptr[1]);
+	for (const char *p = ESCAPES; *p; p++)
+		memset(s->pairs[(unsigned char)*p], 0xff, sizeof(s->pairs[0]));
 }
 
 /* Keep a word and the same backwards. */
@@ -397,6 +411,12 @@ static enum match find_here(const struct guard_set *set, struct slice s, bool en
 	return best;
 }
 
+/* May a match begin with these two bytes? Settles nearly all places of a body. */
+static bool is_beginning(const struct guard_set *set, unsigned char a, unsigned char b)
+{
+	return set->pairs[a][b / 64] >> b % 64 & 1;
+}
+
 /* What of some bytes is settled. */
 struct settled {
 	size_t until; /* no match begins before, and none that goes on behind the bytes' end */
@@ -410,7 +430,7 @@ static struct settled mask(const struct guard_set *set, char *bytes, size_t len,
 	size_t at = 0, n = 0, found = 0;
 
 	while (at < len) {
-		if (!set->interesting[(unsigned char)bytes[at]]) {
+		if (at + 1 < len && !is_beginning(set, (unsigned char)bytes[at], (unsigned char)bytes[at + 1])) {
 			at++;
 			continue;
 		}

@@ -37,8 +37,8 @@
 struct guard_set {
 	struct buf words[GUARD_WORDS_MAX]; /* folded */
 	size_t n;
-	uint64_t starts[256];  /* by folded character: the words that begin with it */
-	bool interesting[256]; /* a match may begin with this byte */
+	uint64_t starts[256];   /* by folded character: the words that begin with it */
+	uint64_t pairs[256][4]; /* by byte, a set of bytes: a match may begin with the two */
 };
 
 /* Look for a copy of the credential, too; one that is too short is left out, as is one that there is no place for. */
