@@ -202,24 +202,33 @@ static bool copy_packs(int dir, const char *to, struct error *e)
 	return good;
 }
 
-/* The quarantine: the one directory among the objects that is named so. Empty when nothing was sent. */
-static bool find_quarantine(const char *objects, struct buf *path, struct error *e)
+/* Open a directory beneath another, and no link to one: the jailed git may have put it there. */
+static int open_below(int parent, const char *name)
 {
+	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Open the packs of the quarantine, the one directory among the objects that is named so: -1 when nothing was sent. */
+static bool open_quarantine(const char *objects, int *packs, struct error *e)
+{
+	AUTO_FD quarantine = -1;
 	DIR *list = opendir(objects);
 	struct dirent *d;
 
+	*packs = -1;
 	if (!list)
 		return error_sys(e, "unable to read '%s'", objects);
-	while ((d = readdir(list))) {
+	while (quarantine < 0 && (d = readdir(list))) {
 		struct slice name = slice_str(d->d_name);
 
-		if (slice_starts(name, SLICE("tmp_objdir-")) || slice_starts(name, SLICE("incoming-"))) {
-			buf_truncate(path, 0);
-			buf_add_format(path, "%s/%s/pack", objects, d->d_name);
-		}
+		if (slice_starts(name, SLICE("tmp_objdir-")) || slice_starts(name, SLICE("incoming-")))
+			quarantine = open_below(dirfd(list), d->d_name);
 	}
 	closedir(list);
-	return true;
+	if (quarantine < 0)
+		return true;
+	*packs = open_below(quarantine, "pack");
+	return *packs >= 0 || errno == ENOENT || error_sys(e, "unable to read the quarantine");
 }
 
 /* Take what has arrived out of the jail's reach. */
@@ -227,17 +236,11 @@ static bool take_objects(const struct passage *p, struct error *e)
 {
 	AUTO_FREE char *objects = alloc_format("%s/objects", p->repo);
 	AUTO_FREE char *pack = alloc_format("%s/pack", p->judged);
-	AUTO_BUF path = BUF_INIT;
-	int dir;
+	int packs;
 
-	if (!file_make_dirs(pack, 0700, e) || !find_quarantine(objects, &path, e))
+	if (!file_make_dirs(pack, 0700, e) || !open_quarantine(objects, &packs, e))
 		return false;
-	if (!path.len)
-		return true;
-	dir = open(buf_str(&path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0)
-		return errno == ENOENT || error_sys(e, "unable to read the quarantine");
-	return copy_packs(dir, p->judged, e);
+	return packs < 0 || copy_packs(packs, p->judged, e);
 }
 
 /* --- the verdict --- */
