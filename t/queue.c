@@ -511,7 +511,7 @@ static void test_read_only(void)
 {
 	AUTO_QUEUE q = QUEUE_INIT;
 	struct error e = ERROR_INIT;
-	struct ticket t;
+	struct ticket t, other;
 
 	if (geteuid() == 0) {
 		ok(true, "a read-only queue # SKIP root writes anywhere");
@@ -520,7 +520,7 @@ static void test_read_only(void)
 	fresh(&q, "read-only");
 	ask(&q, QUEUE_ALLOW, "x", &t, &e);
 	fchmod(q.dir, 0500);
-	ok(!ask(&q, QUEUE_ALLOW, "y", &t, &e) && e.status == STATUS_WORLD, "a read-only queue takes no question: %s", e.text);
+	ok(!ask(&q, QUEUE_ALLOW, "y", &other, &e) && e.status == STATUS_WORLD, "a read-only queue takes no question: %s", e.text);
 	ok(!answer(&q, t.id, t.hash, QUEUE_APPROVED, &e) && e.status == STATUS_WORLD, "and no answer: %s", e.text);
 	fchmod(q.dir, 0700);
 }
