@@ -53,7 +53,7 @@ void push_request_release(struct push_request *r)
 {
 	free(r->refs);
 	doc_release(r->doc);
-	*r = (struct push_request){ NULL };
+	*r = (struct push_request){ .fresh = NULL };
 }
 
 /* Text of the bottle's that becomes part of a document and an argument: UTF-8 without control characters. */
