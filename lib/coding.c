@@ -15,6 +15,7 @@ enum {
 	GZIP_MAGIC = 0x1f,      /* first byte of a member, RFC 1952 §2.3.1 */
 	ZSTD_MAGIC = 0x28,      /* first byte of a frame, RFC 8878 §3.1.1 */
 	ZSTD_SKIPPABLE = 0x50,  /* the same of a skippable frame, but for the last four bits, §3.1.2 */
+	ZSTD_HEADER_MAX = 18,   /* bytes of the longest frame header, with its magic number, §3.1.1.1 */
 	RAW_HEAD = 2,           /* bytes that tell zlib's header from raw data */
 	ZLIB_HEAD = 5,          /* bytes that tell a zlib stream from a stored block of raw data */
 };
@@ -92,7 +93,8 @@ void coding_release(struct coding *c)
 /* Make the decoder of a stage. NULL, or why not. */
 static const char *start(struct coding_stage *s, int window)
 {
-	s->begun = s->fresh = true;
+	s->begun = true;
+	s->n_first = 0;
 	s->piece = alloc_resize(s->piece, CODING_PIECE_MAX, 1);
 	switch (s->kind) {
 	case CODING_GZIP:
@@ -151,16 +153,34 @@ static const char *step_brotli(struct coding_stage *s, struct slice *in, size_t 
 	return r == BROTLI_DECODER_RESULT_ERROR ? "malformed brotli data" : NULL;
 }
 
-/* The first byte of a frame goes alone, since a frame that is given whole is spared the window's limit. */
+/* Take the next of a frame's first bytes. False when no frame begins with them; of the first one that is known. */
+static bool begins_frame(struct coding_stage *s, unsigned char c)
+{
+	static const unsigned char frame[] = { 0x28, 0xb5, 0x2f, 0xfd }, skippable[] = { 0x50, 0x2a, 0x4d, 0x18 };
+	size_t at = s->n_first++;
+
+	if (at == 0)
+		s->first = c;
+	return at == 0 || at >= sizeof(frame) || c == (s->first == ZSTD_MAGIC ? frame : skippable)[at];
+}
+
+/*
+ * The first bytes of a frame go one by one: a frame that libzstd is given whole is
+ * spared the window's limit, and it looks for formats from before the standard at the
+ * front of what it is given, wherever in a header that is.
+ */
 static const char *step_zstd(struct coding_stage *s, struct slice *in, size_t *out)
 {
-	ZSTD_inBuffer source = { in->ptr, s->fresh && in->len ? 1 : in->len, 0 };
+	bool begins = in->len && s->n_first < ZSTD_HEADER_MAX;
+	ZSTD_inBuffer source = { in->ptr, begins ? 1 : in->len, 0 };
 	ZSTD_outBuffer sink = { s->piece, CODING_PIECE_MAX, 0 };
-	size_t r = ZSTD_decompressStream(s->decoder, &sink, &source);
+	size_t r;
 
+	if (begins && !begins_frame(s, (unsigned char)in->ptr[0]))
+		return "malformed zstd data";
+	r = ZSTD_decompressStream(s->decoder, &sink, &source);
 	*in = slice_sub(*in, source.pos, in->len);
 	*out = sink.pos;
-	s->fresh = false;
 	s->ended = r == 0;
 	if (!ZSTD_isError(r))
 		return NULL;
@@ -210,7 +230,7 @@ static const char *begin_again(struct coding_stage *s, unsigned char first)
 	else if (s->kind != CODING_ZSTD)
 		return behind_the_end;
 	s->ended = false;
-	s->fresh = true;
+	s->n_first = 0;
 	return NULL;
 }
 

@@ -68,7 +68,6 @@ struct coding_list {
 struct coding_stage {
 	enum coding_kind kind;
 	bool begun;            /* there is a decoder */
-	bool fresh;            /* its stream has not begun */
 	bool ended;            /* its stream is whole */
 	bool full;             /* the last piece filled the buffer: there may be more without further input */
 	void *decoder;
@@ -76,6 +75,8 @@ struct coding_stage {
 	struct slice input;    /* what it has not used yet of the stage before it */
 	unsigned char head[5]; /* deflate: the first bytes, by which the format is told */
 	size_t n_head, head_at;
+	unsigned char first;   /* zstd: first byte of the frame, */
+	size_t n_first;        /* and how many of its first bytes have come, up to those of the longest header */
 	uint64_t output;
 };
 
