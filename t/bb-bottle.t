@@ -3,15 +3,6 @@
 test_title='with a real bottle: bb list and bb logs show it, its proxy survives being killed, bb cleanup leaves it alone'
 . "$(dirname "$0")/lib/tap.sh"
 
-wait_for() {
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 1200 ] || return 1
-		sleep 0.025
-	done
-}
-
 BOT_BOTTLE_HOME=$PWD/home
 export BOT_BOTTLE_HOME
 chmod 755 .

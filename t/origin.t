@@ -43,10 +43,11 @@ is "$(jq -r 'select(.target == "/echo") | .body.sha256' arrived | sort -u)" "$(s
 	'the record has the digest of what was sent'
 is "$(jq -r 'select(.target == "/file") | .sni + " " + .host' arrived)" 'api.example api.example' \
 	'the record has both names'
+wait_for grep -q handshake-failed arrived
 is "$(jq -r 'select(.event == "handshake-failed") | .tls' arrived | head -n 1)" true 'and handshakes that failed'
 /usr/bin/python3 -c \
 	"import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'a datagram', ('127.0.0.1', $plain))"
-get -o /dev/null https://api.example/bytes/1
+wait_for grep -q datagram arrived
 is "$(jq -r 'select(.event == "datagram") | .bytes' arrived)" 'a datagram' 'and datagrams'
 
 check 'load finds all answers right' run --requests 50 --connections 4 --expect 3000 https://api.example/bytes/3000

@@ -7,15 +7,6 @@ test_title='bb-sidecar: daemons killed at random moments are all back, with what
 rounds=${BB_KILL_ROUNDS:-4}
 daemons='a b c d e f g h'
 
-wait_for() {
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 3000 ] || return 1
-		sleep 0.025
-	done
-}
-
 # A life appends to its kept file and to its log, has a child, and may be killed at any of these points.
 life='printf . >>"/proc/self/fd/$2"; sleep 1000 & echo "life $$"; cat "/proc/self/fd/$3" >secret; echo >&"$1"; wait'
 for name in $daemons; do

@@ -9,15 +9,6 @@ if [ "${1-}" != inside ]; then
 	exit
 fi
 
-wait_for() {
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || return 1
-		sleep 0.025
-	done
-}
-
 # serve.py LISTENER READY NAME: answer each connection with NAME; with ./mute, become ready only when it is gone;
 # with ./broken, end at once.
 cat >serve.py <<'END'

@@ -3,16 +3,6 @@
 test_title='bb-sidecar: readiness, what reaches whom, deaths and restarts, signals, output, the end'
 . "$(dirname "$0")/lib/tap.sh"
 
-# wait_for COMMAND...: poll until it succeeds, at most about 15 seconds.
-wait_for() {
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || return 1
-		sleep 0.025
-	done
-}
-
 # daemon NAME SCRIPT [JSON]: print one entry of a document: sh -c SCRIPT, with further members.
 daemon() {
 	jq -cn --arg name "$1" --arg script "$2" "{name: \$name, program: \"/bin/sh\", args: [\"-c\", \$script, \$name]} * (${3:-{\}})

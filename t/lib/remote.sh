@@ -26,16 +26,6 @@ free_port() {
 	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# wait_for COMMAND...: until it succeeds, at most 15 seconds.
-wait_for() {
-	tries=0
-	until "$@" >/dev/null 2>&1; do
-		tries=$((tries + 1))
-		[ "$tries" -lt 600 ] || return 1
-		python3 -c 'import select; select.select([], [], [], 0.025)'
-	done
-}
-
 as_client() {
 	env -u GIT_DIR HOME="$PWD" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL="$PWD/gitconfig" GIT_TERMINAL_PROMPT=0 "$@"
 }

@@ -14,6 +14,7 @@
 #	like 'TEXT' 'PATTERN' 'NAME'     passes when a line matches the grep -E pattern
 #	unlike 'TEXT' 'PATTERN' 'NAME'
 #	skip 'NAME' 'REASON'             a check that this machine cannot make
+#	wait_for COMMAND...              polls until COMMAND exits 0; fails after a minute
 #
 # check and check_status leave the output of COMMAND in ./out and ./err.
 # shellcheck shell=sh disable=SC2034,SC2154
@@ -117,6 +118,16 @@ unlike() {
 	else
 		tap_result 0 "$3"
 	fi
+}
+
+# The limit is far above what a busy machine needs: it bounds a failure, it is not part of what is tested.
+wait_for() {
+	tap_tries=2400
+	until "$@" >/dev/null 2>&1; do
+		tap_tries=$((tap_tries - 1))
+		[ "$tap_tries" -gt 0 ] || return 1
+		sleep 0.025
+	done
 }
 
 skip() {
