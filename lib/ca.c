@@ -178,6 +178,19 @@ void ca_certificate(const struct ca *ca, struct buf *pem)
 		take_bio(bio, pem);
 }
 
+bool ca_link_name(struct slice pem, char name[CA_LINK_NAME_SIZE], struct error *e)
+{
+	AUTO_BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+	AUTO_X509 *x = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+	int ok = 0;
+	unsigned long hash = x ? X509_NAME_hash_ex(X509_get_subject_name(x), NULL, NULL, &ok) : 0;
+
+	if (!ok)
+		return fail(e, "unable to read the certificate of the CA");
+	snprintf(name, CA_LINK_NAME_SIZE, "%08lx.0", hash & 0xffffffff);
+	return true;
+}
+
 struct leaf_key *leaf_key_new(struct slice der, struct error *e)
 {
 	const unsigned char *at = (const unsigned char *)der.ptr;

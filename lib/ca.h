@@ -37,6 +37,14 @@ void ca_store(const struct ca *ca, struct buf *pem);
 /* Append the certificate as PEM. */
 void ca_certificate(const struct ca *ca, struct buf *pem);
 
+/*
+ * The name under which OpenSSL looks for this certificate in a directory (SSL_CERT_DIR): the hash of its subject and
+ * ".0". pem is one certificate.
+ * Source: openssl-rehash(1).
+ */
+#define CA_LINK_NAME_SIZE sizeof("01234567.0")
+bool ca_link_name(struct slice pem, char name[CA_LINK_NAME_SIZE], struct error *e);
+
 /* Take a public key in DER (SubjectPublicKeyInfo); only EC P-256 is accepted. NULL on failure. */
 struct leaf_key *leaf_key_new(struct slice der, struct error *e);
 void leaf_key_release(struct leaf_key *k);

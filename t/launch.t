@@ -24,6 +24,13 @@ for user in $users; do
 	in_bottle "$user" 'cat /proc/1/environ | tr "\0" "\n"; tr "\0" "\n" </proc/1/cmdline | grep .'
 	is "$(cat out)" '' "$user: the first process shows no variable and no argument"
 
+	# --- certificates ---
+	in_bottle "$user" 'cat /etc/bot-bottle/ca.pem; (: >/etc/ssl/certs/x) 2>&1; ls -l /etc/ssl/certs >&2
+		cd /etc/ssl/certs && openssl x509 -hash -noout -in bot-bottle.pem && openssl verify -CApath . "$(readlink ./*.0)"'
+	is "$(grep -c 'BEGIN CERTIFICATE' out)" 1 "$user: the proxy's CA is there"
+	like "$(cat out)" 'Read-only file system' "$user: ... where the agent cannot change it"
+	like "$(cat out)" '^bot-bottle.pem: OK$' "$user: ... and OpenSSL finds it in the system's directory"
+
 	# --- privileges ---
 	in_bottle "$user" 'grep -E "^(Cap...|NoNewPrivs|Seccomp):" /proc/self/status | tr "\t\n" "  "; ulimit -c; bash -c "ulimit -u"'
 	like "$(cat out)" 'CapInh: 0+ CapPrm: 0+ CapEff: 0+ CapBnd: 0+ CapAmb: 0+ NoNewPrivs: 1 Seccomp: 2 0$' "$user: no capability, no new privileges, a filter, no core files"

@@ -160,7 +160,7 @@ static bool take_session(struct inside *in, struct error *e)
 }
 
 /* All that can be done while the sidecar starts: root file system, files, terminal. */
-static bool build(struct inside *in, struct root_trust *trust, struct error *e)
+static bool build(struct inside *in, int *trust, struct error *e)
 {
 	const struct bottle *b = in->b;
 
@@ -178,12 +178,12 @@ static bool build(struct inside *in, struct root_trust *trust, struct error *e)
 }
 
 /* The rest, with what the launcher brings: certificates, the agent's secrets; and confinement. */
-static bool complete(struct inside *in, const struct root_trust *trust, struct error *e)
+static bool complete(struct inside *in, int trust, struct error *e)
 {
 	__attribute__((cleanup(goods_release))) struct goods goods = { BUF_INIT, BUF_INIT, SECRET_SET_INIT };
 
-	return receive_goods(in->b->hatch, &goods, e) && fd_write_all(trust->ca, buf_slice(&goods.ca), "the CA", e) &&
-	       fd_write_all(trust->bundle, buf_slice(&goods.bundle), "the bundle", e) &&
+	return receive_goods(in->b->hatch, &goods, e) &&
+	       root_trust(trust, in->b->plan, buf_slice(&goods.ca), buf_slice(&goods.bundle), e) &&
 	       agent_prepare(&in->agent, &goods.secrets, e) && harden(in->b->plan, in->filter, e);
 }
 
@@ -203,13 +203,10 @@ static bool watch_children(struct inside *in, struct error *e)
 /* From bare namespaces to a bottle that stands. */
 static bool rise(struct inside *in, struct error *e)
 {
-	struct root_trust trust = { -1, -1 };
-	bool ok = enter(in->b, e) && watch_children(in, e) && hand_out_listeners(in->b, e) && build(in, &trust, e) &&
-		  complete(in, &trust, e);
+	AUTO_FD trust = -1;
 
-	fd_close(&trust.ca);
-	fd_close(&trust.bundle);
-	return ok;
+	return enter(in->b, e) && watch_children(in, e) && hand_out_listeners(in->b, e) && build(in, &trust, e) &&
+	       complete(in, trust, e);
 }
 
 /* Tell the launcher that all stands, and give it its end of the terminal. */

@@ -2,6 +2,7 @@
 
 #include "alloc.h"
 #include "place.h"
+#include "root.h"
 
 /* /etc/passwd and /etc/group: the agent, and names for what is not the agent's. */
 static bool write_users(int root, const struct plan *p, struct error *e)
@@ -43,13 +44,16 @@ static bool write_names(int root, const struct plan *p, struct error *e)
 			  0644, e);
 }
 
-/* The system's store, under the names that the distributions give it. */
+/* The system's store, under the names that the distributions give it; what is in it comes later (root_trust). */
 static bool place_trust(int root, const struct plan *p, struct error *e)
 {
 	static const char *const other_names[] = { "/etc/ssl/cert.pem", "/etc/pki/tls/certs/ca-bundle.crt",
 						   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem" };
 
-	if (!place_file(root, p->ca_bundle, SLICE(""), 0644, e) || !place_file(root, p->ca_file, SLICE(""), 0644, e))
+	AUTO_FREE char *directory = alloc_copy(p->ca_bundle, (size_t)(strrchr(p->ca_bundle, '/') - p->ca_bundle));
+	AUTO_FREE char *ca = alloc_format("%s/" ROOT_TRUST_CA, directory);
+
+	if (!place_dirs(root, directory, 0755, e) || !place_link(root, p->ca_file, ca, e))
 		return false;
 	for (size_t i = 0; i < COUNT_OF(other_names); i++)
 		if (!place_link(root, other_names[i], p->ca_bundle, e))

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "ca.h"
 #include "device.h"
 #include "fd.h"
 #include "place.h"
@@ -31,7 +32,7 @@ bool root_begin(struct error *e)
 		return error_sys(e, "unable to enter '%s'", STAGE);
 	return place_dirs(AT_FDCWD, "lower", 0755, e) && place_dirs(AT_FDCWD, "base", 0755, e) &&
 	       place_dirs(AT_FDCWD, "disk", 0755, e) && place_dirs(AT_FDCWD, "source", 0755, e) &&
-	       place_dirs(AT_FDCWD, "root", 0755, e);
+	       place_dirs(AT_FDCWD, "root", 0755, e) && place_dirs(AT_FDCWD, "trust", 0755, e);
 }
 
 /* Directories that every root has. */
@@ -146,19 +147,29 @@ static bool freeze(const char *path, struct error *e)
 	return tree >= 0 && tree_attach(tree, AT_FDCWD, path, e);
 }
 
-/* One file of the trust: made in the stage, mounted over the empty one at the target, left open for writing. */
-static int mount_trust(const char *name, const char *target, struct error *e)
+/* The directory of certificates: part of the stage, mounted read-only where the bundle is, left open here. */
+static int mount_trust(const struct plan *p, struct error *e)
 {
-	AUTO_FD fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	AUTO_FD tree = fd < 0 ? -1 : tree_open(name, TREE_READ_ONLY | TREE_NO_EXEC, e);
+	AUTO_FREE char *target = alloc_copy(p->ca_bundle, (size_t)(strrchr(p->ca_bundle, '/') - p->ca_bundle));
+	AUTO_FD trust = open("../trust", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	AUTO_FD tree = trust < 0 ? -1 : tree_open("../trust", TREE_READ_ONLY | TREE_NO_EXEC, e);
 
-	if (fd < 0)
-		error_sys(e, "unable to make a file for certificates");
-	return tree >= 0 && tree_attach(tree, AT_FDCWD, target + 1, e) ? fd_steal(&fd) : -1;
+	if (trust < 0)
+		error_sys(e, "unable to open the directory of certificates");
+	return tree >= 0 && tree_attach(tree, AT_FDCWD, target + 1, e) ? fd_steal(&trust) : -1;
+}
+
+bool root_trust(int trust, const struct plan *p, struct slice ca, struct slice bundle, struct error *e)
+{
+	char name[CA_LINK_NAME_SIZE];
+
+	return place_file(trust, strrchr(p->ca_bundle, '/'), bundle, 0644, e) &&
+	       place_file(trust, ROOT_TRUST_CA, ca, 0644, e) &&
+	       (!ca.len || (ca_link_name(ca, name, e) && place_link(trust, name, ROOT_TRUST_CA, e)));
 }
 
 /* Enter the overlay and mount what comes over it. */
-static bool furnish(const struct plan *p, const struct cargo *cargo, struct root_trust *trust, struct error *e)
+static bool furnish(const struct plan *p, const struct cargo *cargo, int *trust, struct error *e)
 {
 	if (chdir("root") < 0)
 		return error_sys(e, "unable to enter the bottle's root");
@@ -168,9 +179,8 @@ static bool furnish(const struct plan *p, const struct cargo *cargo, struct root
 		if (item->use == CARGO_MOUNT && !tree_attach(item->tree, AT_FDCWD, item->target + 1, e))
 			return false;
 	}
-	trust->ca = mount_trust("../ca", p->ca_file, e);
-	trust->bundle = trust->ca < 0 ? -1 : mount_trust("../bundle", p->ca_bundle, e);
-	if (trust->bundle < 0)
+	*trust = mount_trust(p, e);
+	if (*trust < 0)
 		return false;
 	return freeze("etc", e) && freeze("opt", e) && proc_mount("proc", e) && device_mount("dev", cargo, e) &&
 	       mount_memory("dev/shm", ROOT_SHM_SIZE, e) && mount_memory("tmp", ROOT_TMP_SIZE, e) &&
@@ -185,7 +195,7 @@ static bool leave_host(struct error *e)
 	return true;
 }
 
-bool root_enter(const struct plan *p, const struct cargo *cargo, struct root_trust *trust, struct error *e)
+bool root_enter(const struct plan *p, const struct cargo *cargo, int *trust, struct error *e)
 {
 	return make_lower(p, cargo, e) && mount_root(cargo, e) && mount_workspace(p, cargo, e) &&
 	       furnish(p, cargo, trust, e) && leave_host(e);

@@ -31,17 +31,18 @@
 /* A file that tells a program where it is. Its mode lets the agent write it; only Landlock does not. */
 #define ROOT_MARKER "/.bottle"
 
-/*
- * The certificates, which are known only when the proxy has started: files in memory, mounted read-only in the
- * bottle's /etc, that are filled through these descriptors.
- */
-struct root_trust {
-	int ca, bundle; /* -1 until root_enter; the caller closes them */
-};
+/* The CA's name in the directory of certificates. */
+#define ROOT_TRUST_CA "bot-bottle.pem"
 
 /* Cut the mount namespace off, make the place where the root is built. */
 bool root_begin(struct error *e);
-/* Build the root from opened cargo, mount everything, leave the host's tree. The process is then in "/". */
-bool root_enter(const struct plan *p, const struct cargo *cargo, struct root_trust *trust, struct error *e);
+/*
+ * Build the root from opened cargo, mount everything, leave the host's tree. The process is then in "/".
+ * The certificates are known only when the proxy has started. *trust is their directory, by a way on which it can be
+ * written; in the bottle it is read-only. The caller fills it with root_trust and closes it.
+ */
+bool root_enter(const struct plan *p, const struct cargo *cargo, int *trust, struct error *e);
+/* Write the bundle and, if there is one, the CA, also under the name that OpenSSL looks for. */
+bool root_trust(int trust, const struct plan *p, struct slice ca, struct slice bundle, struct error *e);
 
 #endif
