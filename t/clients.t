@@ -60,6 +60,12 @@ chmod 600 home/bottles/clients.md
 printf -- '---\nbottle: clients\n---\n' >home/agents/clients.md
 export BOT_BOTTLE_HOME="$PWD/home"
 cp "$BB_SOURCE/t/lib/clients" project/clients
+if [ -n "${BB_NODE-}" ]; then
+	mkdir project/bin && cp "$BB_NODE" project/bin/node
+	node=$("$BB_NODE" --version)
+else
+	node=$(node --version 2>/dev/null || echo no node)
+fi
 
 # in_bottle listed|unlisted: run all clients; what they say is in ./said.
 # shellcheck disable=SC2317 # an argument of check
@@ -100,7 +106,7 @@ is "$(output_of python)" 1000 'python: all bytes came'
 works npm '.target == "/packages/bb-demo-1.0.0.tgz"'
 works pip '.target == "/packages/bbdemo-1.0-py3-none-any.whl"'
 works node '.headers[] | (.[0] | ascii_downcase) == "user-agent" and .[1] == "node"' \
-	"its fetch knows no proxy before 22.21, this is $(node --version 2>/dev/null || echo no node)"
+	"its fetch knows no proxy before 22.21, this is $node; test-agents has another"
 works apt-https '.tls and (.headers[] | .[0] == "User-Agent" and (.[1] | startswith("Debian APT")))'
 works apt-http '.tls == false and (.headers[] | .[0] == "User-Agent" and (.[1] | startswith("Debian APT")))'
 works apt-update-https '.tls and .target == "/repo/Packages"'
@@ -134,7 +140,7 @@ refused git '403'
 refused python '403 .*files.unlisted.example'
 refused npm '403'
 refused pip '403|No matching distribution'
-refused node 'files.unlisted.example' 'its fetch knows no proxy before 22.21'
+refused node 'files.unlisted.example' "its fetch knows no proxy before 22.21, this is $node; test-agents has another"
 refused apt-https '403'
 refused apt-http '403'
 refused apt-update-https '403'
