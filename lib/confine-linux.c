@@ -150,10 +150,19 @@ static struct ruleset ruleset_of(int version, bool may_connect)
 	return r;
 }
 
-/* Permit reading beneath path; a path that is not there needs no permission. */
-static bool permit_reading(int ruleset, const char *path, struct error *e)
+/*
+ * What writing means here: files, directories and symbolic links that come, change, move and go. The last two rights are
+ * newer than some headers.
+ */
+enum { FS_REFER = 1 << 13, FS_TRUNCATE = 1 << 14 };
+static const uint64_t writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+				LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |
+				FS_REFER | FS_TRUNCATE;
+
+/* Permit reading, and more (of what this kernel can deny), beneath path; a path that is not there needs no permission. */
+static bool permit(int ruleset, const char *path, uint64_t more, struct error *e)
 {
-	struct landlock_path_beneath_attr rule = { .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE };
+	struct landlock_path_beneath_attr rule = { .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | more };
 	AUTO_FD fd = open(path, O_PATH | O_CLOEXEC);
 	struct stat st;
 
@@ -165,7 +174,7 @@ static bool permit_reading(int ruleset, const char *path, struct error *e)
 		rule.allowed_access |= LANDLOCK_ACCESS_FS_READ_DIR;
 	rule.parent_fd = fd;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-		return error_sys(e, "unable to permit reading '%s'", path);
+		return error_sys(e, "unable to permit the use of '%s'", path);
 	return true;
 }
 
@@ -182,7 +191,10 @@ static bool confine_files(const struct confinement *c, struct error *e)
 	if (fd < 0)
 		return error_sys(e, "unable to make a Landlock ruleset");
 	for (const char *const *p = c->readable; p && *p; p++)
-		if (!permit_reading(fd, *p, e))
+		if (!permit(fd, *p, 0, e))
+			return false;
+	for (const char *const *p = c->writable; p && *p; p++)
+		if (!permit(fd, *p, writing & r.files, e))
 			return false;
 	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		return error_sys(e, "unable to enforce Landlock");

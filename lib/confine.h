@@ -11,7 +11,7 @@
  *   process  core files off, descriptors bounded, user and groups of its own
  *            where the caller is root, no capability, no new privileges, not
  *            dumpable (no ptrace, no /proc/PID/mem), dying with its parent if asked
- *   files    Landlock: nothing but reading beneath the listed paths; no TCP but
+ *   files    Landlock: nothing but reading and writing beneath the listed paths; no TCP but
  *            what is asked for; no abstract sockets and no signals to others
  *   calls    seccomp: any other system call ends the process
  *
@@ -44,6 +44,7 @@ struct confinement {
 	uid_t uid;                               /* user and group to become when root; 0: stay */
 	unsigned descriptors;                    /* how many may be open; 0: as it is */
 	const char *const *readable;             /* paths to read beneath, ends with NULL; those that do not exist are skipped */
+	const char *const *writable;             /* the same to make, write, move and remove files, directories and links beneath; NULL: none */
 	bool connect;                            /* may open TCP connections */
 	bool tied;                               /* die with the parent process */
 	const struct confine_call *const *calls; /* lists to join, ends with NULL; memory, time and exit are always there */

@@ -155,6 +155,71 @@ run true
 check_status 111 'a root file system that is not there' as "$user" BOT_BOTTLE_ROOTFS=/nonexistent bb-launch-native run --plan "$PWD/$user/one.plan"
 like "$(cat err)" "unable to find the root file system '/nonexistent' of BOT_BOTTLE_ROOTFS" '... is named'
 
+run true
+check_status 100 'nor the host itself' as "$user" BOT_BOTTLE_ROOTFS=/ bb-launch-native run --plan "$PWD/$user/one.plan"
+like "$(cat err)" "holds '$PWD/$user/home' and perhaps more of yours" '... which would show everything'
+
+# root_says BASE SCRIPT: what the script prints in a bottle with that root file system.
+root_says() {
+	rm -rf "$user/home/state/one"
+	make_plan "$user" one '.bottle.argv = ["sh", "-c", $ARGS.positional[0]]' "$2"
+	as "$user" BOT_BOTTLE_ROOTFS="$1" bb-launch-native run --plan "$PWD/$user/one.plan" 2>err </dev/null | tr '\n' ' '
+}
+mkdir -p base/bin base/usr/bin base/usr/share base/etc
+cp "$(command -v busybox)" base/bin/busybox
+for name in sh ls cat id echo; do ln -s busybox base/bin/$name; done
+echo one >base/usr/share/which
+echo theirs >base/etc/passwd
+echo theirs >base/etc/shadow
+echo theirs >base/etc/os-release
+chmod 4755 base/bin/busybox
+look='cat /usr/share/which; ls -d /bin/busybox /usr/bin/env /etc/hosts; id -u; echo x >/usr/share/new'
+is "$(root_says "$PWD/base" "$look")" 'one /bin/busybox /etc/hosts 1000 ' 'a directory is the root file system, and only that'
+like "$(cat err)" '/usr/share/new' '... which the agent cannot change'
+is "$(root_says "$PWD/base" 'cat /etc/os-release; grep -c theirs /etc/passwd; ls /etc/shadow')" 'theirs 0 ' \
+	'... with what tells about it in /etc, but no users of its own'
+
+tar -cf base.tar -C base .
+is "$(root_says "$PWD/base.tar" "$look")" "one /bin/busybox /etc/hosts 1000 " 'an archive as well'
+unpacked() { ls "$user/home/rootfs"; }
+is "$(unpacked | wc -l)" 2 '... which is unpacked in the home'
+check '... without set-id bits' test ! -u "$user/home/rootfs/$(unpacked | head -n 1)/bin/busybox"
+before=$(unpacked)
+touch "$user/home/rootfs/$(unpacked | head -n 1)/usr/share/mark"
+like "$(root_says "$PWD/base.tar" 'ls /usr/share')" 'mark' '... once'
+is "$(unpacked)" "$before" '... whose result is used again'
+echo two >base/usr/share/which
+tar -czf base.tar -C base .
+is "$(root_says "$PWD/base.tar" 'cat /usr/share/which; ls /usr/share')" 'two which ' '... and anew when it has changed'
+is "$(unpacked | wc -l)" 2 '... in place of the old one'
+
+# In use by a bottle, it is left alone.
+mkfifo hold
+make_plan "$user" two '.bottle.argv = ["sh", "-c", "echo up; read x; cat /usr/share/which"]'
+as "$user" BOT_BOTTLE_ROOTFS="$PWD/base.tar" bb-launch-native run --plan "$PWD/$user/two.plan" <hold >two.out 2>&1 &
+exec 9>hold
+wait_for grep -q up two.out
+is "$(as "$user" bb-launch-native cleanup)" '' 'cleanup leaves what a bottle uses'
+echo >&9
+exec 9>&-
+wait $!
+is "$(tr '\n' ' ' <two.out)" 'up two ' '... which goes on with it'
+like "$(as "$user" bb-launch-native cleanup --dry-run --json | jq -r '.items[] | .type + " " + .path')" "^rootfs $PWD/$user/home/rootfs/" 'when none does it is shown'
+as "$user" bb-launch-native cleanup >out
+is "$(unpacked)" '' '... and removed'
+
+printf 'no archive' >base.tar
+is "$(root_says "$PWD/base.tar" true)" '' 'what is no archive is no root file system'
+like "$(cat err)" "the root file system '.*base.tar' of BOT_BOTTLE_ROOTFS: unable to read the archive: " '... which is said'
+python3 -c 'import tarfile, io
+t = tarfile.open("base.tar", "w")
+i = tarfile.TarInfo("../../escaped"); i.size = 1; t.addfile(i, io.BytesIO(b"x"))'
+is "$(root_says "$PWD/base.tar" true)" '' 'nor an archive that leads out'
+like "$(cat err)" "a name that leads out of it: '\.\./\.\./escaped'" '... which is said'
+is "$(find . -name escaped) $(unpacked | grep -v lock)" ' ' '... with nothing left'
+as "$user" bb-launch-native cleanup >out
+rm -rf "$user/home/rootfs"
+
 # --- time ---
 run true
 check '--timing' run_plan "$user" one --timing

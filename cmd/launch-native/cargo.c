@@ -54,8 +54,8 @@ static struct cargo_item *add(struct cargo *c, enum cargo_use use, const char *s
 	return item;
 }
 
-/* Add a path that is to be the same inside, as a mount or as the link that it is. */
-static void add_as_it_is(struct cargo *c, const char *path, unsigned flags)
+/* Add a path that is to be at the target inside, as a mount or as the link that it is. */
+static void add_as_it_is(struct cargo *c, const char *path, const char *target, unsigned flags)
 {
 	char text[PATH_MAX];
 	struct stat st;
@@ -68,25 +68,29 @@ static void add_as_it_is(struct cargo *c, const char *path, unsigned flags)
 		if (n < 0)
 			return;
 		text[n] = '\0';
-		add(c, CARGO_LINK, text, path, 0);
+		add(c, CARGO_LINK, text, target, 0);
 	} else if (S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)) {
-		add(c, CARGO_MOUNT, path, path, flags)->directory = S_ISDIR(st.st_mode);
+		add(c, CARGO_MOUNT, path, target, flags)->directory = S_ISDIR(st.st_mode);
 	}
 }
 
-/* The host's programs and what they read. */
-static void list_system(struct cargo *c)
+/* The programs and what they read: of the host, where base is "", or of another root file system. */
+static void list_system(struct cargo *c, const char *base)
 {
-	for (size_t i = 0; i < COUNT_OF(program_dirs); i++)
-		add_as_it_is(c, program_dirs[i], TREE_RECURSIVE | TREE_READ_ONLY);
+	for (size_t i = 0; i < COUNT_OF(program_dirs); i++) {
+		AUTO_FREE char *path = alloc_format("%s%s", base, program_dirs[i]);
+
+		add_as_it_is(c, path, program_dirs[i], TREE_RECURSIVE | TREE_READ_ONLY);
+	}
 	for (size_t i = 0; i < COUNT_OF(etc_names); i++) {
-		AUTO_FREE char *pattern = alloc_format("/etc/%s", etc_names[i]);
+		AUTO_FREE char *pattern = alloc_format("%s/etc/%s", base, etc_names[i]);
 		glob_t found;
 
 		if (glob(pattern, 0, NULL, &found) != 0)
 			continue;
 		for (size_t j = 0; j < found.gl_pathc; j++)
-			add_as_it_is(c, found.gl_pathv[j], TREE_RECURSIVE | TREE_READ_ONLY | TREE_NO_EXEC);
+			add_as_it_is(c, found.gl_pathv[j], found.gl_pathv[j] + strlen(base),
+				     TREE_RECURSIVE | TREE_READ_ONLY | TREE_NO_EXEC);
 		globfree(&found);
 	}
 }
@@ -174,8 +178,7 @@ bool cargo_list(struct cargo *c, const struct plan *p, const struct state *s, co
 	add(c, CARGO_DISK, disk, "", 0)->directory = true;
 	if (base)
 		add(c, CARGO_BASE, base, "", TREE_READ_ONLY)->directory = true;
-	else
-		list_system(c);
+	list_system(c, base ? base : "");
 	list_devices(c);
 	if (sabotaged("hidden"))
 		add(c, CARGO_MOUNT, "/etc/shadow", "/etc/shadow", TREE_READ_ONLY);

@@ -6,6 +6,7 @@
 #include "cgroup.h"
 #include "document.h"
 #include "program.h"
+#include "rootfs.h"
 #include "state.h"
 
 /* What a walk over the state directories adds to. */
@@ -80,6 +81,19 @@ static bool add_remnant(void *ctx, const struct state_entry *entry, struct error
 	return true;
 }
 
+/* Add an unpacked archive that no bottle uses. */
+static void add_rootfs(void *ctx, const char *name, const char *path)
+{
+	const struct listing *l = ctx;
+	struct doc *item = doc_append(l->list, doc_new_object());
+
+	doc_put_str(item, "type", "rootfs");
+	doc_put_str(item, "name", name);
+	doc_put_str(item, "path", path);
+	if (l->text)
+		printf("%s\n", path);
+}
+
 /* Print the document where it is wanted, and make sure that all was written. */
 static bool finish(const struct doc *d, bool json, struct error *e)
 {
@@ -101,5 +115,6 @@ bool remains_remove(const char *home, bool dry_run, bool json, struct error *e)
 
 	doc_put_bool(d, "dry_run", dry_run);
 	l.list = doc_put(d, "items", doc_new_array());
-	return state_sweep(home, "native", dry_run, add_remnant, &l, e) && finish(d, json, e);
+	return state_sweep(home, "native", dry_run, add_remnant, &l, e) && rootfs_sweep(home, dry_run, add_rootfs, &l, e) &&
+	       finish(d, json, e);
 }

@@ -35,8 +35,8 @@ bool root_begin(struct error *e)
 	       place_dirs(AT_FDCWD, "root", 0755, e) && place_dirs(AT_FDCWD, "trust", 0755, e);
 }
 
-/* Directories that every root has. */
-static bool make_skeleton(int lower, const struct plan *p, struct error *e)
+/* Directories that every root has; a root file system of the operator's brings its list of packages. */
+static bool make_skeleton(int lower, const struct plan *p, bool with_base, struct error *e)
 {
 	static const char *const dirs[] = { "dev", "opt", "proc", "run", "tmp", "var/cache/apt/archives/partial",
 					    "var/lib/apt/lists/partial", "var/lib/dpkg", "var/log", "var/tmp" };
@@ -46,9 +46,10 @@ static bool make_skeleton(int lower, const struct plan *p, struct error *e)
 			return false;
 	if (fchmodat(lower, "var/tmp", 01777, 0) < 0)
 		return error_sys(e, "unable to open '/var/tmp' of the bottle for all");
+	if (!with_base && !place_file(lower, "var/lib/dpkg/status", SLICE(""), 0644, e))
+		return false;
 	return place_file(lower, ROOT_MARKER, slice_str(p->identity), 0644, e) &&
-	       place_link(lower, "var/run", "/run", e) && place_link(lower, "var/lock", "/run/lock", e) &&
-	       place_file(lower, "var/lib/dpkg/status", SLICE(""), 0644, e) && place_dirs(lower, p->user_home, 0755, e) &&
+	       place_link(lower, "var/run", "/run", e) && place_link(lower, "var/lock", "/run/lock", e) && place_dirs(lower, p->user_home, 0755, e) &&
 	       place_dirs(lower, p->workdir, 0755, e) &&
 	       (!p->workspace_target || place_dirs(lower, p->workspace_target, 0755, e));
 }
@@ -81,7 +82,7 @@ static bool make_lower(const struct plan *p, const struct cargo *cargo, struct e
 
 	if (lower < 0)
 		return error_sys(e, "unable to open the bottle's lower directory");
-	return make_skeleton(lower, p, e) && etc_write(lower, p, e) && make_mount_points(lower, cargo, e);
+	return make_skeleton(lower, p, cargo_find(cargo, CARGO_BASE) != NULL, e) && etc_write(lower, p, e) && make_mount_points(lower, cargo, e);
 }
 
 /* One overlay of fixed names, so that no path of the host has to be quoted in its options. */
@@ -139,12 +140,13 @@ static bool mount_memory(const char *target, const char *size, struct error *e)
 	return tree >= 0 && tree_attach(tree, AT_FDCWD, target, e);
 }
 
-/* Make a part of the overlay read-only by mounting it, with all that is on it, over itself. */
-static bool freeze(const char *path, struct error *e)
+/* Mount a directory of the skeleton read-only over what the overlay shows: nothing of a base, nothing that was written. */
+static bool mount_own(const char *name, struct error *e)
 {
-	AUTO_FD tree = tree_open(path, TREE_RECURSIVE | TREE_READ_ONLY, e);
+	AUTO_FREE char *source = alloc_format("../lower/%s", name);
+	AUTO_FD tree = tree_open(source, TREE_READ_ONLY, e);
 
-	return tree >= 0 && tree_attach(tree, AT_FDCWD, path, e);
+	return tree >= 0 && tree_attach(tree, AT_FDCWD, name, e);
 }
 
 /* The directory of certificates: part of the stage, mounted read-only where the bundle is, left open here. */
@@ -173,6 +175,8 @@ static bool furnish(const struct plan *p, const struct cargo *cargo, int *trust,
 {
 	if (chdir("root") < 0)
 		return error_sys(e, "unable to enter the bottle's root");
+	if (!mount_own("etc", e) || !mount_own("opt", e))
+		return false;
 	for (size_t i = 0; i < cargo->n; i++) {
 		const struct cargo_item *item = &cargo->items[i];
 
@@ -182,7 +186,7 @@ static bool furnish(const struct plan *p, const struct cargo *cargo, int *trust,
 	*trust = mount_trust(p, e);
 	if (*trust < 0)
 		return false;
-	return freeze("etc", e) && freeze("opt", e) && proc_mount("proc", e) && device_mount("dev", cargo, e) &&
+	return proc_mount("proc", e) && device_mount("dev", cargo, e) &&
 	       mount_memory("dev/shm", ROOT_SHM_SIZE, e) && mount_memory("tmp", ROOT_TMP_SIZE, e) &&
 	       mount_memory("run", ROOT_RUN_SIZE, e);
 }

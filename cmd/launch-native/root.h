@@ -3,7 +3,7 @@
  * entered for good.
  *
  *	/            overlay: skeleton and fresh /etc (memory) below, state/ID/overlay/upper above
- *	/usr …       the host's, read-only; or everything from an unpacked root file system
+ *	/usr …       the host's, read-only; or those of another root file system, which is then below the skeleton
  *	/opt/NAME    programs of the host from elsewhere, read-only
  *	/etc         the bottle's own, read-only
  *	/proc        of the bottle's own pid namespace; what tells of the host is covered

@@ -34,6 +34,7 @@ struct run {
 	struct state state;
 	struct ids ids;
 	struct cargo cargo;
+	struct rootfs rootfs;
 	struct terminal terminal;
 	struct secret_set secrets;
 	struct daemons daemons;
@@ -91,9 +92,7 @@ static bool make_disk(const struct run *r, struct error *e)
 /* bb-prove is mounted where the bottle can run it. */
 static bool list_cargo(struct run *r, struct error *e)
 {
-	AUTO_FREE char *base = NULL;
-
-	if (!rootfs_find(r->plan.home, &base, e) || !cargo_list(&r->cargo, &r->plan, &r->state, base, e))
+	if (!rootfs_find(r->plan.home, &r->rootfs, e) || !cargo_list(&r->cargo, &r->plan, &r->state, r->rootfs.dir, e))
 		return false;
 	cargo_add_program(&r->cargo, r->o->programs, "bb-prove", BOTTLE_PROVE);
 	return !r->ids.root || cargo_open(&r->cargo, &r->ids, e);
@@ -352,6 +351,7 @@ static void release(struct run *r)
 	tear_down(r);
 	fd_close(&r->signals);
 	cargo_release(&r->cargo);
+	rootfs_release(&r->rootfs);
 	secret_set_release(&r->secrets);
 	state_release(&r->state);
 	plan_release(&r->plan);
@@ -377,7 +377,7 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 
 bool run_bottle(const struct run_options *o, int *code, struct error *e)
 {
-	struct run r = { .o = o, .state = STATE_INIT, .cargo = CARGO_INIT, .terminal = TERMINAL_INIT,
+	struct run r = { .o = o, .state = STATE_INIT, .cargo = CARGO_INIT, .rootfs = ROOTFS_INIT, .terminal = TERMINAL_INIT,
 			 .secrets = SECRET_SET_INIT, .daemons = DAEMONS_INIT, .cgroup = CGROUP_INIT, .hatch = -1, .signals = -1,
 			 .master = -1, .input = -1, .output = -1, .errors = -1 };
 	struct error late = ERROR_INIT;

@@ -50,7 +50,7 @@ static int write_outcome(const char *path)
 	return fd >= 0 ? 0 : errno;
 }
 
-/* The host's programs: mounted read-only, without set-id, without devices. */
+/* The programs: mounted read-only. Another root file system than the host's need not have all of these directories. */
 static void judge_read_only(struct verdict *v)
 {
 	static const char *const trees[] = { "/usr", "/usr/bin", "/usr/lib", "/usr/local", "/bin", "/lib", "/opt" };
@@ -61,6 +61,8 @@ static void judge_read_only(struct verdict *v)
 		verdict_judge(v, CHECK_READ_ONLY, write_outcome(trees[i]) == 0, "'%s' can be written", trees[i]);
 		if (strcmp(trees[i], "/opt") == 0)
 			continue; /* of the bottle's own, when there is no program in it */
+		if (i > 0 && access(trees[i], F_OK) != 0 && errno == ENOENT)
+			continue;
 		if (statvfs(trees[i], &fs) != 0)
 			verdict_set(v, CHECK_READ_ONLY, RESULT_UNKNOWN, "'%s': %s", trees[i], strerror(errno));
 		else
