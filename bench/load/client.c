@@ -191,24 +191,31 @@ static enum step conn_write(struct conn *k, struct slice s)
 
 /* --- the phases --- */
 
-/* Start on the next request of this connection. */
-static void begin_request(struct client *c, struct conn *k)
+/* Whether a further request may begin now. */
+static bool may_begin(const struct client *c)
 {
+	return clock_ns() < c->stop_at && (!c->o->requests || c->begun < c->o->requests);
+}
+
+/* Start on the next request of this connection, unless others have begun the last one meanwhile. */
+static enum step begin_request(struct client *c, struct conn *k)
+{
+	if (!may_begin(c))
+		return fail(k, NULL);
 	c->begun++;
 	k->sent = 0;
 	k->body_len = 0;
 	k->asked = clock_ns();
 	buf_truncate(&k->event, 0);
 	k->phase = PHASE_SEND;
+	return STEP_ON;
 }
 
 /* The transport is there: TLS, or at once the request. */
 static enum step begin_handshake(struct client *c, struct conn *k)
 {
-	if (!c->secure) {
-		begin_request(c, k);
-		return STEP_ON;
-	}
+	if (!c->secure)
+		return begin_request(c, k);
 	k->ssl = SSL_new(c->tls);
 	if (!k->ssl || SSL_set_fd(k->ssl, k->fd) != 1 || SSL_set_tlsext_host_name(k->ssl, c->host) != 1 ||
 	    SSL_set1_host(k->ssl, c->host) != 1)
@@ -254,8 +261,7 @@ static enum step step_handshake(struct client *c, struct conn *k)
 										  : "certificate not trusted");
 	if (k->opened >= c->count_from)
 		samples_add(&c->f->handshake, clock_ns() - k->opened);
-	begin_request(c, k);
-	return STEP_ON;
+	return begin_request(c, k);
 }
 
 static enum step step_send(struct client *c, struct conn *k)
@@ -349,10 +355,7 @@ static enum step finish_request(struct client *c, struct conn *k)
 		c->f->bytes_out += c->o->body;
 		samples_add(&c->f->latency, now - k->asked);
 	}
-	if (c->o->fresh || k->close || now >= c->stop_at || (c->o->requests && c->begun >= c->o->requests))
-		return fail(k, NULL);
-	begin_request(c, k);
-	return STEP_ON;
+	return c->o->fresh || k->close ? fail(k, NULL) : begin_request(c, k);
 }
 
 static enum step step_body(struct client *c, struct conn *k)
@@ -404,12 +407,6 @@ static bool conn_open(struct client *c, uint32_t index, struct error *e)
 	if (connect(k->fd, (struct sockaddr *)&c->address, c->address_len) < 0 && errno != EINPROGRESS)
 		return error_sys(e, "unable to connect");
 	return loop_add(&c->loop, k->fd, LOOP_WRITE, (struct loop_ref){ 0, k->generation, index }, e);
-}
-
-/* Whether a further request may begin now. */
-static bool may_begin(const struct client *c)
-{
-	return clock_ns() < c->stop_at && (!c->o->requests || c->begun < c->o->requests);
 }
 
 /* Count a failure, and keep the words of the first. */
