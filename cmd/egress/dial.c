@@ -36,17 +36,25 @@ static bool literal_address(const struct authority *a, struct sockaddr_storage *
  * Judge every address of a name. One that is refused refuses them all: a name
  * with a public and a private address is a trick or a mistake.
  */
-static bool judge_addresses(const struct route *route, const struct job *j, struct refusal *no)
+static bool judge_addresses(const struct route *route, const char *host, const struct sockaddr_storage *list, size_t count,
+			    struct refusal *no)
 {
-	for (size_t i = 0; i < j->addresses->count; i++) {
-		const struct sockaddr_storage *a = &j->addresses->list[i];
-		struct address_verdict v = address_judge((const struct sockaddr *)a, address_len(a));
+	for (size_t i = 0; i < count; i++) {
+		struct address_verdict v = address_judge((const struct sockaddr *)&list[i], address_len(&list[i]));
 
 		if (!address_permitted(v, route->allow_private))
-			return refuse(no, 403, "address", "'%s' is at a %s address, which is refused%s", j->place.authority.host,
-				      v.range, v.class == ADDRESS_PRIVATE ? "; 'allow_private' of its route would permit it" : "");
+			return refuse(no, 403, "address", "'%s' is at a %s address, which is refused%s", host, v.range,
+				      v.class == ADDRESS_PRIVATE ? "; 'allow_private' of its route would permit it" : "");
 	}
 	return true;
+}
+
+bool dial_judge_literal(const struct route *route, const struct authority *a, struct refusal *no)
+{
+	struct sockaddr_storage address;
+
+	return route->has_connect || a->kind == HOST_NAME || !literal_address(a, &address) ||
+	       judge_addresses(route, a->host, &address, 1, no);
 }
 
 /* Try the next address; when one cannot be tried at all, the one after it. */
@@ -82,7 +90,8 @@ static void dial_addresses(struct upstream *u, struct job *j)
 	struct refusal no;
 
 	j->state = JOB_DIALING;
-	if (!route->has_connect && !judge_addresses(route, j, &no))
+	if (!route->has_connect &&
+	    !judge_addresses(route, j->place.authority.host, j->addresses->list, j->addresses->count, &no))
 		job_fail(u, j, &no);
 	else
 		try_next(u, j);

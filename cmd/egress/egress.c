@@ -268,5 +268,9 @@ int main(int argc, char **argv)
 		return signer_main(argc - 1, argv + 1);
 	if (strcmp(verb, "env") == 0)
 		return env_main(argc - 1, argv + 1);
+	if (strcmp(verb, "check") == 0)
+		return check_main(argc - 1, argv + 1);
+	if (strcmp(verb, "routes") == 0)
+		return routes_main(argc - 1, argv + 1);
 	return egress_main(argc, argv);
 }

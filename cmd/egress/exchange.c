@@ -2,6 +2,7 @@
 #include "front.h"
 
 #include "alloc.h"
+#include "judge.h"
 
 /* --- the body --- */
 
@@ -181,36 +182,17 @@ static void take_connect(struct front *f, struct client *c, const struct http_he
 	refusal_send(f, c, &no, true);
 }
 
-/* The proxy's own pages. */
-static void introspect(struct front *f, struct client *c, const struct request_facts *facts)
+/* The proxy's own page: the routes in force. */
+static void introspect(struct front *f, struct client *c)
 {
 	AUTO_BUF body = BUF_INIT;
-	struct refusal no;
 
-	if (!slice_eq(facts->path, SLICE("/allowlist")))
-		refuse(&no, 404, "introspection", "there is only http://" HOST_INTROSPECTION "/allowlist");
-	else if (!slice_eq(facts->method, SLICE("GET")) && !slice_eq(facts->method, SLICE("HEAD")))
-		refuse(&no, 405, "introspection", "the allowlist can only be read");
-	else {
-		doc_format(f->routes, true, &body);
-		buf_add_char(&body, '\n');
-		document_send(c, 200, "application/json", buf_slice(&body));
-		c->x.refused = c->x.response_done = true;
-		if (c->x.request_done)
-			exchange_finish(f, c);
-		return;
-	}
-	refusal_send(f, c, &no, false);
-}
-
-/* What can be said against an allowed request before its body has come. */
-static bool judge_extent(const struct http_head *h, const struct route *route, struct refusal *no)
-{
-	if (http_list_has(h->upgrade, SLICE("websocket")))
-		return refuse(no, 426, "upgrade", "WebSocket is not relayed by this version; use plain HTTPS");
-	if (h->has_length && h->length > route->max_body)
-		return refuse(no, 413, "max-body", "the request's body is larger than 'max_body' of the route permits");
-	return true;
+	doc_format(f->routes, true, &body);
+	buf_add_char(&body, '\n');
+	document_send(c, 200, "application/json", buf_slice(&body));
+	c->x.refused = c->x.response_done = true;
+	if (c->x.request_done)
+		exchange_finish(f, c);
 }
 
 /* Hand an allowed request to the upstream. */
@@ -255,38 +237,26 @@ static bool forward(struct front *f, struct client *c, const struct http_head *h
 /* Judge a request in the order of decisions, and do what follows from it. */
 static void take_request(struct front *f, struct client *c, const struct http_head *h)
 {
-	struct request_facts facts;
-	struct verdict v;
-	struct refusal no;
+	struct judgement j;
+	bool passes = judge_request(f->policy, h, c->secure ? &c->tunnel : NULL, c->misdirected, &j);
 
-	if (!request_gather(h, c->secure ? &c->tunnel : NULL, &facts, &no)) {
-		refusal_send(f, c, &no, no.status == 400);
+	if (j.named) {
+		c->x.authority = j.facts.authority;
+		buf_add_slice(&c->x.path, slice_sub(j.facts.path, 0, LOG_TEXT_MAX));
+	}
+	if (passes && j.own_page) {
+		introspect(f, c);
 		return;
 	}
-	c->x.authority = facts.authority;
-	buf_add_slice(&c->x.path, slice_sub(facts.path, 0, LOG_TEXT_MAX));
-	if (c->misdirected) {
-		refuse(&no, 421, "tls-name", "the name in the TLS handshake is not '%s', which this connection was opened for",
-		       c->tunnel.host);
-		refusal_send(f, c, &no, false);
-		return;
+	if (passes) {
+		c->x.route = j.verdict.route;
+		c->x.max_body = policy_route(f->policy, j.verdict.route)->max_body;
+		passes = forward(f, c, h, &j.facts, &j.verdict, &j.verdict.refusal);
 	}
-	if (strcmp(facts.authority.host, HOST_INTROSPECTION) == 0) {
-		introspect(f, c, &facts);
-		return;
-	}
-	policy_decide(f->policy, &facts, &v);
-	if (!v.allowed) {
-		refusal_send(f, c, &v.refusal, false);
-		return;
-	}
-	c->x.route = v.route;
-	c->x.max_body = policy_route(f->policy, v.route)->max_body;
-	if (!judge_extent(h, policy_route(f->policy, v.route), &no) || !forward(f, c, h, &facts, &v, &no)) {
-		refusal_send(f, c, &no, false);
-		return;
-	}
-	audit_request(f, c, h);
+	if (passes)
+		audit_request(f, c, h);
+	else
+		refusal_send(f, c, &j.verdict.refusal, !j.named && j.verdict.refusal.status == 400);
 }
 
 /* Take a head if it is whole. */

@@ -7,6 +7,7 @@
  *	front.c     the loop: who is ready, whose time is up
  *	client.c    one connection: states, reading, writing, TLS
  *	exchange.c  one request and its response
+ *	judge.c     whether a request may pass, as far as its head tells
  *	reply.c     what came back from upstream, towards the client
  *	refusal.c   how a no is said
  *	leaves.c    certificates, asked of the signer and kept

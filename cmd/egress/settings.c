@@ -32,7 +32,9 @@ static const struct program program = {
 	.name = "bb-egress",
 	.purpose = "the only way out of a bottle: a proxy that judges every request and adds credentials",
 	.usage = "--routes FILE {--listen ADDR:PORT | --listener FD} {--state DIR | --ca-store FD} [OPTION]...\n"
-		 "       bb-egress env --state DIR",
+		 "       bb-egress env --state DIR\n"
+		 "       bb-egress check --routes FILE [--json] 'METHOD URL' [-H 'NAME: VALUE']...\n"
+		 "       bb-egress routes --routes FILE [--json]",
 	.options = options,
 };
 

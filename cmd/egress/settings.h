@@ -53,8 +53,11 @@ bool store_open(struct settings *s, struct error *e);
 /* Put the CA's certificate where it was asked for; in a state directory also the other files that "bb-egress env" names. */
 bool certificate_publish(struct settings *s, struct slice pem, struct error *e);
 
-
 /* bb-egress env: print the variables that send a program's traffic through the proxy. Returns the exit status. */
 int env_main(int argc, char **argv);
+/* bb-egress check: say what the proxy would decide about a request. Returns the exit status. */
+int check_main(int argc, char **argv);
+/* bb-egress routes: show the routes of a file as they would be in force. Returns the exit status. */
+int routes_main(int argc, char **argv);
 
 #endif

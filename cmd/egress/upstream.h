@@ -138,6 +138,9 @@ static inline bool job_fail_with(struct upstream *u, struct job *j, unsigned sta
 
 /* --- dial.c --- */
 
+/* May this route's host be dialled, as far as can be said without a look-up: is it no address, or a permitted one? */
+bool dial_judge_literal(const struct route *route, const struct authority *a, struct refusal *no);
+
 /* Get a connection for the job: one that is kept (unless fresh), or a new one. */
 void dial_start(struct upstream *u, struct job *j, bool fresh);
 /* The resolver has answered. */
