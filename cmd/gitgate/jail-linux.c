@@ -183,8 +183,13 @@ static bool lock_process(struct error *e)
 		int resource;
 		rlim_t max;
 	} bounds[] = {
-		{ RLIMIT_CORE, 0 },		     { RLIMIT_DATA, GIT_MEMORY_MAX }, { RLIMIT_CPU, GIT_CPU_SECONDS },
-		{ RLIMIT_NOFILE, GIT_FILES_MAX },    { RLIMIT_FSIZE, 2ul * PUSH_BYTES_MAX },
+		{ RLIMIT_CORE, 0 },
+		{ RLIMIT_CPU, GIT_CPU_SECONDS },
+		{ RLIMIT_NOFILE, GIT_FILES_MAX },
+		{ RLIMIT_FSIZE, 2ul * PUSH_BYTES_MAX },
+#ifndef BB_SANITIZED /* whose shadow memory takes terabytes of addresses */
+		{ RLIMIT_DATA, GIT_MEMORY_MAX },
+#endif
 	};
 	struct __user_cap_header_struct head = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };

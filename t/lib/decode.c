@@ -19,6 +19,13 @@ struct result {
 	size_t left;
 };
 
+static void result_release(struct result *r)
+{
+	buf_release(&r->out);
+}
+
+#define AUTO_RESULT __attribute__((cleanup(result_release))) struct result
+
 /* Decode input, the first part of it and then steps. */
 static void decode(struct result *r, const struct coding_list *list, enum coding_use use, struct slice input, size_t first,
 		   size_t then)
@@ -58,7 +65,8 @@ int main(int argc, char **argv)
 	static const size_t steps[] = { 1, 2, 3, 7, 64, 1000, 4096, 40000 };
 	struct coding_list list = { .n = 0 };
 	AUTO_BUF input = BUF_INIT;
-	struct result whole, other;
+	AUTO_RESULT whole = { .out = BUF_INIT };
+	AUTO_RESULT other = { .out = BUF_INIT };
 	enum coding_use use;
 	char chunk[65536];
 	ssize_t n;
@@ -83,7 +91,7 @@ int main(int argc, char **argv)
 				other.why ? other.why : "good", whole.out.len, other.out.len);
 			return 2;
 		}
-		buf_release(&other.out);
+		result_release(&other);
 	}
 	if (use == CODING_EMBEDDED)
 		fprintf(stderr, "%zu left\n", whole.left);
