@@ -5,6 +5,7 @@
 #include "alloc.h"
 #include "path.h"
 #include "regex.h"
+#include "suffix.h"
 #include "target.h"
 
 #define ROUTES_MAX 10000 /* routes of one list: what policy.h compiles */
@@ -60,6 +61,9 @@ bool routes_host(struct slice text, struct buf *out, const char **why)
 	if (wildcard && (slice_find(buf_slice(&host), '.') == SLICE_NONE || slice_find(buf_slice(&host), ':') != SLICE_NONE ||
 			 !host_is_name(buf_slice(&host))))
 		return *why = "a wildcard needs a name of at least two labels behind '*.'", false;
+	*why = wildcard ? suffix_shared(buf_slice(&host)) : NULL;
+	if (*why)
+		return false;
 	buf_add_str(out, wildcard ? "*." : "");
 	buf_add_slice(out, buf_slice(&host));
 	return true;

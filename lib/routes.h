@@ -50,8 +50,9 @@ struct doc *routes_unique(const struct doc *routes, routes_moved_fn *moved, void
 
 /*
  * Append the canonical form of a host as a route may name it: a name of LDH
- * labels in lower case without a trailing dot, *.NAME, or an IP literal
- * (without brackets for IPv6). False with *why when it is none.
+ * labels in lower case without a trailing dot, *.NAME for a name below which one
+ * owner has all hosts (suffix.h), or an IP literal (without brackets for IPv6).
+ * False with *why when it is none.
  */
 bool routes_host(struct slice text, struct buf *out, const char **why);
 

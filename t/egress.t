@@ -84,6 +84,9 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
             f.write(text)
         refused(100, part, 'routes that are none: %r' % text, *fine)
     with open(routes, 'w') as f:
+        f.write('routes: [{host: "*.s3.amazonaws.com"}]\n')
+    refused(100, 'anybody', 'a wildcard over the hosts of strangers', *fine)
+    with open(routes, 'w') as f:
         f.write('routes: [{host: a.test, auth: {scheme: Bearer, token_env: NOT_SET}}]\n')
     refused(100, 'NOT_SET', 'a credential that is not set', *fine)
     with open(routes, 'w') as f:

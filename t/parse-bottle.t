@@ -201,6 +201,8 @@ right 'routes: a file of the user' "$(with 'egress: {routes: [{host: a.b, upstre
 wrong 'routes: a mapping' "$(with 'egress: {routes: {host: a}}')" "3:18: bottle 'b': egress.routes: found a mapping, wanted a list of at most 10000 routes"
 wrong 'routes: a problem has its path' "$(with 'egress: {routes: [{host: a.b}, {host: x, ports: [0]}]}')" \
 	"3:50: bottle 'b': egress.routes[1].ports[0]: found the number 0, wanted a port from 1 to 65535"
+wrong 'routes: a wildcard over strangers is refused before the start' "$(with "egress: {routes: [{host: '*.co.uk'}]}")" \
+	"3:26: bottle 'b': egress.routes[0].host: found the string '*.co.uk', wanted a host name: it is a public suffix, below which anybody can have a host; name the hosts"
 
 # --- supervise ---
 

@@ -81,6 +81,36 @@ static void test_hosts(void)
 	}
 }
 
+/* A wildcard is over the names of one owner. */
+static void test_wildcards(void)
+{
+	static const char *const owned[] = { "example.com", "example.co.uk", "example.github.io", "a.b.example", "notamazonaws.com",
+					     "internal.corp", "xn--bcher-kva.example" };
+	static const char *const anybodys[] = { "co.uk", "github.io", "com.br", "s3.amazonaws.com", "amazonaws.com", "herokuapp.com",
+						"us-east-1.amazonaws.com", "x.s3.eu-west-1.amazonaws.com", "blob.core.windows.net",
+						"pages.dev", "vercel.app", "anything.ck", "xn--55qx5d.cn", "CO.UK." };
+
+	for (size_t i = 0; i < COUNT_OF(owned); i++) {
+		AUTO_FREE char *host = alloc_format("*.%s", owned[i]);
+		AUTO_BUF out = BUF_INIT;
+		const char *why = NULL;
+
+		ok(routes_host(slice_str(host), &out, &why), "'%s' may be a route", host);
+	}
+	for (size_t i = 0; i < COUNT_OF(anybodys); i++) {
+		AUTO_FREE char *host = alloc_format("*.%s", anybodys[i]);
+		AUTO_BUF out = BUF_INIT;
+		const char *why = NULL;
+
+		ok(!routes_host(slice_str(host), &out, &why) && why && strstr(why, "anybody") && !out.len, "'%s' may not: %s", host,
+		   why ? why : "(no reason)");
+		ok(routes_host(slice_str(host + 2), &out, &why), "... while the name itself may");
+	}
+	refuses("- host: '*.github.io'\n",
+		"3:9: routes[1].host: found the string '*.github.io', wanted a host name: it is a public suffix, below which anybody can have "
+		"a host; name the hosts");
+}
+
 /* A label of 64 characters and a name of 254 are too long. */
 static void test_host_lengths(void)
 {
@@ -341,6 +371,7 @@ int main(void)
 	document_seed();
 	test_hosts();
 	test_host_lengths();
+	test_wildcards();
 	test_keys();
 	test_auth();
 	test_matches();
