@@ -150,7 +150,12 @@ $(O)/t/lib/bb-launch-sabotaged: $(SABOTAGED) $(O)/libbb.a
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,launch-native)
 
-tests: all $(UNIT_TESTS) $(HELPERS) $(O)/t/lib/bb-launch-sabotaged
+# The proxy with a clock that a test turns: its own objects, and a clock before that of libc.
+$(O)/t/lib/bb-egress-clock: $$(call objects,egress) $(O)/obj/t/lib/egress/clock.o $(O)/libbb.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,egress)
+
+tests: all $(UNIT_TESTS) $(HELPERS) $(O)/t/lib/bb-launch-sabotaged $(O)/t/lib/bb-egress-clock
 
 TESTS = $(sort $(wildcard t/*.t)) $(UNIT_TESTS)
 # What the tests see: where the build is and where the test data stands.

@@ -18,7 +18,7 @@ if os.environ.get('BB_INSIDE') != '1':
     os.execvpe('unshare', probe + [os.path.abspath(__file__)], dict(os.environ, BB_INSIDE='1'))
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib.wire import Bench, answer, get, run  # noqa: E402
+from lib.wire import Bench, Clock, answer, get, run, wait_for  # noqa: E402
 
 asked = []
 zone = {  # name: addresses for A, for AAAA, whether it must be asked over TCP
@@ -31,6 +31,8 @@ zone = {  # name: addresses for A, for AAAA, whether it must be asked over TCP
     'meta.test': (['169.254.169.254'], [], False),
     'mapped.test': ([], ['::ffff:10.0.0.1'], False),
     'none.test': ([], [], False),
+    'stuck.test': (['127.0.0.8', '127.0.0.1'], [], False),
+    'mute.test': (None, None, False),
 }
 
 
@@ -46,6 +48,8 @@ def reply(query, tcp):
     if name not in zone:
         return query[:2] + struct.pack('>HHHHH', 0x8183, 1, 0, 0, 0) + question
     v4, v6, large = zone[name]
+    if v4 is None:
+        return None  # of this one we say nothing
     if large and not tcp:
         return query[:2] + struct.pack('>HHHHH', 0x8380, 1, 0, 0, 0) + question
     records = [socket.inet_pton(socket.AF_INET, a) for a in v4] if kind == 1 else \
@@ -57,7 +61,9 @@ def reply(query, tcp):
 def serve_udp(sock):
     while True:
         query, peer = sock.recvfrom(4096)
-        sock.sendto(reply(query, False), peer)
+        out = reply(query, False)
+        if out:
+            sock.sendto(out, peer)
 
 
 def serve_tcp(listener):
@@ -136,3 +142,35 @@ with Bench(TITLE) as b:
     b.same(ask('x.deep.test')[0], 502, 'a name below a wildcard is asked for')
     b.check(not any('search.example' in n for n in asked), 'no name was ever completed')
     b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+
+    # how long it takes that something does not answer, by a clock that we turn
+    full = socket.socket()
+    full.bind(('127.0.0.8', origin.port))
+    full.listen(0)
+    fill = [socket.socket() for _ in range(4)]
+    for s in fill:
+        s.setblocking(False)
+        s.connect_ex(full.getsockname())
+    clock = Clock(b.directory)
+    os.chmod(b.directory, 0o755)
+    proxy = b.egress(routes, program=clock.program)
+
+    def begin(host):
+        before = len(asked)
+        c = b.plain(proxy)
+        c.send(get('http://%s:%d/' % (host, origin.port), '%s:%d' % (host, origin.port)))
+        wait_for(lambda: host in asked[before:])
+        ask('one.test')  # by then the answer was taken as well
+        return c
+
+    before = origin.connections
+    c = begin('stuck.test')
+    clock.turn(2999)
+    ask('one.test')
+    b.same(origin.connections, before + 1, 'an address that does not answer is waited for')
+    clock.turn(1)
+    b.check(' 200 ' in c.response()[0], '... for 3 s, then the next is tried')
+    c = begin('mute.test')
+    clock.turn(10000)
+    head, body = c.response()
+    b.check(head.split(' ')[1] in ('502', '504') and b'resol' in body, 'a name server is waited for 10 s at most: %s' % body.decode().strip())

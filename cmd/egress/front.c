@@ -13,7 +13,6 @@
 enum {
 	ACCEPT_MAX = 16,       /* connections taken at once, so that those that are open get their turn */
 	RETRY_TIME = 200,      /* until listeners are tried again after descriptors ran out */
-	LEAF_MESSAGE_MAX = 4096, /* bytes of a certificate; ours have 700 */
 	FD_SPARE = 64,         /* descriptors beside those of clients */
 };
 
@@ -254,7 +253,7 @@ static bool prepare(struct front *f, struct error *e)
 	if (!fd_set_nonblocking(o->signer, true, e) || !fd_set_nonblocking(o->peers[0], true, e))
 		return false;
 	channel_init(&f->control, o->control, ROUTES_MESSAGE_MAX);
-	channel_init(&f->signer, o->signer, LEAF_MESSAGE_MAX);
+	channel_init(&f->signer, o->signer, LEAF_MAX);
 	channel_init(&f->upstream, o->peers[0], HEAD_MESSAGE_MAX);
 	return loop_add(&f->loop, o->control, LOOP_READ, (struct loop_ref){ REF_CONTROL, 0, 0 }, e) &&
 	       loop_add(&f->loop, o->signer, LOOP_READ, (struct loop_ref){ REF_SIGNER, 0, 0 }, e) &&

@@ -20,6 +20,9 @@
 #define DRAIN_MAX (1 << 20)         /* bytes of a refused request's body that are read so that the connection can go on */
 #define LEAVES_MAX 256              /* certificates that a front keeps: hosts in use at one time */
 #define LEAF_AGE (30ll * 24 * 3600 * 1000) /* a kept certificate is then made again, long before it expires */
+#define LEAF_MAX 4096               /* bytes of a certificate as the signer hands it out; ours have 700 */
+#define STORE_MAX (16 << 10)        /* bytes of a CA's store; ours have 1 KiB */
+#define INTERIMS_MAX 16             /* interim responses to one request: there are 100 and 103 */
 #define SIGN_BURST 256              /* certificates that a signer makes at once: an npm install meets a dozen hosts */
 #define SIGN_EVERY 50               /* and then one each 50 ms */
 #define ROUTES_MESSAGE_MAX (16 << 20) /* bytes of the routes as they are handed to a role */

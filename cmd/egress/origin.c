@@ -12,7 +12,6 @@
 enum {
 	READ_MAX = 64 << 10,   /* bytes read at once */
 	KEEP_MAX = 64 << 10,   /* a larger buffer is given back when it is empty */
-	INTERIMS_MAX = 16,     /* interim responses to one request: there are 100 and 103 */
 	PEEK_AFTER = 100,      /* milliseconds idle after which a kept connection is looked at before it is used */
 };
 

@@ -18,8 +18,6 @@
 
 enum ref { REF_CONTROL, REF_FRONT };
 
-enum { STORE_MAX = 16 << 10 }; /* bytes of a CA's store; ours have 1 KiB */
-
 /* One front: its channel, its key, how many certificates it may still have. */
 struct client {
 	struct channel channel;

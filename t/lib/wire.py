@@ -17,6 +17,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -151,8 +152,30 @@ def run(*argv):
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+class Clock:
+    """A bb-egress whose time stands still until it is turned (egress/clock.c): give it to Bench.egress."""
+
+    def __init__(self, directory):
+        self.program = os.path.join(directory, 'bb-egress-clock')
+        shutil.copy(os.path.join(BUILD, 't', 'lib', 'bb-egress-clock'), self.program)
+        with open(self.program + '.clock', 'wb') as f:
+            f.write(bytes(16))
+        self.file = open(self.program + '.clock', 'r+b', buffering=0)
+        self.now = 1000000
+        self.turn(0)
+
+    def turn(self, milliseconds):
+        self.now += milliseconds
+        os.pwrite(self.file.fileno(), struct.pack('=q', self.now), 0)
+
+    def date(self, seconds):
+        """Let the time of day be off by so much."""
+        os.pwrite(self.file.fileno(), struct.pack('=q', seconds), 8)
+
+
 class Proxy:
-    def __init__(self, bench, routes, args, env, name):
+    def __init__(self, bench, routes, args, env, name, program):
+        self.program = program
         self.directory = os.path.join(bench.directory, name)
         os.makedirs(self.directory, exist_ok=True)
         self.routes_file = os.path.join(self.directory, 'routes.yaml')
@@ -169,7 +192,7 @@ class Proxy:
 
     def start(self):
         ready, theirs = os.pipe()
-        argv = [EGRESS, '--routes', self.routes_file, '--listen', '127.0.0.1:0', '--state', self.state,
+        argv = [self.program, '--routes', self.routes_file, '--listen', '127.0.0.1:0', '--state', self.state,
                 '--ready', str(theirs)] + self.args
         with open(self.log_file, 'w') as log, open(self.log_file + '.err', 'w') as err:
             self.process = subprocess.Popen(argv, stdout=log, stderr=err, env=self.env, pass_fds=[theirs])
@@ -312,8 +335,8 @@ class Bench:
             upstream['ca_file'] = self.authority()
         return dict({'host': host, 'upstream': upstream}, **more)
 
-    def egress(self, routes, args=(), env=None):
-        proxy = Proxy(self, routes, args, env, 'egress%d' % len(self.things))
+    def egress(self, routes, args=(), env=None, program=EGRESS):
+        proxy = Proxy(self, routes, args, env, 'egress%d' % len(self.things), program)
         self.things.append(proxy)
         return proxy
 
