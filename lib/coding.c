@@ -68,6 +68,7 @@ static void stop(struct coding_stage *s)
 	switch (s->kind) {
 	case CODING_GZIP:
 	case CODING_DEFLATE:
+	case CODING_RAW:
 		inflateEnd(s->decoder);
 		free(s->decoder);
 		break;
@@ -99,6 +100,7 @@ static const char *start(struct coding_stage *s, int window)
 	switch (s->kind) {
 	case CODING_GZIP:
 	case CODING_DEFLATE:
+	case CODING_RAW:
 		s->decoder = alloc_zero(1, sizeof(z_stream));
 		if (inflateInit2((z_stream *)s->decoder, window) == Z_OK)
 			return NULL;
@@ -219,7 +221,7 @@ static const char *begin(struct coding_stage *s, enum coding_use use, struct sli
 {
 	if (s->kind == CODING_DEFLATE)
 		return start_deflate(s, use, in);
-	return start(s, GZIP_WINDOW);
+	return start(s, s->kind == CODING_RAW ? RAW_WINDOW : GZIP_WINDOW);
 }
 
 /* A stream is whole and more comes: the next one of the same body, or what does not belong there. NULL, or what is wrong. */

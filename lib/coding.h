@@ -34,7 +34,8 @@
 #define CODING_OUTPUT_MAX (16ull << 30) /* bytes out of one body: more than anything that is sent coded */
 #define CODING_ZSTD_WINDOW_LOG 23    /* RFC 9659 §3: the window that a sender may expect, 8 MiB */
 
-enum coding_kind { CODING_GZIP, CODING_DEFLATE, CODING_BROTLI, CODING_ZSTD };
+/* CODING_RAW, deflate without any header (RFC 1951), is in archives and has no name in HTTP. */
+enum coding_kind { CODING_GZIP, CODING_DEFLATE, CODING_BROTLI, CODING_ZSTD, CODING_RAW };
 
 /* What is done with the result, which decides what may be ambiguous. */
 enum coding_use {

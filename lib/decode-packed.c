@@ -6,6 +6,7 @@ enum {
 	BLOCK_MIN = 16,       /* bytes that are decoded at once: at first, so that what is no stream is given up at once */
 	BLOCK_MAX = 128,      /* and later */
 	START_COST = 2048,    /* what making a decoder counts as work */
+	MEMBER_HEAD = 30,     /* bytes in front of the name of a member of a zip archive, APPNOTE.TXT 4.3.7 */
 };
 
 /* Is this not text? */
@@ -36,20 +37,20 @@ static bool find_mark(const unsigned char *p, size_t n, enum coding_kind *kind)
 	return false;
 }
 
-/* The second byte of a mark: what plain text does not have but for '^'. */
+/* The second byte of a mark, or the third of a zip archive's: what plain text does not have but for '^'. */
 static bool is_second(unsigned char c)
 {
-	return c >= 0x80 || c == 0x01 || c == '^';
+	return c >= 0x80 || c == 0x01 || c == 0x03 || c == '^';
 }
 
-/* From i on, the next byte that may be the second of a mark, or n. */
+/* From i on, the next byte that may be the one of a mark by which it is found, or n. */
 static size_t find_second(const unsigned char *p, size_t i, size_t n)
 {
 	for (; i + sizeof(vec16) <= n; i += sizeof(vec16)) {
 		vec16 v;
 
 		memcpy(&v, p + i, sizeof(v));
-		if (vec_any((vec16)(v >= 0x80) | (vec16)(v == 0x01) | (vec16)(v == '^')))
+		if (vec_any((vec16)(v >= 0x80) | (vec16)(v == 0x01) | (vec16)(v == 0x03) | (vec16)(v == '^')))
 			break;
 	}
 	while (i < n && !is_second(p[i]))
@@ -111,7 +112,7 @@ uint64_t packed_pending(const struct view *v)
 	for (size_t i = 0; i < DECODE_PACKED_MAX; i++)
 		if (v->packed.busy[i] && v->packed.fed[i] < from)
 			from = v->packed.fed[i];
-	return from ? from - 1 : 0; /* the first byte of a mark is in front of the one that is looked for */
+	return from > 1 ? from - 2 : 0; /* the first bytes of a mark are in front of the one that is looked for */
 }
 
 /* A stream may begin at index i of the window: decode what is there of it. */
@@ -193,19 +194,59 @@ static void find_parts(struct view *v, bool final)
 	try_start(v, final);
 }
 
+/*
+ * A member of a zip archive may begin at p[0..n): its local header, which whoever
+ * unpacks a stream goes by. Only deflated ones are of interest: what is stored is seen as it is.
+ */
+static bool find_member(const unsigned char *p, size_t n, size_t *data)
+{
+	if (n < MEMBER_HEAD || memcmp(p, "PK\3\4", 4) != 0 || (p[6] & 1) /* encrypted */ || p[8] != 8 || p[9] != 0)
+		return false;
+	*data = MEMBER_HEAD + (size_t)(p[26] | p[27] << 8) + (size_t)(p[28] | p[29] << 8);
+	return true;
+}
+
+/* Remember where the data of a member will begin. */
+static void note_member(struct view *v, uint64_t at)
+{
+	for (size_t i = 0; i < DECODE_PACKED_MAX; i++)
+		if (!v->packed.members[i]) {
+			v->packed.members[i] = at;
+			return;
+		}
+	v->v.tree->limit = "members of archives within each other";
+}
+
+/* Decode the members whose data begins in front of a place. */
+static void start_members(struct view *v, uint64_t end)
+{
+	for (size_t i = 0; i < DECODE_PACKED_MAX; i++) {
+		uint64_t at = v->packed.members[i];
+
+		if (!at || at >= end)
+			continue;
+		v->packed.members[i] = 0;
+		start(v, (size_t)(at - view_base(v)), CODING_RAW, false);
+	}
+}
+
 /* Look for marks among what is new. */
 static void find_marks(struct view *v, bool final)
 {
 	const unsigned char *p = (const unsigned char *)v->window.ptr;
 	size_t n = v->window.len, i = (size_t)(v->packed.done - view_base(v));
 	enum coding_kind kind;
+	size_t data;
 
 	while ((i = find_second(p, i, n)) < n) {
-		/* one byte in front and some behind decide */
-		if (n - i < START_LOOK && !final)
+		/* one byte or two in front and some behind decide */
+		if (n - i < MEMBER_HEAD && !final)
 			break;
+		start_members(v, view_base(v) + i);
 		if (i > 0 && find_mark(p + i - 1, n - i + 1, &kind))
 			start(v, i - 1, kind, false);
+		if (i > 1 && find_member(p + i - 2, n - i + 2, &data))
+			note_member(v, view_base(v) + i - 2 + data);
 		i++;
 	}
 	v->packed.done = view_base(v) + i;
@@ -215,6 +256,7 @@ void packed_feed(struct view *v, bool final)
 {
 	find_parts(v, final);
 	find_marks(v, final);
+	start_members(v, v->end);
 	for (size_t slot = 0; slot < DECODE_PACKED_MAX; slot++)
 		if (v->packed.busy[slot])
 			feed(v, slot, v->end, final);

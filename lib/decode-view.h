@@ -68,6 +68,7 @@ struct utf16 {
 
 struct packed {
 	uint64_t done;
+	uint64_t members[DECODE_PACKED_MAX]; /* where data of archives will begin; 0: none */
 	uint64_t parts_done; /* empty lines before this place were seen */
 	uint64_t start;      /* a stream without a mark may begin here */
 	bool may_start;
@@ -101,7 +102,7 @@ struct decode {
 	const struct decode_sink *sink;
 	void *ctx;
 	struct view *root;
-	uint64_t work;
+	uint64_t work, work_free;
 	const char *limit;
 	bool stopped;
 };

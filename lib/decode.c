@@ -57,6 +57,7 @@ struct decode *decode_new(const struct decode_sink *sink, void *ctx)
 {
 	struct decode *d = alloc_zero(1, sizeof(*d));
 
+	d->work_free = DECODE_WORK_FREE;
 	d->sink = sink;
 	d->ctx = ctx;
 	d->root = view_new(d, NULL, DECODE_RAW);
@@ -138,7 +139,7 @@ static bool is_begun(const struct view *v)
 void decode_count(struct decode *d, uint64_t work)
 {
 	d->work += work;
-	if (d->work > DECODE_WORK_FREE && d->work / DECODE_WORK_RATIO > d->root->end)
+	if (d->work > d->work_free && d->work / DECODE_WORK_RATIO > d->root->end)
 		d->limit = "work of decoding";
 }
 
@@ -291,6 +292,16 @@ bool decode_finish(struct decode *d)
 {
 	view_seal(d->root);
 	return !d->stopped;
+}
+
+void decode_budget(struct decode *d, uint64_t work)
+{
+	d->work_free = work;
+}
+
+uint64_t decode_work(const struct decode *d)
+{
+	return d->work;
 }
 
 const char *decode_limit(const struct decode *d)

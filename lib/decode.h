@@ -51,7 +51,7 @@ enum decode_form {
 	DECODE_BASE32,    /* RFC 4648 §6, either case */
 	DECODE_HEX,       /* either case, with or without separators */
 	DECODE_UTF16,     /* either order of bytes */
-	DECODE_PACKED,    /* gzip, deflate, brotli, zstd; DECODE_PACKED_MAX of them */
+	DECODE_PACKED,    /* gzip, deflate, brotli, zstd, members of zip archives; DECODE_PACKED_MAX of them */
 	DECODE_FORMS = DECODE_PACKED + DECODE_PACKED_MAX
 };
 
@@ -82,6 +82,12 @@ struct decode *decode_new(const struct decode_sink *sink, void *ctx);
 void decode_release(struct decode *d);
 /* Begin a new stream. */
 void decode_reset(struct decode *d);
+
+/* From now on let work bytes of views be free instead of DECODE_WORK_FREE: for who bounds the work of many streams together. */
+void decode_budget(struct decode *d, uint64_t work);
+
+/* Bytes of views beside view 0 so far, and what else was counted as such. */
+uint64_t decode_work(const struct decode *d);
 
 /* Add bytes; end the stream. False when the sink stopped it. */
 bool decode_feed(struct decode *d, struct slice bytes);

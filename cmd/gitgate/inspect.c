@@ -3,23 +3,203 @@
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "decode.h"
 #include "file.h"
 #include "scan.h"
 
 #define RULES_BYTES_MAX (4u << 20)  /* of a rule file */
 #define NAMED_MAX (1u << 20)        /* bytes of a file that rules for certain names are tried on: they are for settings */
+#define EXCERPT_MAX 200             /* bytes of a line that are kept on either side of what is left out */
+
+/* A finding, and what tells whether another one is the same. */
+struct found {
+	struct inspect_finding told;
+	struct buf excerpt;
+	bool placed;         /* start and end are bytes of the text */
+	uint64_t start, end; /* of the secret */
+	bool general;
+};
+
+/* The scan of one view. */
+struct look {
+	struct inspector *inspector;
+	struct decode_view *view; /* NULL: the text itself, by the rules for its name */
+	struct scan scan;
+	uint64_t base; /* bytes of the view in front of the scan's first */
+	bool open;
+};
 
 struct inspector {
 	struct rules *rules;
 	bool has_names; /* some rules are for files of certain names only */
+	struct decode *decode;
 	/* Of the text that is being looked at: */
 	struct slice text;
-	inspect_fn *fn;
-	void *ctx;
-	bool names_only;
+	struct found found[INSPECT_FINDINGS_MAX];
+	size_t n_found;
+	bool full; /* there was no room for one */
+	struct inspect_finding told[INSPECT_FINDINGS_MAX + 1];
+	size_t line_at; /* a place of the text, */
+	unsigned line;  /* and its line */
 };
 
-struct inspector *inspector_new(const char *path, struct error *e)
+/* --- findings --- */
+
+/* The line that holds a byte of the text: counted from the place that was asked for last, which is seldom far. */
+static unsigned line_of(struct inspector *i, uint64_t offset)
+{
+	for (; i->line_at < offset && i->line_at < i->text.len; i->line_at++)
+		i->line += i->text.ptr[i->line_at] == '\n';
+	for (; i->line_at > offset; i->line_at--)
+		i->line -= i->text.ptr[i->line_at - 1] == '\n';
+	return i->line;
+}
+
+/* The line around a finding without what was found; nothing when that goes over several lines. */
+static void make_excerpt(const struct finding *f, struct buf *out)
+{
+	size_t at = f->secret.ptr >= f->line.ptr ? (size_t)(f->secret.ptr - f->line.ptr) : SLICE_NONE;
+
+	if (at == SLICE_NONE || at + f->secret.len > f->line.len)
+		return;
+	buf_add_slice(out, slice_sub(f->line, at > EXCERPT_MAX ? at - EXCERPT_MAX : 0, at));
+	buf_add_str(out, "[REDACTED]");
+	buf_add_slice(out, slice_sub(f->line, at + f->secret.len, at + f->secret.len + EXCERPT_MAX));
+}
+
+static bool buf_eq(const struct buf *a, const struct buf *b)
+{
+	return slice_eq(buf_slice(a), buf_slice(b));
+}
+
+static bool overlap(const struct found *a, const struct found *b)
+{
+	return a->placed && b->placed && a->start < b->end && b->start < a->end;
+}
+
+/* Does a say all that b would? */
+static bool says(const struct found *a, const struct found *b)
+{
+	bool same = strcmp(a->told.rule, b->told.rule) == 0 && a->told.limit == b->told.limit;
+
+	if (a->told.allowed && !b->told.allowed && !(same && overlap(a, b)))
+		return false;
+	if (same && !b->placed && buf_eq(&a->excerpt, &b->excerpt))
+		return true;
+	if (same)
+		return a->told.line == b->told.line || overlap(a, b);
+	return b->general && !a->general && overlap(a, b);
+}
+
+/* Add a finding, which is consumed, unless it is known; forget those that it makes superfluous. */
+static void add(struct inspector *i, struct found *f)
+{
+	size_t kept = 0;
+
+	for (size_t n = 0; n < i->n_found; n++)
+		if (says(&i->found[n], f)) {
+			buf_release(&f->excerpt);
+			return;
+		}
+	for (size_t n = 0; n < i->n_found; n++) {
+		if (says(f, &i->found[n]))
+			buf_release(&i->found[n].excerpt);
+		else
+			i->found[kept++] = i->found[n];
+	}
+	i->n_found = kept;
+	if (kept < INSPECT_FINDINGS_MAX) {
+		i->found[i->n_found++] = *f;
+		return;
+	}
+	i->full = true;
+	buf_release(&f->excerpt);
+}
+
+/* Take a finding of a view's scan. */
+static bool take(void *ctx, const struct finding *f)
+{
+	struct look *l = ctx;
+	struct inspector *i = l->inspector;
+	bool raw = !l->view || !l->view->parent;
+	struct found found = { .excerpt = BUF_INIT, .start = l->base + f->secret_start, .end = l->base + f->secret_end };
+
+	if (!l->view && f->rule && !f->rule->path)
+		return true;
+	found.told = (struct inspect_finding){ .rule = f->rule ? f->rule->id : f->why, .limit = !f->rule, .offset = l->base + f->start };
+	found.placed = raw || decode_place(l->view, &found.start, &found.end);
+	if (found.placed) {
+		found.told.line = line_of(i, found.start);
+		found.told.offset = found.start;
+	}
+	if (!raw)
+		found.told.form = decode_form_name(l->view->form);
+	if (f->rule) {
+		make_excerpt(f, &found.excerpt);
+		found.general = strncmp(f->rule->id, "generic-", 8) == 0;
+		/* a comment that was encoded with the secret excuses nothing: nobody has read it */
+		found.told.allowed = raw && slice_search(f->line, SLICE("gitleaks:allow")) != SLICE_NONE;
+	}
+	add(i, &found);
+	return true;
+}
+
+/* --- the views --- */
+
+static bool take_bytes(void *ctx, struct decode_view *view, struct slice bytes)
+{
+	struct inspector *i = ctx;
+	struct look *l = view->user;
+
+	if (!l) {
+		view->user = l = alloc_zero(1, sizeof(*l));
+		l->inspector = i;
+		l->view = view;
+	}
+	if (!l->open) {
+		scan_init(&l->scan, i->rules, slice_of(NULL, 0), take, l);
+		l->base = view->length;
+		l->open = true;
+	}
+	return scan_feed(&l->scan, bytes);
+}
+
+static bool take_end(void *ctx, struct decode_view *view)
+{
+	struct look *l = view->user;
+
+	(void)ctx;
+	if (!l || !l->open)
+		return true;
+	l->open = false;
+	scan_finish(&l->scan);
+	scan_release(&l->scan);
+	return true;
+}
+
+/* Nothing is passed on, so nothing needs to be held back. */
+static uint64_t count_held(void *ctx, const struct decode_view *view)
+{
+	(void)ctx;
+	(void)view;
+	return 0;
+}
+
+static void release_view(void *ctx, struct decode_view *view)
+{
+	struct look *l = view->user;
+
+	(void)ctx;
+	if (l && l->open)
+		scan_release(&l->scan);
+	free(l);
+}
+
+static const struct decode_sink sink = { take_bytes, take_end, count_held, release_view };
+
+/* --- life --- */
+
+struct inspector *inspector_new(const char *path, uint64_t work, struct error *e)
 {
 	struct inspector *i = alloc_zero(1, sizeof(*i));
 	AUTO_PROBLEMS problems = PROBLEMS_INIT;
@@ -40,59 +220,43 @@ struct inspector *inspector_new(const char *path, struct error *e)
 	rules_build(i->rules);
 	for (size_t r = 0; r < rules_count(i->rules); r++)
 		i->has_names = i->has_names || rule_at(i->rules, r)->path;
+	i->decode = decode_new(&sink, i);
+	decode_budget(i->decode, work);
 	return i;
+}
+
+static void forget(struct inspector *i)
+{
+	for (size_t n = 0; n < i->n_found; n++)
+		buf_release(&i->found[n].excerpt);
+	i->n_found = 0;
+	i->full = false;
+	i->line_at = 0;
+	i->line = 1;
 }
 
 void inspector_release(struct inspector *i)
 {
 	if (!i)
 		return;
+	forget(i);
+	if (i->decode)
+		decode_release(i->decode);
 	rules_release(i->rules);
 	free(i);
 }
 
-/* The line that holds a byte of the text. */
-static unsigned line_of(struct slice text, uint64_t offset)
+/* --- looking --- */
+
+/* Rules that are for files of certain names. */
+static void look_by_name(struct inspector *i, struct slice path)
 {
-	unsigned line = 1;
+	struct look l = { .inspector = i };
 
-	for (uint64_t at = 0; at < offset && at < text.len; at++)
-		line += text.ptr[at] == '\n';
-	return line;
-}
-
-/* Pass a finding on. */
-static bool take(void *ctx, const struct finding *f)
-{
-	struct inspector *i = ctx;
-	struct inspect_finding found = { .rule = f->rule ? f->rule->id : f->why, .limit = !f->rule, .offset = f->start,
-					 .line = line_of(i->text, f->start) };
-
-	if (i->names_only && f->rule && !f->rule->path)
-		return true;
-	if (f->rule) {
-		found.text = f->line;
-		found.secret_at = f->secret.ptr >= f->line.ptr ? (size_t)(f->secret.ptr - f->line.ptr) : 0;
-		found.secret_len = f->secret.len;
-		if (found.secret_at + found.secret_len > found.text.len)
-			found.text = found.secret_at ? slice_of(NULL, 0) : f->secret; /* goes over several lines: nothing is shown */
-		if (!found.text.len)
-			found.secret_at = found.secret_len = 0;
-		found.allowed = slice_search(f->line, SLICE("gitleaks:allow")) != SLICE_NONE;
-	}
-	return i->fn(i->ctx, &found);
-}
-
-/* One scan of the whole text under a path. */
-static bool scan_text(struct inspector *i, struct slice text, struct slice path)
-{
-	struct scan s;
-	bool good;
-
-	scan_init(&s, i->rules, path, take, i);
-	good = scan_feed(&s, text) && scan_finish(&s);
-	scan_release(&s);
-	return good;
+	scan_init(&l.scan, i->rules, path, take, &l);
+	if (scan_feed(&l.scan, i->text))
+		scan_finish(&l.scan);
+	scan_release(&l.scan);
 }
 
 /*
@@ -100,14 +264,31 @@ static bool scan_text(struct inspector *i, struct slice text, struct slice path)
  * exceptions are applied as if the file had none. Rules that are for files of
  * certain names only are tried beside that.
  */
-bool inspect(struct inspector *i, struct slice text, struct slice path, inspect_fn *fn, void *ctx)
+size_t inspect(struct inspector *i, struct slice text, struct slice path, const struct inspect_finding **findings)
 {
+	forget(i);
 	i->text = text;
-	i->fn = fn;
-	i->ctx = ctx;
-	i->names_only = false;
-	if (!scan_text(i, text, slice_of(NULL, 0)))
-		return false;
-	i->names_only = true;
-	return !i->has_names || !path.len || text.len > NAMED_MAX || scan_text(i, text, path);
+	decode_reset(i->decode);
+	decode_feed(i->decode, text);
+	decode_finish(i->decode);
+	if (decode_limit(i->decode)) {
+		struct found f = { .told = { .rule = decode_limit(i->decode), .limit = true }, .excerpt = BUF_INIT };
+
+		add(i, &f);
+	}
+	if (i->has_names && path.len && text.len <= NAMED_MAX)
+		look_by_name(i, path);
+	for (size_t n = 0; n < i->n_found; n++) {
+		i->told[n] = i->found[n].told;
+		i->told[n].excerpt = buf_slice(&i->found[n].excerpt);
+	}
+	*findings = i->told;
+	if (i->full)
+		i->told[i->n_found] = (struct inspect_finding){ .rule = "more findings than are listed (INSPECT_FINDINGS_MAX)", .limit = true };
+	return i->n_found + i->full;
+}
+
+uint64_t inspect_work(const struct inspector *i)
+{
+	return i->text.len + decode_work(i->decode);
 }

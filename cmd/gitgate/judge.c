@@ -21,7 +21,7 @@ struct judge {
 	struct inspector *inspector;
 	struct objects objects;
 	struct doc *verdict, *problems, *suppressed;
-	uint64_t bytes;
+	uint64_t bytes, work; /* of the texts; with what was decoded of them */
 	/* What is being looked at: */
 	const struct object *object;
 	const char *place;
@@ -35,7 +35,7 @@ struct judge *judge_open(const struct push_request *r, bool walk, struct error *
 
 	j->request = r;
 	j->walk = walk;
-	j->inspector = inspector_new(r->rules, e);
+	j->inspector = inspector_new(r->rules, PUSH_WORK_MAX, e);
 	j->store = j->inspector ? gitstore_open(r->fresh, r->known, e) : NULL;
 	if (j->store)
 		return j;
@@ -110,17 +110,6 @@ static void refuse(struct judge *j, const char *ref, const char *rule, const cha
 		put_text(problem, "place", slice_str(text));
 }
 
-/* The line around a finding without what was found. */
-static void put_excerpt(struct doc *d, const struct inspect_finding *f)
-{
-	AUTO_BUF text = BUF_INIT;
-
-	buf_add_slice(&text, slice_sub(f->text, 0, f->secret_at));
-	buf_add_str(&text, "[REDACTED]");
-	buf_add_slice(&text, slice_sub(f->text, f->secret_at + f->secret_len, f->text.len));
-	put_text(d, "excerpt", slice_sub(buf_slice(&text), 0, 200));
-}
-
 /* Where a finding is, in words. */
 static void put_place(const struct judge *j, struct doc *d, const struct inspect_finding *f)
 {
@@ -128,17 +117,19 @@ static void put_place(const struct judge *j, struct doc *d, const struct inspect
 
 	if (j->path.len) {
 		buf_add_slice(&text, j->paths_hide ? SLICE("a file whose name is not shown") : j->path);
-		buf_add_format(&text, ":%u", f->line);
+		if (f->line)
+			buf_add_format(&text, ":%u", f->line);
 	} else {
 		buf_add_str(&text, j->place);
 	}
+	if (f->form)
+		buf_add_format(&text, " (%s)", f->form);
 	put_text(d, "place", buf_slice(&text));
 }
 
 /* Take one finding of the inspector's. */
-static bool take_finding(void *ctx, const struct inspect_finding *f)
+static void take_finding(struct judge *j, const struct inspect_finding *f)
 {
-	struct judge *j = ctx;
 	bool may_pass = f->allowed && j->object && j->object->type == GIT_BLOB && !f->limit;
 	struct doc *list = may_pass ? j->suppressed : j->problems, *d;
 	char hex[GIT_ID_HEX];
@@ -146,7 +137,7 @@ static bool take_finding(void *ctx, const struct inspect_finding *f)
 	if (doc_count(list) == PUSH_FINDINGS_MAX) {
 		if (may_pass)
 			refuse(j, NULL, "too many suppressed findings (PUSH_FINDINGS_MAX)", NULL);
-		return may_pass;
+		return;
 	}
 	d = doc_append(list, doc_new_object());
 	doc_put_str(d, "rule", f->rule);
@@ -160,8 +151,7 @@ static bool take_finding(void *ctx, const struct inspect_finding *f)
 	doc_put_int(d, "line", f->line);
 	doc_put_int(d, "offset", (int64_t)f->offset);
 	if (!f->limit)
-		put_excerpt(d, f);
-	return true;
+		put_text(d, "excerpt", f->excerpt);
 }
 
 /* How many findings there are. */
@@ -173,9 +163,14 @@ static size_t found(const struct judge *j)
 /* Look through one text. */
 static void look(struct judge *j, struct slice text, const char *place)
 {
+	const struct inspect_finding *findings;
+	size_t n = inspect(j->inspector, text, j->path, &findings);
+
 	j->place = place;
 	j->bytes += text.len;
-	inspect(j->inspector, text, j->path, take_finding, j);
+	j->work += inspect_work(j->inspector);
+	for (size_t i = 0; i < n; i++)
+		take_finding(j, &findings[i]);
 }
 
 /* --- refs --- */
@@ -330,6 +325,8 @@ static bool judge_objects(struct judge *j, bool blobs, struct error *e)
 			judge_tree(j, buf_slice(&text));
 		else
 			judge_message(j, buf_slice(&text), type == GIT_TAG);
+		if (j->work > PUSH_WORK_MAX)
+			return error_set(e, STATUS_NO, "decoding is more work than one push may cause (PUSH_WORK_MAX); push in parts");
 	}
 	j->object = NULL;
 	return true;
@@ -399,6 +396,7 @@ int judge_main(int argc, char **argv)
 		readable[n++] = r.fresh;
 	if (r.known)
 		readable[n++] = r.known;
+	alarm(JUDGE_SECONDS); /* ends this process, which is no yes */
 	j = judge_open(&r, false, &e);
 	if (!j || !confine(&c, &e))
 		return program_fail(&e);

@@ -26,6 +26,7 @@
 #define PUSH_OBJECTS_MAX 1000000     /* objects: a large repository's whole history */
 #define PUSH_OBJECT_MAX (100u << 20) /* bytes of one object: read whole to be looked at; GitHub's limit for a file */
 #define PUSH_SCAN_MAX (4ull << 30)   /* bytes looked at, unpacked: about a minute */
+#define PUSH_WORK_MAX (32ull << 30)  /* the same with what is decoded, each try counted as 2 KiB: some minutes */
 #define PUSH_FINDINGS_MAX 50         /* that one refusal lists: nobody reads more */
 #define JUDGE_SECONDS 600            /* of judging one push */
 #define TREE_DEPTH_MAX 1000          /* directories in each other: a path is at most 4096 bytes anyway */

@@ -269,6 +269,10 @@ static struct doc *judge(const struct passage *p, const struct doc *request, str
 	fds[1] = (struct spawn_fd){ out, STDERR_FILENO };
 	s.n_fds = 2;
 	code = spawn_capture(&s, DOCUMENT_MAX, &answer, e);
+	if (code == 128 + SIGALRM) {
+		error_set(e, STATUS_NO, "judging took longer than %d seconds (JUDGE_SECONDS); push in parts", JUDGE_SECONDS);
+		return NULL;
+	}
 	if (code != 0) {
 		if (code > 0 && lseek(out, 0, SEEK_SET) == 0 && fd_read_all(out, SAID_MAX, "the judge", &said, e))
 			error_set(e, STATUS_WORLD, "the push could not be judged: %s",

@@ -254,6 +254,17 @@ static void encode_zstd(struct slice in, struct buf *out)
 	out->len += n;
 }
 
+/* A member of a zip archive whose sizes stand behind it, as archivers that write to a pipe make it. */
+static void encode_zip(struct slice in, struct buf *out)
+{
+	static const unsigned char head[] = { 'P', 'K', 3, 4, 20, 0, 8, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 4, 0 };
+
+	buf_add(out, (const char *)head, sizeof(head));
+	buf_add(out, "a.txt\x99\x99\0", 9); /* name, extra field */
+	deflate_with(in, out, -15);
+	buf_add(out, "PK\7\10\1\2\3\4\5\6\7\10\11\12\13\14", 16);
+}
+
 enum encode_kind {
 	ENCODE_TEXT,   /* the result is text */
 	ENCODE_BINARY, /* the result is not: it can be carried in a body only, or encoded again */
@@ -291,6 +302,7 @@ static const struct encoding {
 	{ "deflate", encode_deflate, ENCODE_PACKED },
 	{ "brotli", encode_brotli, ENCODE_PACKED },
 	{ "zstd", encode_zstd, ENCODE_PACKED },
+	{ "zip", encode_zip, ENCODE_PACKED },
 };
 
 enum { ENCODINGS = sizeof(encodings) / sizeof(encodings[0]) };
