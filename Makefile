@@ -132,6 +132,7 @@ $(O)/bench/%: $$(call bench_objects,%) $(O)/libbb.a
 
 # What a fuzzer links beside lib/: the parts of a program without its main.
 FUZZ_WITH_manifest = $(filter-out cmd/parse/parse.c,$(wildcard cmd/parse/*.c))
+FUZZ_WITH_mcp = $(filter-out cmd/supervise/supervise.c,$(wildcard cmd/supervise/*.c))
 
 $(O)/fuzz/%: t/fuzz/%.c $$(FUZZ_WITH_$$*) $(wildcard lib/*.c lib/*.h)
 	@mkdir -p $(@D)

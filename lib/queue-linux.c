@@ -12,6 +12,9 @@ const struct confine_call queue_calls[] = {
 	CONFINE_ALLOW(__NR_fstat),
 	CONFINE_ALLOW(__NR_newfstatat),
 	CONFINE_ALLOW(__NR_faccessat),
+#ifdef __NR_faccessat2
+	CONFINE_ALLOW(__NR_faccessat2),
+#endif
 	CONFINE_ALLOW(__NR_fcntl),
 	CONFINE_ALLOW(__NR_flock),
 	CONFINE_ALLOW(__NR_fsync),

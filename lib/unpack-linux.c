@@ -45,10 +45,12 @@ static char *check_name(const char *name, struct error *e)
 	AUTO_FREE char *path = NULL;
 	size_t n;
 
-	while (name && name[0] == '.' && name[1] == '/')
+	if (!name)
+		name = "";
+	while (name[0] == '.' && name[1] == '/')
 		for (name += 2; *name == '/';)
 			name++;
-	if (!name || !*name)
+	if (!*name)
 		name = ".";
 	n = strlen(name);
 	while (n > 1 && name[n - 1] == '/')

@@ -2,8 +2,8 @@
  * Listening sockets: making them, checking those that were handed over.
  * Nothing blocks. Not after confinement.
  */
-#ifndef BB_EGRESS_LISTEN_H
-#define BB_EGRESS_LISTEN_H
+#ifndef BB_LISTEN_H
+#define BB_LISTEN_H
 
 #include "buf.h"
 #include "error.h"
