@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib.wire import Bench, Connection, answer, get, run  # noqa: E402
+from lib.wire import Bench, Connection, answer, get, run, wait_for  # noqa: E402
 
 
 def serve(c):
@@ -134,7 +134,7 @@ with Bench('bb-egress and who is who: certificates on both sides, names, address
         code, body = status(c, host)
         b.check(code == 502 and why in body, '%s: 502, naming %s' % (host, why))
         print('# ' + body.strip())
-    b.same(sum(len(o.errors) == 0 for o in (expired, other, own)), 0, '... and no request went to any of them')
+    b.check(wait_for(lambda: all(o.errors for o in (expired, other, own))), '... and no request went to any of them')
     code, body = status(b.tunnel(proxy, 'dead.test'), 'dead.test')
     b.check(code == 502 and 'refused' in body, 'an origin that is down is 502')
     print('# ' + body.strip())
@@ -152,8 +152,7 @@ with Bench('bb-egress and who is who: certificates on both sides, names, address
         b.check(' 403 ' in head and what.encode() in body, '%s is refused as %s' % (host, what))
         print('# ' + body.decode().strip())
     b.same(clear.connections, before, '... and nothing was dialled')
-    lines = proxy.lines('refuse')
-    b.check(any(x['rule'] == 'address' and x['host'] == 'localhost' for x in lines), 'the log has the rule')
+    b.check(wait_for(lambda: any(x['rule'] == 'address' and x['host'] == 'localhost' for x in proxy.lines('refuse'))), 'the log has the rule')
     routes[7]['allow_private'] = routes[8]['allow_private'] = True
     b.same(proxy.reload(routes)['ok'], True, 'with allow_private for two of them')
     for host, want in (('localhost:%d' % clear.port, ' 200 '), ('127.0.0.1:%d' % clear.port, ' 200 '),

@@ -187,7 +187,8 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
         c.send(get('http://_egress.local' + path, '_egress.local', 'Content-Length: 1', method=method, body=b'x'))
         b.like(c.response()[0], ' %d ' % want, '%s %s is %d' % (method, path, want))
 
-    # the log
+    # the log; main writes it as it comes, so that the last lines may come after the answer
+    wait_for(lambda: [x.get('path') for x in proxy.lines('refuse')][-1:] == ['/allowlist'])
     text = open(proxy.log_file).read()
     b.check(TOKEN not in text and 'attackers-own' not in text and 'secret-value' not in text and 'placeholder' not in text,
             'the full log has no credential, and no query')
@@ -208,6 +209,7 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
         ask('none.test')
         ask('bearer.test')
         proxy = kept
+    blocks.await_lines('refuse', 1)
     b.same([x['event'] for x in quiet.lines()], ['start'], 'the level off has the start only')
     b.same([x['event'] for x in blocks.lines()], ['start', 'refuse'], 'the level blocks has refusals, too')
 

@@ -66,9 +66,14 @@ run_shell() {
 	run_plan "$1" "$2" </dev/null
 }
 
+no_process() {
+	! pgrep -f "$1"
+}
+
 leftovers() {
 	find "$1/home/state" -mindepth 1 2>/dev/null
 	grep -s "$PWD" /proc/mounts
-	# Every process that has the test's directory in its arguments or belongs to a bottle of it.
-	pgrep -a -f "$PWD/$1/" || :
+	# Every process that has the test's directory in its arguments or belongs to a bottle of it. One that was killed
+	# may take a moment to go on a busy machine.
+	wait_for no_process "$PWD/$1/" || pgrep -a -f "$PWD/$1/" || :
 }

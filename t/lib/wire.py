@@ -223,7 +223,7 @@ class Proxy:
         return [line for line in lines if event is None or line['event'] == event]
 
     def await_lines(self, event, count):
-        """The log is written before an answer is; what has no answer is waited for."""
+        """A line is on its way when an answer is sent, but may be written later: never look for it without waiting."""
         return wait_for(lambda: (lambda got: got if len(got) >= count else None)(self.lines(event)))
 
     def reload(self, routes=None):
