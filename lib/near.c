@@ -50,24 +50,45 @@ static size_t skip_scheme(struct slice text, size_t at)
 	return at;
 }
 
-size_t near_value(struct slice text, size_t from)
+/* Whether a quote is among the bytes. */
+static bool has_quote(struct slice s)
 {
-	size_t at, op;
+	for (size_t i = 0; i < s.len; i++)
+		if (s.ptr[i] == '"' || s.ptr[i] == '\'' || s.ptr[i] == '`')
+			return true;
+	return false;
+}
+
+size_t near_value(struct slice text, size_t from, bool *comma)
+{
+	size_t at, close, op, open;
 
 	if (from >= text.len)
 		return SLICE_NONE;
 	at = skip(text, from, NAME, NEAR_NAME);
+	close = at;
 	at = skip(text, at, CLOSER, NEAR_CLOSERS);
 	op = at;
 	at = skip(text, at, OPERATOR, 4);
 	if (!is_operator(slice_sub(text, op, at)))
 		return SLICE_NONE;
+	open = at;
 	at = skip(text, at, OPENER, NEAR_OPENERS);
+	if (text.ptr[op] == ',' && !(*comma && has_quote(slice_sub(text, close, op)) && has_quote(slice_sub(text, open, at))))
+		return SLICE_NONE;
+	*comma = text.ptr[op] == ',';
 	/* The prefix of a string: r"", b'', L"". */
 	if (at + 1 < text.len && strchr("rbfuLRBFU", text.ptr[at]) && (text.ptr[at + 1] == '"' || text.ptr[at + 1] == '\''))
 		at += 2;
 	at = skip_scheme(text, at);
 	return at < text.len ? at : SLICE_NONE;
+}
+
+bool near_begins(struct slice text, size_t at)
+{
+	bool lower = at < text.len && text.ptr[at] >= 'a' && text.ptr[at] <= 'z';
+
+	return at == 0 || !lower || ascii_lower(text.ptr[at - 1]) < 'a' || ascii_lower(text.ptr[at - 1]) > 'z';
 }
 
 size_t near_name(struct slice text, size_t at)

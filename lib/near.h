@@ -10,8 +10,10 @@
  * A name goes on for at most NEAR_NAME bytes behind the word's start, then come
  * quotes or brackets, then an operator, then again quotes; the value begins
  * there. Where it is a type ("key: str = …") or another name, the walk goes on
- * from it, NEAR_VALUES times at most. One byte is looked at once, there is no
- * backtracking, and nothing depends on more than NEAR_SPAN bytes.
+ * from it, NEAR_VALUES times at most. A comma separates the members of a list far
+ * more often than it gives a value: it counts behind the first name only, only
+ * between quotes, and nothing is looked at behind what it gives. One byte is looked
+ * at once, there is no backtracking, and nothing depends on more than NEAR_SPAN bytes.
  *
  * Pure.
  */
@@ -26,8 +28,14 @@
 #define NEAR_VALUES 3   /* places that one word may lead to */
 #define NEAR_SPAN 256   /* bytes from the word's start to the last of these places, at most */
 
-/* Where the next value may begin behind byte from of text, or SLICE_NONE. */
-size_t near_value(struct slice text, size_t from);
+/*
+ * Where the next value may begin behind byte from of text, or SLICE_NONE. *comma
+ * says whether a comma may give it and then whether one did, which ends the walk.
+ */
+size_t near_value(struct slice text, size_t from, bool *comma);
+
+/* Whether a word begins at the byte: a letter right before it would make it the inside of another word. */
+bool near_begins(struct slice text, size_t at);
 
 /* Where the name begins that the byte at belongs to: at most NEAR_NAME bytes before it. */
 size_t near_name(struct slice text, size_t at);

@@ -86,6 +86,7 @@ static const struct shape keyword_shape = { .type = SHAPE_TEXT, .wanted = "a key
 static const struct shape keywords_shape = { .type = SHAPE_LIST, .wanted = "a list of keywords", .item = &keyword_shape,
 					     .min = 1, .max = RULE_KEYWORDS_MAX };
 static const struct shape entropy_shape = { .type = SHAPE_TEXT, .wanted = "a number", .text = a_number };
+static const struct shape guess_shape = { .type = SHAPE_BOOL, .wanted = "true or false" };
 static const struct shape group_shape = { .type = SHAPE_INT, .wanted = "the number of a group", .max = 99 };
 static const struct shape length_shape = { .type = SHAPE_INT, .wanted = "a number of bytes", .min = LITERAL_MIN, .max = RULE_LENGTH_MAX };
 static const char *const at_words[] = { "keyword", NULL };
@@ -117,6 +118,7 @@ static const struct shape_field rule_fields[] = {
 	{ .name = "entropy", .shape = &entropy_shape, .help = "least bits for each byte of the secret" },
 	{ .name = "path", .shape = &regex_shape, .help = "the rule is for files with such a path" },
 	{ .name = "at", .shape = &at_shape, .help = "keyword: a match begins with its keyword" },
+	{ .name = "guess", .shape = &guess_shape, .help = "true: the value has no shape of its own; for reports, not for stopping traffic" },
 	{ .name = "length", .shape = &length_shape, .help = "bytes behind the start of the keyword that it may look at" },
 	{ .name = "allowlists", .shape = &allowlists_shape },
 	{ .name = NULL },
@@ -289,6 +291,7 @@ static struct rule rule_of(const struct doc *d)
 		.path = compile(doc_get_str(d, "path"), 0),
 		.near = doc_get(d, "near") != NULL,
 		.at_keyword = !doc_get(d, "regex") || doc_get(d, "at"),
+		.guess = doc_get_bool(d, "guess"),
 		.length = doc_get(d, "length") ? (size_t)doc_get_int(d, "length") : RULE_LENGTH,
 	};
 
@@ -329,6 +332,22 @@ bool rules_load(struct rules *r, struct slice yaml, const char *file, struct pro
 		add_rule(r, doc_at(list, i));
 	add_allowlists(doc_get(whole, "allowlists"), &r->allowlists, &r->n_allowlists);
 	return true;
+}
+
+void rules_drop_guesses(struct rules *r)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < r->count; i++) {
+		if (r->list[i].guess) {
+			release_rule(&r->list[i]);
+			doc_release(r->sources[i]);
+			continue;
+		}
+		r->list[kept] = r->list[i];
+		r->sources[kept++] = r->sources[i];
+	}
+	r->count = kept;
 }
 
 /* The keyword of that text, made if it is new. */
@@ -512,11 +531,14 @@ static enum regex_result apply_near(const struct rules *r, const struct rule *ru
 				    struct slice path, struct rule_match *match)
 {
 	size_t value = at;
+	bool comma = true;
 
-	for (int i = 0; i < NEAR_VALUES; i++) {
+	if (!rule->guess && !near_begins(subject, at))
+		return REGEX_NO;
+	for (int i = 0; i < NEAR_VALUES && (i == 0 || !comma); i++) {
 		enum regex_result result;
 
-		value = near_value(subject, value);
+		value = near_value(subject, value, &comma);
 		if (value == SLICE_NONE)
 			return REGEX_NO;
 		result = regex_match(rule->regex, subject, value, &match->whole, NULL);

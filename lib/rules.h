@@ -12,8 +12,11 @@
  * RULE_LEAD bytes before. "token" stands for regex and this: a token that begins
  * with its keyword and has no letter or digit on either side. "near" and "value"
  * stand for keywords and regex: a value that is given to a name which holds one
- * of the words (near.h); letters in either case. "length" is how many bytes behind the
- * keyword the rule may look at (default RULE_LENGTH, at most RULE_LENGTH_MAX).
+ * of the words (near.h); letters in either case. "guess" marks a rule that goes by a
+ * name alone: it is for reports (bb-scan, the gate) and not for what stops traffic,
+ * where prose and code about secrets pass all day. A word of its near may be the
+ * inside of another word ("dbpassword"); those of others begin where a word does.
+ * "length" is how many bytes behind the keyword the rule may look at (default RULE_LENGTH, at most RULE_LENGTH_MAX).
  * Both windows are fixed, which is what makes the findings in a stream the same
  * for every way of cutting it.
  *
@@ -49,6 +52,7 @@ struct rule {
 	struct regex *path;    /* the file's path has to match; NULL: any */
 	bool near;       /* regex is the value's, looked for where near.h says */
 	bool at_keyword;
+	bool guess;      /* goes by a name alone */
 	size_t length;
 	struct allowlist *allowlists;
 	size_t n_allowlists;
@@ -66,6 +70,9 @@ void rules_release(struct rules *r);
 
 /* Add the rules of a file's text; a rule with the id of an earlier one replaces it. False with problems. */
 bool rules_load(struct rules *r, struct slice yaml, const char *file, struct problems *problems);
+
+/* Before rules_build: leave out the rules that are marked as guesses. */
+void rules_drop_guesses(struct rules *r);
 
 /* Close the set. With path (may be empty) only the rules that apply to a file of that name stay in force. */
 void rules_build(struct rules *r);

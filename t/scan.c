@@ -28,6 +28,12 @@ static const char rules_text[] =
 	"    token: 'key-[0-9]{4}'\n"
 	"    keywords: [key-]\n"
 	"    length: 16\n"
+	"  - id: guess\n"
+	"    description: a value given to a name that sounds like one\n"
+	"    guess: true\n"
+	"    near: [word]\n"
+	"    value: '[0-9a-f]{12}'\n"
+	"    length: 128\n"
 	"  - id: near\n"
 	"    description: a value given to a name\n"
 	"    near: [acme]\n"
@@ -92,6 +98,15 @@ static void test_findings(const struct rules *rules)
 		{ "<acme.key>0123456789ab</acme.key>", "near@10-22:0123456789ab;" },
 		{ "acme: Bearer 0123456789ab", "near@13-25:0123456789ab;" },
 		{ "acme 0123456789ab", "" },
+		{ "new Thing(\"acme\", \"0123456789ab\")", "near@19-31:0123456789ab;" },
+		{ "ACME_KEY, 0123456789ab", "" },
+		{ "[\"acme\", 0123456789ab]", "" },
+		{ "\"of acme.\", \"id\": \"0123456789ab\"", "" },
+		{ "\"acme\": \"name\", \"0123456789ab\"", "" },
+		{ "theAcme=0123456789ab the_acme=0123456789ab THEACME=0123456789ab",
+		  "near@8-20:0123456789ab;near@30-42:0123456789ab;near@51-63:0123456789ab;" },
+		{ "theacme=0123456789ab", "" },
+		{ "password=0123456789ab", "guess@9-21:0123456789ab;" },
 		{ "acme=0123456789abc", "" },
 		{ "acme=000000000000", "" },
 		{ "my_public_acme_key=0123456789ab", "" },
@@ -137,6 +152,23 @@ static void test_splits(const struct rules *rules)
 	ok(held, "no byte of a finding was let go before it was reported");
 }
 
+/* Programs that stop what they find look for shapes only. */
+static void test_guesses(void)
+{
+	AUTO_PROBLEMS problems = PROBLEMS_INIT;
+	struct rules *rules = rules_new();
+	struct log log;
+
+	rules_load(rules, slice_str(rules_text), "test", &problems);
+	rules_drop_guesses(rules);
+	rules_build(rules);
+	is_int(rules_count(rules), 4, "the rule that guesses is dropped");
+	log = run(rules, SLICE("password=0123456789ab acme=0123456789ab"), 0);
+	is_str(buf_str(&log.text), "near@27-39:0123456789ab;", "and the others are asked as before");
+	buf_release(&log.text);
+	rules_release(rules);
+}
+
 static void test_refusals(void)
 {
 	static const struct { const char *yaml, *problem; } cases[] = {
@@ -178,6 +210,7 @@ int main(void)
 	rules_build(rules);
 	test_findings(rules);
 	test_splits(rules);
+	test_guesses();
 	test_refusals();
 	rules_release(rules);
 	return tap_done();
