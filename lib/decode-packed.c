@@ -5,7 +5,7 @@ enum {
 	START_LOOK = 16,      /* bytes by which binary data is told from text */
 	BLOCK_MIN = 16,       /* bytes that are decoded at once: at first, so that what is no stream is given up at once */
 	BLOCK_MAX = 128,      /* and later */
-	START_COST = 2048,    /* what making a decoder counts as work */
+	START_COST = 64,      /* what making a decoder counts as work: 0.6 us, as long as looking at so many bytes */
 	MEMBER_HEAD = 30,     /* bytes in front of the name of a member of a zip archive, APPNOTE.TXT 4.3.7 */
 };
 
@@ -134,6 +134,8 @@ static void start(struct view *v, size_t i, enum coding_kind kind, bool unmarked
 	decode_count(v->v.tree, START_COST);
 	if (!child_begin(v, DECODE_PACKED + (enum decode_form)slot, at, kind == CODING_GZIP || kind == CODING_ZSTD))
 		return;
+	/* two characters that chance puts anywhere, or nothing at all, say little */
+	v->children[DECODE_PACKED + slot]->doubtful = v->doubtful || unmarked || kind == CODING_DEFLATE;
 	v->packed.busy[slot] = true;
 	v->packed.fed[slot] = v->packed.begun[slot] = at;
 	v->packed.unmarked[slot] = unmarked;

@@ -89,6 +89,7 @@ struct view {
 	size_t n_anchors;
 	bool open;             /* bytes came since it last ended */
 	bool running;          /* a run of its encoding is under way in the parent */
+	bool doubtful;         /* it, or one above, came out of what may have been no compressed stream: how deep it goes says nothing */
 	uint64_t last_in;      /* place in the parent behind the last byte that was decoded */
 
 	struct runs runs;

@@ -149,7 +149,7 @@ struct view *child_begin(struct view *v, enum decode_form form, uint64_t at, boo
 	struct view *child = v->children[form];
 
 	if (v->v.depth == DECODE_DEPTH_MAX) {
-		if (certain)
+		if (certain && !v->doubtful)
 			d->limit = "encodings on top of each other";
 		return NULL;
 	}
@@ -164,6 +164,7 @@ struct view *child_begin(struct view *v, enum decode_form form, uint64_t at, boo
 	if (!child->anchors)
 		child->anchors = alloc_zero(ANCHORS_MAX, sizeof(*child->anchors));
 	child->running = true;
+	child->doubtful = v->doubtful;
 	child->last_in = at;
 	return child;
 }

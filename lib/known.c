@@ -1,7 +1,5 @@
 #include "known.h"
 
-#include <stdlib.h>
-
 #include "alloc.h"
 
 /* --- the forms --- */
@@ -69,121 +67,90 @@ bool known_add(struct fingerprints *f, struct slice secret, size_t skip, uint32_
 
 /* --- looking --- */
 
-enum {
-	PIECE = 4096,
-	KEEP = 4 * FINGERPRINT_FRAGMENT, /* letters and digits in which something may have begun */
-};
+enum { PIECE = 4096 };
 
-/* The letters and digits at the end of a view. */
-struct tail {
-	size_t len;
-	char text[KEEP + PIECE + 8];
-};
-
-struct known {
-	const struct fingerprints *fingerprints;
+/* What stands behind a letter or digit of the squeezed text while a piece is looked through. */
+struct look {
+	const struct known_text *t;
+	struct slice piece;
 	known_hit_fn *fn;
 	void *ctx;
-	struct decode *decode;
 };
 
-struct look {
-	struct known *known;
-	const struct decode_view *view;
-};
+static bool is_kept(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c);
+}
+
+/* Where in the text the letter or digit with this index stands. */
+static uint64_t place_of(const struct look *l, size_t index)
+{
+	size_t i = 0;
+
+	if (index < l->t->n)
+		return l->t->places[index];
+	for (index -= l->t->n; !is_kept(l->piece.ptr[i]) || index--; i++)
+		;
+	return l->t->length + i;
+}
 
 static bool take_hit(void *ctx, const struct fingerprint_hit *hit)
 {
-	struct look *l = ctx;
+	const struct look *l = ctx;
+	const struct known_hit known = {
+		.number = hit->index / FINGERPRINT_FORMS,
+		.start = place_of(l, hit->start),
+		.end = place_of(l, hit->end - 1) + 1,
+	};
 
-	return l->known->fn(l->known->ctx, l->view, hit->index / FINGERPRINT_FORMS);
+	return l->fn(l->ctx, &known);
 }
 
-static bool take_bytes(void *ctx, struct decode_view *view, struct slice bytes)
+/* Keep the last letters and digits of text, which has n and whose newest are those of piece. */
+static void keep(struct known_text *t, struct slice piece, const char *text, size_t n)
 {
-	struct look look = { ctx, view };
-	struct tail *t = view->user;
+	size_t kept = n < KNOWN_KEEP ? n : KNOWN_KEEP;
+	size_t fresh = n - t->n < kept ? n - t->n : kept, old = kept - fresh, at = piece.len;
 
-	if (!t)
-		view->user = t = alloc_zero(1, sizeof(*t));
+	memmove(t->places, t->places + t->n - old, old * sizeof(t->places[0]));
+	for (size_t i = kept; i > old; i--) {
+		do
+			at--;
+		while (!is_kept(piece.ptr[at]));
+		t->places[i - 1] = t->length + at;
+	}
+	memcpy(t->kept, text + n - kept, kept);
+	t->n = kept;
+	t->length += piece.len;
+}
+
+bool known_look(const struct fingerprints *f, struct known_text *t, struct slice bytes, known_hit_fn *fn, void *ctx)
+{
+	char text[KNOWN_KEEP + PIECE + 8];
+
 	while (bytes.len) {
-		struct slice piece = slice_sub(bytes, 0, PIECE);
-		size_t from = t->len;
+		struct look look = { t, slice_sub(bytes, 0, PIECE), fn, ctx };
+		size_t n = t->n;
 
-		bytes = slice_sub(bytes, piece.len, bytes.len);
-		t->len += fingerprint_squeeze(piece, t->text + t->len);
-		if (t->len > from && !fingerprints_scan(look.known->fingerprints, slice_of(t->text, t->len), from, take_hit, &look))
+		memcpy(text, t->kept, n);
+		n += fingerprint_squeeze(look.piece, text + n);
+		if (n > t->n && !fingerprints_scan(f, slice_of(text, n), t->n, take_hit, &look))
 			return false;
-		if (t->len > KEEP) {
-			memmove(t->text, t->text + t->len - KEEP, KEEP);
-			t->len = KEEP;
-		}
+		keep(t, look.piece, text, n);
+		bytes = slice_sub(bytes, look.piece.len, bytes.len);
 	}
 	return true;
 }
 
-static bool take_end(void *ctx, struct decode_view *view)
+uint64_t known_held(const struct known_text *t)
 {
-	struct tail *t = view->user;
+	size_t begun = t->n < FINGERPRINT_FRAGMENT - 1 ? t->n : FINGERPRINT_FRAGMENT - 1;
+	uint64_t held = begun ? t->length - t->places[t->n - begun] : 0;
 
-	(void)ctx;
-	if (t)
-		t->len = 0;
-	return true;
+	return held < KNOWN_SPREAD_MAX ? held : KNOWN_SPREAD_MAX;
 }
 
-static uint64_t count_held(void *ctx, const struct decode_view *view)
+void known_cut(struct known_text *t)
 {
-	(void)ctx;
-	return view->length < KEEP ? view->length : KEEP;
-}
-
-static void release_view(void *ctx, struct decode_view *view)
-{
-	(void)ctx;
-	if (view->user)
-		alloc_wipe(view->user, sizeof(struct tail));
-	free(view->user);
-}
-
-static const struct decode_sink sink = { take_bytes, take_end, count_held, release_view };
-
-struct known *known_new(const struct fingerprints *f, known_hit_fn *fn, void *ctx)
-{
-	struct known *k = alloc_zero(1, sizeof(*k));
-
-	*k = (struct known){ .fingerprints = f, .fn = fn, .ctx = ctx };
-	k->decode = decode_new(&sink, k);
-	return k;
-}
-
-void known_release(struct known *k)
-{
-	if (!k)
-		return;
-	decode_release(k->decode);
-	free(k);
-}
-
-void known_reset(struct known *k)
-{
-	struct decode *d = decode_new(&sink, k); /* so that nothing of the stream before is left in any view */
-
-	decode_release(k->decode);
-	k->decode = d;
-}
-
-bool known_feed(struct known *k, struct slice bytes)
-{
-	return decode_feed(k->decode, bytes);
-}
-
-bool known_finish(struct known *k)
-{
-	return decode_finish(k->decode);
-}
-
-const char *known_limit(const struct known *k)
-{
-	return decode_limit(k->decode);
+	t->n = 0;
 }

@@ -3,8 +3,8 @@
  *
  * Two halves. The process that has the secrets adds each to a set of fingerprints
  * in the forms of the table below (known_add). The one that looks has the
- * fingerprints only; a struct known takes a stream as it comes, has its encodings
- * taken off (decode.h) and looks for every form in every view.
+ * fingerprints only and looks for every form in a text as it comes (known_look).
+ * Encodings are taken off by lib/detect, which has every view looked through.
  *
  * Declared, and found without exception, for a secret whose form has at least
  * FINGERPRINT_SHORT_MIN letters and digits:
@@ -19,15 +19,17 @@
  *	in part			any FINGERPRINT_FRAGMENT letters and digits in a row
  *
  * Not found: compressed data in base64 that directly follows other characters of
- * base64's alphabet, such as the elements of a path in front of it; what is encrypted. Nothing blocks; looking may be done after
- * confinement and allocates as decode.h says.
+ * base64's alphabet, such as the elements of a path in front of it; a secret whose
+ * characters stand further than KNOWN_SPREAD_MAX bytes apart is found, but its
+ * first ones may have been passed on by then; what is encrypted is not found.
+ * Nothing blocks or allocates; looking may be done after confinement.
  */
 #ifndef BB_KNOWN_H
 #define BB_KNOWN_H
 
-#include "decode.h"
 #include "fingerprint.h"
 
+#define KNOWN_SPREAD_MAX 4096 /* bytes that are held back because something may have begun in them */
 #define KNOWN_SECRETS_MAX (FINGERPRINT_SECRETS_MAX / FINGERPRINT_FORMS)
 
 /*
@@ -36,21 +38,35 @@
  */
 bool known_add(struct fingerprints *f, struct slice secret, size_t skip, uint32_t number);
 
-struct known;
+#define KNOWN_KEEP 64 /* letters and digits of a text that are looked back at */
 
-/* A secret was seen in a view. Return false to stop. */
-typedef bool known_hit_fn(void *ctx, const struct decode_view *view, uint32_t number);
+/* The end of a text that is looked through; all zero bytes in front of its first byte. */
+struct known_text {
+	uint64_t length;             /* bytes so far */
+	size_t n;                    /* letters and digits kept of them */
+	uint64_t places[KNOWN_KEEP]; /* where each stands in the text */
+	char kept[KNOWN_KEEP];
+};
 
-/* fingerprints must outlive it. Reused for the next stream after known_reset. */
-struct known *known_new(const struct fingerprints *f, known_hit_fn *fn, void *ctx);
-void known_release(struct known *k);
-void known_reset(struct known *k);
+/* A secret was seen: its number, and the bytes of the text from its first letter or digit to behind its last one. */
+struct known_hit {
+	uint32_t number;
+	uint64_t start, end;
+};
 
-/* Add bytes; end the stream. False when fn stopped it. */
-bool known_feed(struct known *k, struct slice bytes);
-bool known_finish(struct known *k);
+/* Return false to stop. */
+typedef bool known_hit_fn(void *ctx, const struct known_hit *hit);
 
-/* Why the stream cannot be judged, or NULL: see decode_limit. */
-const char *known_limit(const struct known *k);
+/*
+ * Look through the next bytes of a text. What goes on in the bytes that follow is
+ * reported again, longer. False when fn stopped it.
+ */
+bool known_look(const struct fingerprints *f, struct known_text *t, struct slice bytes, known_hit_fn *fn, void *ctx);
+
+/* How many of the last bytes may be part of a secret that has not been reported yet, at most KNOWN_SPREAD_MAX. */
+uint64_t known_held(const struct known_text *t);
+
+/* Forget the text in front of this place: what follows is not part of it. */
+void known_cut(struct known_text *t);
 
 #endif

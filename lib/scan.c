@@ -18,6 +18,14 @@ void scan_release(struct scan *s)
 	*s = (struct scan){ .window = BUF_INIT };
 }
 
+void scan_reset(struct scan *s)
+{
+	buf_truncate(&s->window, 0);
+	s->base = s->searched = 0;
+	s->n_pending = 0;
+	memset(s->last_end, 0, rules_count(s->rules) * sizeof(*s->last_end));
+}
+
 static uint64_t scan_end(const struct scan *s)
 {
 	return s->base + s->window.len;

@@ -62,6 +62,8 @@ struct scan {
 /* Begin a stream. rules must be built and outlive the scan; path is borrowed for its life. */
 void scan_init(struct scan *s, const struct rules *rules, struct slice path, scan_finding_fn *fn, void *ctx);
 void scan_release(struct scan *s);
+/* Begin another stream with the same rules; what the one before held is forgotten. */
+void scan_reset(struct scan *s);
 
 /* Add bytes. False when fn stopped the scan. */
 bool scan_feed(struct scan *s, struct slice bytes);

@@ -1,14 +1,14 @@
 /* known_secrets: random secrets, in every declared form and pair of forms, in carriers, over every split. */
-#include "known.h"
+#include "detect.h"
 #include "t/lib/encode.h"
 #include "t/lib/tap.h"
 
 static const unsigned char key[FINGERPRINT_KEY] = "a key of thirty-two bytes, no mo";
 
-static bool note(void *ctx, const struct decode_view *view, uint32_t number)
+/* Keep what was found: a number, or -2 for a stream that cannot be judged. */
+static bool note(void *ctx, const struct detection *found)
 {
-	(void)view;
-	*(int *)ctx = (int)number;
+	*(int *)ctx = found->why ? -2 : (int)found->number;
 	return false;
 }
 
@@ -16,20 +16,18 @@ static bool note(void *ctx, const struct decode_view *view, uint32_t number)
 static int look(const struct fingerprints *f, struct slice text, size_t max)
 {
 	int found = -1;
-	struct known *k = known_new(f, note, &found);
+	struct detect *d = detect_new((struct detect_set){ .known = f }, note, &found);
+	bool going = true;
 
-	while (text.len) {
+	while (going && text.len) {
 		struct slice piece = slice_sub(text, 0, max ? 1 + (size_t)rand() % max : text.len);
 
-		if (!known_feed(k, piece))
-			break;
+		going = detect_feed(d, piece);
 		text = slice_sub(text, piece.len, text.len);
 	}
-	if (found == -1)
-		known_finish(k);
-	if (found == -1 && known_limit(k))
-		found = -2;
-	known_release(k);
+	if (going)
+		detect_finish(d);
+	detect_release(d);
 	return found;
 }
 

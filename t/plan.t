@@ -189,8 +189,8 @@ planned 'a token route that the provider has not is made' plugin . \
 planned 'bb-egress gets tokens and no variable of the bottle' web . '.sidecar.daemons[0].secrets | join(" ")' token:EXAMPLE_TOKEN
 planned 'the probe asks for no wildcard and no odd port' web '.egress.routes |= [.[3], .[2]]' '.probe | has("listed")' false
 planned 'hidden variables stay out of the preflight' claude . '.preflight.env | index("CLAUDE_CODE_OAUTH_TOKEN")' null
-planned 'a route that names detectors is told that they do not run' claude \
-	'.egress.routes[1].dlp.outbound_detectors = ["known_secrets"]' '.notes[] | select(.text | test("known_secrets")) | .level' warning
+planned 'a route that names a detector that does not exist is told so' claude \
+	'.egress.routes[1].dlp.outbound_detectors = ["entropy"]' '.notes[] | select(.text | test("entropy")) | .level' warning
 planned 'an empty list asks for nothing' claude '.egress.routes[1].dlp.outbound_detectors = []' \
 	'[.notes[] | select(.text | test("detector"))] | length' 0
 planned 'json quoting holds against what a label may be' file-prompt '.agent.prompt = "a\"b\\c\nd"' \

@@ -27,19 +27,28 @@ static void begin(const struct front *f, const struct client *c, struct buf *lin
 	log_str(line, "id", id);
 }
 
+/* Add a text that may hold a secret, which the log must not. */
+static void add_checked(struct front *f, struct buf *line, const char *key, struct slice text)
+{
+	AUTO_BUF checked = BUF_INIT;
+
+	inspect_text(&f->inspector, text, &checked);
+	log_text(line, key, buf_slice(&checked), LOG_TEXT_MAX);
+}
+
 /* Add what was asked for. */
-static void add_subject(const struct client *c, struct buf *line)
+static void add_subject(struct front *f, const struct client *c, struct buf *line)
 {
 	const struct exchange *x = &c->x;
 
 	if (*x->authority.host) {
-		log_text(line, "host", slice_str(x->authority.host), LOG_TEXT_MAX);
+		add_checked(f, line, "host", slice_str(x->authority.host));
 		log_int(line, "port", x->authority.port);
 	}
 	if (*x->method)
-		log_text(line, "method", slice_str(x->method), LOG_TEXT_MAX);
+		add_checked(f, line, "method", slice_str(x->method));
 	if (x->path.len)
-		log_text(line, "path", buf_slice(&x->path), LOG_TEXT_MAX);
+		add_checked(f, line, "path", buf_slice(&x->path));
 }
 
 void audit_refusal(struct front *f, const struct client *c, const struct refusal *no)
@@ -51,10 +60,27 @@ void audit_refusal(struct front *f, const struct client *c, const struct refusal
 	begin(f, c, &line, "refuse");
 	log_int(&line, "status", no->status);
 	log_text(&line, "rule", slice_str(no->rule), 64);
-	log_text(&line, "reason", slice_str(no->text), LOG_TEXT_MAX);
-	add_subject(c, &line);
+	add_checked(f, &line, "reason", slice_str(no->text));
+	add_subject(f, c, &line);
 	log_int(&line, "bytes", (int64_t)c->x.received);
 	log_int(&line, "duration", f->loop.now - c->x.started);
+	send_line(f, &line);
+}
+
+void audit_dlp(struct front *f, const struct client *c, const char *action, const struct found *found, size_t count)
+{
+	AUTO_BUF line = BUF_INIT;
+
+	if (f->options.level < LEVEL_BLOCKS)
+		return;
+	begin(f, c, &line, "dlp");
+	log_str(&line, "action", action);
+	log_text(&line, "kind", slice_str(found->kind), 64);
+	if (found->why)
+		log_str(&line, "limit", found->why);
+	log_text(&line, "place", slice_str(found->place), sizeof(found->place));
+	log_int(&line, "count", (int64_t)count);
+	add_subject(f, c, &line);
 	send_line(f, &line);
 }
 
@@ -99,7 +125,7 @@ void audit_request(struct front *f, const struct client *c, const struct http_he
 	if (f->options.level < LEVEL_FULL)
 		return;
 	begin(f, c, &line, "request");
-	add_subject(c, &line);
+	add_subject(f, c, &line);
 	add_fields(h, &line);
 	send_line(f, &line);
 }

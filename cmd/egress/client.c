@@ -341,6 +341,7 @@ void client_step(struct front *f, struct client *c)
 		}
 		queued = c->out.len;
 		reply_credit(f, c);
+		exchange_push(f, c);
 		step = step_once(f, c);
 		if (step == STEP_GONE)
 			return;

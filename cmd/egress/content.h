@@ -1,7 +1,7 @@
 /*
  * The body of a response as the front gets it.
  *
- * Where something looks at responses (rules_look), codings are taken off and
+ * Where something looks at responses (routing_look), codings are taken off and
  * nothing else is passed on than what was looked at: an origin is asked only for
  * codings that can be taken off, and what it codes otherwise, or sends a part of
  * in coded form, is refused. On a route with a credential the reflection guard

@@ -120,23 +120,31 @@ static bool log_start(const struct egress *g, const struct doc *routes, const st
 	log_str(&line, "listen", buf_str(&g->addresses));
 	log_int(&line, "workers", (int64_t)g->settings.workers);
 	log_str(&line, "level", log_level_names[g->settings.level]);
-	log_str(&line, "detectors", "none");
+	log_str(&line, "detectors", "token_patterns known_secrets");
 	describe_routes(&line, routes, missing);
 	return write_line(&line, e);
 }
 
-/* Say what the routes ask for that this version does not do. */
+/* Say what a list of detectors asks for that this version does not have. */
+static void warn_of_missing(const struct doc *route, const char *key)
+{
+	static const char *const missing[] = { "entropy", "naive_injection_detection" };
+	const struct doc *list = doc_get(doc_get(route, "dlp"), key);
+
+	for (size_t i = 0; i < doc_count(list); i++)
+		for (size_t k = 0; k < COUNT_OF(missing); k++)
+			if (slice_eq(doc_str(doc_at(list, i)), slice_str(missing[k])))
+				program_warn("the route for '%s' asks for the detector '%s', which this version does not have",
+					     doc_get_cstr(route, "host"), missing[k]);
+}
+
 static void warn_of_detectors(const struct doc *routes)
 {
 	const struct doc *list = doc_get(routes, "routes");
 
 	for (size_t i = 0; i < doc_count(list); i++) {
-		const struct doc *dlp = doc_get(doc_at(list, i), "dlp");
-
-		if (!dlp)
-			continue;
-		program_warn("routes ask for detectors, which this version does not have: nothing is scanned");
-		return;
+		warn_of_missing(doc_at(list, i), "outbound_detectors");
+		warn_of_missing(doc_at(list, i), "inbound_detectors");
 	}
 }
 

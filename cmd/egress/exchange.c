@@ -6,23 +6,126 @@
 
 /* --- the body --- */
 
+/* Let go of what was kept of the body. */
+static void forget_body(struct exchange *x)
+{
+	inspection_release(STEAL(x->inspection));
+	buf_release(&x->deferred);
+	x->end_due = false;
+}
+
 size_t exchange_room(const struct client *c)
 {
 	const struct exchange *x = &c->x;
+	size_t waiting;
 
 	if (x->request_done)
 		return 0;
-	return x->refused ? DRAIN_MAX : x->credit;
+	if (x->refused)
+		return DRAIN_MAX;
+	if (x->deferred.len)
+		return WHOLE_MAX;
+	waiting = x->inspection ? inspection_waiting(x->inspection) : 0;
+	return x->credit > waiting ? x->credit - waiting : 0;
+}
+
+/* Give the upstream a piece of the body that is within its credit. */
+static void send_body(struct front *f, struct client *c, struct slice piece)
+{
+	struct exchange *x = &c->x;
+
+	audit_body(f, c, "request", x->passed, piece);
+	x->passed += piece.len;
+	x->credit -= (uint32_t)piece.len;
+	while (piece.len) {
+		struct slice part = slice_sub(piece, 0, PIECE_MAX);
+
+		channel_put(&f->upstream, MESSAGE_BODY, x->stream, part);
+		piece = slice_sub(piece, part.len, piece.len);
+	}
+}
+
+void exchange_push(struct front *f, struct client *c)
+{
+	struct exchange *x = &c->x;
+	struct slice ready;
+
+	if (!x->inspection || !x->open)
+		return;
+	ready = slice_sub(inspection_ready(x->inspection), 0, x->credit);
+	if (ready.len) {
+		send_body(f, c, ready);
+		inspection_passed(x->inspection, ready.len);
+	}
+	if (!x->end_due || inspection_waiting(x->inspection))
+		return;
+	x->end_due = false;
+	inspection_release(STEAL(x->inspection));
+	channel_put(&f->upstream, MESSAGE_END, x->stream, SLICE(""));
+}
+
+/* Give the upstream a head, which begins a stream. */
+static void send_head(struct front *f, struct client *c, struct slice head)
+{
+	const struct authority *a = &c->x.authority;
+	const struct request_start start = {
+		.port = a->port,
+		.scheme = (uint8_t)c->x.scheme,
+		.kind = (uint8_t)a->kind,
+		.host_len = (uint16_t)strlen(a->host),
+	};
+	struct buf *message;
+
+	c->x.stream = client_slot(f, c) | ++c->streams << STREAM_SLOT_BITS;
+	c->x.open = true;
+	message = channel_open(&f->upstream, MESSAGE_REQUEST, c->x.stream);
+	buf_add(message, &start, sizeof(start));
+	buf_add(message, a->host, start.host_len);
+	buf_add_slice(message, head);
+	channel_close(&f->upstream);
+}
+
+/* The body that was kept is complete: now its length is known. */
+static void send_deferred(struct front *f, struct client *c)
+{
+	struct buf *head = &c->x.deferred;
+
+	buf_add_format(head, "Content-Length: %zu\r\n\r\n", inspection_waiting(c->x.inspection));
+	send_head(f, c, buf_slice(head));
+	buf_release(head);
 }
 
 /* The request has come to its end. */
 static void end_request(struct front *f, struct client *c)
 {
-	c->x.request_done = true;
-	if (!c->x.refused)
-		channel_put(&f->upstream, MESSAGE_END, c->x.stream, SLICE(""));
-	else
+	struct exchange *x = &c->x;
+	struct found found;
+
+	x->request_done = true;
+	if (x->refused) {
 		exchange_finish(f, c);
+	} else if (!x->inspection) {
+		channel_put(&f->upstream, MESSAGE_END, x->stream, SLICE(""));
+	} else if (!inspection_finish(x->inspection, &found)) {
+		dlp_found(f, c, &found);
+	} else {
+		dlp_judged(f, c);
+		if (x->deferred.len)
+			send_deferred(f, c);
+		x->end_due = true;
+		exchange_push(f, c);
+	}
+}
+
+void exchange_refuse(struct front *f, struct client *c, const struct refusal *no, bool close)
+{
+	exchange_cancel(f, c);
+	if (!c->x.response_started) {
+		refusal_send(f, c, no, close);
+		return;
+	}
+	audit_refusal(f, c, no);
+	client_break(c);
 }
 
 /* A request that turned out wrong while it was being passed on. */
@@ -31,19 +134,14 @@ static void break_request(struct front *f, struct client *c, unsigned status, co
 	struct refusal no;
 
 	refuse(&no, status, rule, "%s", why);
-	exchange_cancel(f, c);
-	if (!c->x.response_started) {
-		refusal_send(f, c, &no, true);
-		return;
-	}
-	audit_refusal(f, c, &no);
-	client_break(c);
+	exchange_refuse(f, c, &no, true);
 }
 
 /* Pass a piece of body on, or away. */
 static void pass_body(struct front *f, struct client *c, struct slice piece)
 {
 	struct exchange *x = &c->x;
+	struct found found;
 
 	x->received += piece.len;
 	if (x->refused) {
@@ -55,14 +153,12 @@ static void pass_body(struct front *f, struct client *c, struct slice piece)
 		break_request(f, c, 413, "max-body", "the request's body is larger than 'max_body' of the route permits");
 		return;
 	}
-	audit_body(f, c, "request", x->received - piece.len, piece);
-	x->credit -= (uint32_t)piece.len;
-	while (piece.len) {
-		struct slice part = slice_sub(piece, 0, PIECE_MAX);
-
-		channel_put(&f->upstream, MESSAGE_BODY, x->stream, part);
-		piece = slice_sub(piece, part.len, piece.len);
-	}
+	if (!x->inspection)
+		send_body(f, c, piece);
+	else if (!inspection_feed(x->inspection, piece, &found))
+		dlp_found(f, c, &found);
+	else
+		exchange_push(f, c);
 }
 
 /* Take a body of declared length. */
@@ -199,15 +295,16 @@ static void introspect(struct front *f, struct client *c)
 static bool forward(struct front *f, struct client *c, const struct http_head *h, const struct request_facts *facts,
 		    const struct verdict *v, struct refusal *no)
 {
-	const struct authority *a = &facts->authority;
-	struct request_start start = { .port = a->port, .scheme = (uint8_t)facts->scheme, .kind = (uint8_t)a->kind };
+	struct exchange *x = &c->x;
 	AUTO_BUF target = BUF_INIT;
 	AUTO_BUF host = BUF_INIT;
 	AUTO_BUF head = BUF_INIT;
-	struct buf *message;
+	enum http_body framing = h->body;
 	const char *why;
 
-	authority_format(&host, a, facts->scheme);
+	if (x->inspection && inspection_may_change(x->inspection))
+		framing = inspection_is_whole(x->inspection) ? HTTP_BODY_NONE : HTTP_BODY_CHUNKED;
+	authority_format(&host, &facts->authority, facts->scheme);
 	if (facts->scheme == SCHEME_HTTP) /* which the upstream can only tell from the absolute form */
 		buf_add_format(&target, "http://%s", buf_str(&host));
 	request_target(&target, facts);
@@ -215,27 +312,24 @@ static bool forward(struct front *f, struct client *c, const struct http_head *h
 				&(struct http_rewrite){ .target = buf_slice(&target),
 							.host = buf_slice(&host),
 							.strip = v->strip,
-							.framing = h->body,
+							.framing = framing,
 							.expect_continue = h->expect_continue },
 				&why))
 		return refuse(no, 400, "framing", "%s", why);
 	if (head.len > HTTP_HEAD_MAX)
 		return refuse(no, 400, "framing", "the request's head is larger than %d bytes", HTTP_HEAD_MAX);
-	c->x.stream = client_slot(f, c) | ++c->streams << STREAM_SLOT_BITS;
-	c->x.open = true;
-	start.host_len = (uint16_t)strlen(a->host);
-	message = channel_open(&f->upstream, MESSAGE_REQUEST, c->x.stream);
-	buf_add(message, &start, sizeof(start));
-	buf_add(message, a->host, start.host_len);
-	buf_add_slice(message, buf_slice(&head));
-	channel_close(&f->upstream);
-	if (c->x.request_done)
-		channel_put(&f->upstream, MESSAGE_END, c->x.stream, SLICE(""));
+	if (x->inspection && inspection_is_whole(x->inspection)) {
+		buf_add_slice(&x->deferred, slice_sub(buf_slice(&head), 0, head.len - 2)); /* without the empty line */
+		return true;
+	}
+	send_head(f, c, buf_slice(&head));
+	if (x->request_done)
+		channel_put(&f->upstream, MESSAGE_END, x->stream, SLICE(""));
 	return true;
 }
 
 /* Judge a request in the order of decisions, and do what follows from it. */
-static void take_request(struct front *f, struct client *c, const struct http_head *h)
+static void take_request(struct front *f, struct client *c, struct http_head *h)
 {
 	struct judgement j;
 	bool passes = judge_request(f->policy, h, c->secure ? &c->tunnel : NULL, c->misdirected, &j);
@@ -251,7 +345,11 @@ static void take_request(struct front *f, struct client *c, const struct http_he
 	if (passes) {
 		c->x.route = j.verdict.route;
 		c->x.max_body = policy_route(f->policy, j.verdict.route)->max_body;
-		passes = forward(f, c, h, &j.facts, &j.verdict, &j.verdict.refusal);
+		c->x.scheme = j.facts.scheme;
+		passes = dlp_head(f, c, h, &j.facts, &j.verdict.refusal) && dlp_body(f, c, h, &j.verdict.refusal) &&
+			 forward(f, c, h, &j.facts, &j.verdict, &j.verdict.refusal);
+		if (!passes)
+			forget_body(&c->x);
 	}
 	if (passes)
 		audit_request(f, c, h);
@@ -295,6 +393,7 @@ size_t exchange_take(struct front *f, struct client *c, struct slice input)
 
 void exchange_finish(struct front *f, struct client *c)
 {
+	forget_body(&c->x);
 	audit_end(f, c, true);
 	c->x.active = false;
 	c->phase = PHASE_EXCHANGE; /* so that the idle time begins now */
@@ -304,6 +403,7 @@ void exchange_finish(struct front *f, struct client *c)
 
 void exchange_cancel(struct front *f, struct client *c)
 {
+	forget_body(&c->x);
 	if (!c->x.open)
 		return;
 	c->x.open = false;

@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "fd.h"
+#include "handover.h"
 #include "program.h"
 
 enum {
@@ -112,6 +113,7 @@ static void take_routes(struct front *f, struct slice text)
 
 	if (!policy)
 		_exit(program_fail(&e)); /* main has checked them */
+	inspector_use(&f->inspector, policy);
 	policy_release(f->policy);
 	doc_release(f->routes);
 	f->policy = policy;
@@ -248,7 +250,7 @@ static bool prepare(struct front *f, struct error *e)
 	f->clients = alloc_zero(CONNECTIONS_MAX, sizeof(*f->clients));
 	f->next_sweep = INT64_MAX;
 	f->tls = tls_server_new(e);
-	if (!f->tls || !loop_init(&f->loop, e))
+	if (!f->tls || !loop_init(&f->loop, e) || !inspector_open(&f->inspector, o->rules, e))
 		return false;
 	if (!fd_set_nonblocking(o->signer, true, e) || !fd_set_nonblocking(o->peers[0], true, e))
 		return false;
@@ -262,7 +264,11 @@ static bool prepare(struct front *f, struct error *e)
 
 static bool confine_front(struct error *e)
 {
-	static const struct confine_call own_calls[] = { CONFINE_ALLOW(__NR_accept4), CONFINE_END };
+	static const struct confine_call own_calls[] = {
+		CONFINE_ALLOW(__NR_accept4),
+		CONFINE_ALLOW(__NR_sysinfo), /* qsort asks how much memory there is */
+		CONFINE_END,
+	};
 	static const struct confine_call *const calls[] = { own_calls, loop_calls, link_calls, channel_calls, role_calls, NULL };
 	static const struct confinement c = {
 		.role = "front",
@@ -284,6 +290,7 @@ static bool introduce(struct front *f, struct error *e)
 	tls_server_key(f->tls, &key);
 	channel_put(&f->signer, MESSAGE_KEY, 0, buf_slice(&key));
 	role_send(&f->signer);
+	f->inspector.known = known_receive(&f->upstream);
 	channel_put(&f->control, MESSAGE_READY, 0, SLICE(""));
 	role_send(&f->control);
 	role_receive(&f->control, &m, "main process");

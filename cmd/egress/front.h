@@ -8,6 +8,8 @@
  *	client.c    one connection: states, reading, writing, TLS
  *	exchange.c  one request and its response
  *	judge.c     whether a request may pass, as far as its head tells
+ *	inspect.c   what a head would carry out; body.c what a body would
+ *	dlp.c       and what follows when that is something that must stay
  *	reply.c     what came back from upstream, towards the client
  *	refusal.c   how a no is said
  *	leaves.c    certificates, asked of the signer and kept
@@ -22,6 +24,7 @@
 #include "channel.h"
 #include "chunk.h"
 #include "http1.h"
+#include "inspect.h"
 #include "limits.h"
 #include "loop.h"
 #include "message.h"
@@ -58,8 +61,12 @@ struct exchange {
 	struct chunk_decoder chunks;
 	bool request_done;
 	uint64_t received;           /* bytes of the request's body so far */
+	uint64_t passed;             /* and of those the upstream was given */
 	uint64_t max_body;
 	uint32_t credit;             /* bytes that the upstream will take now */
+	struct inspection *inspection; /* of the body, until all of it was passed on; NULL: it passes as it is */
+	struct buf deferred;         /* the head without framing, of a body that is kept until its end */
+	bool end_due;                /* the client has sent all, the upstream does not have it yet */
 
 	bool head_request, wants_json, keep_alive;
 	bool expects;                /* the client waits for 100 before it sends the body, and without may never send it */
@@ -73,6 +80,7 @@ struct exchange {
 	unsigned status;
 
 	char method[HTTP_METHOD_MAX + 1]; /* for the log: what was asked */
+	enum scheme scheme;
 	struct authority authority;
 	struct buf path;
 	size_t route;
@@ -107,6 +115,7 @@ struct front {
 	struct channel control, signer, upstream;
 	bool upstream_full, signer_full; /* the kernel does not take more now; its writability is watched */
 	struct tls_server *tls;
+	struct inspector inspector;
 	struct policy *policy;
 	struct doc *routes;          /* as given, for introspection */
 	struct client *clients;      /* CONNECTIONS_MAX slots */
@@ -159,6 +168,21 @@ void exchange_finish(struct front *f, struct client *c);
 void exchange_cancel(struct front *f, struct client *c);
 /* How many bytes of the request's body may be read now. */
 size_t exchange_room(const struct client *c);
+/* Give the upstream what was judged of the request's body, as far as it takes it. */
+void exchange_push(struct front *f, struct client *c);
+/* Answer with a no while the request is under way; close: nothing behind this point can be trusted. */
+void exchange_refuse(struct front *f, struct client *c, const struct refusal *no, bool close);
+
+/* --- dlp.c --- */
+
+/* Look at the head of an allowed request. False with a refusal; what is redacted is changed in place. */
+bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct request_facts *facts, struct refusal *no);
+/* Begin with its body, if it has one that is to be looked through. False with a refusal. */
+bool dlp_body(struct front *f, struct client *c, const struct http_head *h, struct refusal *no);
+/* Something was found in the body: end the request. */
+void dlp_found(struct front *f, struct client *c, const struct found *found);
+/* All of the body was judged: log what was redacted. */
+void dlp_judged(struct front *f, struct client *c);
 
 /* --- reply.c --- */
 
@@ -189,6 +213,8 @@ void leaf_name(const struct client *c, char name[HOST_MAX + 3]);
 /* --- audit.c --- */
 
 void audit_refusal(struct front *f, const struct client *c, const struct refusal *no);
+/* Something was found in a request, and what was done: "refuse" or "redact" so many parts. */
+void audit_dlp(struct front *f, const struct client *c, const char *action, const struct found *found, size_t count);
 /* Only at level full: the request's head, the response's, a piece of either body, the end of an exchange. */
 void audit_request(struct front *f, const struct client *c, const struct http_head *h);
 void audit_response(struct front *f, const struct client *c, const struct http_head *h);

@@ -27,7 +27,7 @@ void job_release(struct upstream *u, struct job *j)
 	u->decoding -= j->content.decodes;
 	content_release(&j->content);
 	free(j->addresses);
-	rules_release(j->place.rules);
+	routing_release(j->place.rules);
 	*j = (struct job){ .state = JOB_FREE };
 }
 
@@ -138,7 +138,7 @@ static bool write_head(struct upstream *u, struct job *j, const struct http_head
 		add[0].value = buf_slice(&value);
 		j->content.guard.set = j->place.rules->guards[j->place.route];
 	}
-	if (rules_look(j->place.rules, j->place.route)) {
+	if (routing_look(j->place.rules, j->place.route)) {
 		content_accept(&accepted, h);
 		for (size_t i = 0; i < h->n_fields; i++)
 			v->strip[i] = v->strip[i] || h->fields[i].id == HTTP_ACCEPT_ENCODING;
@@ -174,7 +174,7 @@ static void begin(struct upstream *u, struct job *j, const struct message *m)
 	*j = (struct job){
 		.state = JOB_RESOLVING,
 		.stream = m->stream,
-		.place = { .rules = rules_hold(u->rules), .scheme = scheme },
+		.place = { .rules = routing_hold(u->rules), .scheme = scheme },
 		.body = h.body,
 		.left = h.length,
 		.window = WINDOW,

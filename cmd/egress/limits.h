@@ -17,6 +17,11 @@
 #define PIECE_MAX (32 << 10)        /* bytes of body in one message: two TLS records */
 #define HEAD_MESSAGE_MAX (2 * HTTP_HEAD_MAX) /* bytes of a head between front and upstream; rewriting can make one longer */
 #define DECODING_MAX 64             /* coded responses that are decoded at once, each in up to 16 MiB */
+#define BODIES_MAX 256              /* requests whose body is looked through at once: each costs up to 1 MiB, most 100 KiB */
+#define WHOLE_MAX (1 << 20)         /* bytes of a body that is kept until its end, so that a redacted one has its right length */
+#define WHOLE_ALL_MAX (16 << 20)    /* and of all such bodies; further ones are sent on chunked */
+#define RULES_BYTES_MAX (1 << 20)   /* bytes of the file of token rules */
+#define KNOWN_BYTES_MAX (64 << 20)  /* bytes of fingerprints: 256 secrets of any length */
 #define DRAIN_MAX (1 << 20)         /* bytes of a refused request's body that are read so that the connection can go on */
 #define LEAVES_MAX 256              /* certificates that a front keeps: hosts in use at one time */
 #define LEAF_AGE (30ll * 24 * 3600 * 1000) /* a kept certificate is then made again, long before it expires */

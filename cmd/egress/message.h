@@ -40,6 +40,8 @@ enum message_type {
 	MESSAGE_BODY,   /* a piece of the body, within the receiver's credit */
 	MESSAGE_END,    /* the body is complete; from upstream: and so is the exchange */
 	MESSAGE_CREDIT, /* uint32_t: this many more bytes of body may be sent */
+	/* upstream to front, first thing: a piece of the fingerprints of all secrets (handover.h); an empty one ends them */
+	MESSAGE_KNOWN,
 	/* upstream to front */
 	MESSAGE_INFORM,   /* head of an interim response */
 	MESSAGE_RESPONSE, /* head of the final response; Transfer-Encoding: chunked means a body of unknown length */

@@ -54,7 +54,7 @@ void origin_close(struct upstream *u, struct origin *o)
 		forget_idle(u, o);
 	tls_release(&o->tls);
 	buf_release(&o->in);
-	rules_release(o->place.rules);
+	routing_release(o->place.rules);
 	*o = (struct origin){ .generation = (uint8_t)(generation + 1), .dirty = dirty };
 	if (index_of(u, o) < u->first_free)
 		u->first_free = index_of(u, o);
@@ -112,7 +112,7 @@ bool origin_dial(struct upstream *u, struct job *j, const struct sockaddr_storag
 	tls_init(&o->tls, fd_steal(&fd));
 	o->state = ORIGIN_DIALING;
 	o->place = j->place;
-	rules_hold(o->place.rules);
+	routing_hold(o->place.rules);
 	join(u, o, j);
 	upstream_deadline(u, &o->deadline, j->addresses->next < j->addresses->count ? ADDRESS_TIME : CONNECT_TIME);
 	return true;
@@ -293,7 +293,7 @@ static enum outcome take_final(struct upstream *u, struct origin *o, struct http
 	struct job *j = o->job;
 	struct refusal no;
 
-	if (rules_look(j->place.rules, j->place.route) && !content_begin(&j->content, h, u->decoding == DECODING_MAX, &no)) {
+	if (routing_look(j->place.rules, j->place.route) && !content_begin(&j->content, h, u->decoding == DECODING_MAX, &no)) {
 		job_fail(u, j, &no);
 		return OUTCOME_LOST;
 	}

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ static const struct option_def options[] = {
 	{ "ready", 0, "FD", "write a newline there when everything answers" },
 	{ "log-level", 0, "LEVEL", "off, blocks (the default) or full" },
 	{ "workers", 0, "NUMBER", "pairs of front and upstream processes; default 1" },
+	{ "rules", 0, "FILE", "token rules to look for instead of those that come with bot-bottle" },
 	{ "trust", 0, "PATH", "file or hashed directory of certificates to trust instead of the system's" },
 	{ .name = NULL },
 };
@@ -71,6 +73,8 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		s->ca_cert = arg;
 	else if (strcmp(name, "trust") == 0)
 		s->trust = arg;
+	else if (strcmp(name, "rules") == 0)
+		s->rules = arg;
 	else if (strcmp(name, "log-level") == 0)
 		return log_level_parse(arg, &s->level, e);
 	else if (strcmp(name, "workers") == 0)
@@ -86,6 +90,20 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 	else
 		return fd_parse(arg, &s->ready, e);
 	return true;
+}
+
+/* The rules that come with the program: beside it, as built and as installed. */
+static char *shipped_rules(void)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	exe[n > 0 ? n : 0] = '\0';
+	slash = strrchr(exe, '/');
+	if (slash)
+		*slash = '\0';
+	return alloc_format("%s/../share/bot-bottle/rules/tokens.yaml", slash ? exe : "/usr/local/bin");
 }
 
 /* The directory part of a path. */
@@ -112,6 +130,8 @@ void settings_parse(struct settings *s, int argc, char **argv)
 	if (s->state && s->store >= 0)
 		exit(program_usage("--state and --ca-store exclude each other"));
 	s->alone = s->secrets < 0;
+	if (!s->rules)
+		s->rules = shipped_rules();
 	s->directory = directory_of(s->routes);
 }
 

@@ -27,6 +27,7 @@ struct settings {
 	enum log_level level;
 	size_t workers;
 	const char *trust;       /* --trust */
+	const char *rules;       /* --rules, or the file that comes with the program */
 };
 
 /* Parse the options of bb-egress itself; ends the process when they are wrong. */

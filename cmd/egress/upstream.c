@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "fd.h"
+#include "handover.h"
 #include "program.h"
 
 enum { FD_SPARE = 128 }; /* descriptors beside those of connections: channels, the resolver's, trusted certificates */
@@ -48,12 +49,12 @@ static void take_routes(struct upstream *u, struct slice text)
 	AUTO_BUF missing = BUF_INIT;
 	struct error e = ERROR_INIT;
 	AUTO_DOC *routes = doc_parse(text, &e);
-	struct rules *rules = routes ? rules_new(u, doc_get(routes, "routes"), &e) : NULL;
+	struct routing *rules = routes ? routing_new(u, doc_get(routes, "routes"), &e) : NULL;
 
 	forget_ca_files(u);
 	if (rules) {
 		origin_close_idle(u);
-		rules_release(u->rules);
+		routing_release(u->rules);
 		u->rules = rules;
 		credentials_missing(u, rules->policy, &missing);
 		channel_put(&u->control, MESSAGE_TAKEN, 0, buf_slice(&missing));
@@ -229,6 +230,8 @@ static bool prepare(struct upstream *u, struct error *e)
 	if (o->secrets < 0 || !secret_set_read(o->secrets, &u->secrets, e))
 		return false;
 	fd_close(&o->secrets);
+	if (!known_make(&u->secrets, &u->known, e))
+		return false;
 	u->trust = tls_client_new(o->trust, SLICE(""), e);
 	if (!u->trust || !loop_init(&u->loop, e))
 		return false;
@@ -278,6 +281,9 @@ static void introduce(struct upstream *u)
 
 	channel_put(&u->control, MESSAGE_READY, 0, SLICE(""));
 	role_send(&u->control);
+	known_send(&u->front, buf_slice(&u->known));
+	role_send(&u->front);
+	buf_wipe(&u->known);
 	do {
 		role_receive(&u->control, &m, "main process");
 		take_control(u, &m);

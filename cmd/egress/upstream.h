@@ -10,7 +10,7 @@
  *	dial.c       from a name to a connection that is open
  *	content.c    a response as the front gets it: decoded, and without the credential
  *	origin.c     a connection to an origin: writing, reading the response, keeping it for the next
- *	rules.c      the routes in force, what they trust, the credentials
+ *	routing.c      the routes in force, what they trust, the credentials
  */
 #ifndef BB_EGRESS_UPSTREAM_H
 #define BB_EGRESS_UPSTREAM_H
@@ -36,10 +36,10 @@ enum ref { REF_CONTROL, REF_FRONT, REF_RESOLVER, REF_ORIGIN };
 struct upstream;
 struct origin;
 
-/* --- rules.c --- */
+/* --- routing.c --- */
 
 /* Routes with what belongs to them; kept as long as a job or a connection was made under them. */
-struct rules {
+struct routing {
 	unsigned holders;
 	struct policy *policy;
 	struct tls_client **trust; /* by route; NULL: the common one */
@@ -53,14 +53,14 @@ struct ca_file {
 };
 
 /* Make rules of a routes document. On failure the error says why. */
-struct rules *rules_new(struct upstream *u, const struct doc *routes, struct error *e);
-struct rules *rules_hold(struct rules *r);
-void rules_release(struct rules *r);
+struct routing *routing_new(struct upstream *u, const struct doc *routes, struct error *e);
+struct routing *routing_hold(struct routing *r);
+void routing_release(struct routing *r);
 
 /* Append the value of the header that carries a route's credential; release it with buf_wipe. False with a refusal. */
 bool credential_value(const struct upstream *u, const struct route *route, struct buf *value, struct refusal *no);
 /* Does something look at the content of a route's responses, so that it has to be decoded? */
-static inline bool rules_look(const struct rules *r, size_t route)
+static inline bool routing_look(const struct routing *r, size_t route)
 {
 	return r->guards[route];
 }
@@ -78,7 +78,7 @@ enum job_state {
 
 /* Where a request can be had: what connections are shared by. */
 struct place {
-	struct rules *rules;
+	struct routing *rules;
 	size_t route;
 	enum scheme scheme;
 	struct authority authority;
@@ -199,11 +199,12 @@ struct upstream {
 	bool front_full;
 	struct resolver *resolver;
 	struct secret_set secrets;
+	struct buf known;         /* their fingerprints, until the front has them */
 	struct cookies cookies;   /* that origins have set on routes with auth */
 	struct tls_client *trust; /* the system's, or --trust */
 	struct ca_file *ca_files; /* for the next routes */
 	size_t n_ca_files;
-	struct rules *rules;
+	struct routing *rules;
 	struct job *jobs;         /* CONNECTIONS_MAX */
 	struct origin *origins;   /* ORIGINS_MAX */
 	size_t first_free;        /* no origin below is free */

@@ -95,13 +95,16 @@ static void show_route(struct planner *p, const struct doc *route, const char *f
 static void note_detectors(struct planner *p, const struct doc *route)
 {
 	static const char *const keys[] = { "outbound_detectors", "inbound_detectors" };
+	static const char *const missing[] = { "entropy", "naive_injection_detection" };
 
 	for (size_t k = 0; k < COUNT_OF(keys); k++) {
 		const struct doc *list = doc_get(doc_get(route, "dlp"), keys[k]);
 
 		for (size_t i = 0; i < doc_count(list); i++)
-			plan_note(p, "warning", "route '%s' asks for the detector '%s', but this version has no scanner: it does not run",
-				  doc_get_cstr(route, "host"), doc_cstr(doc_at(list, i)));
+			for (size_t m = 0; m < COUNT_OF(missing); m++)
+				if (strcmp(doc_cstr(doc_at(list, i)), missing[m]) == 0)
+					plan_note(p, "warning", "route '%s' asks for the detector '%s', which this version does not have",
+						  doc_get_cstr(route, "host"), missing[m]);
 	}
 }
 

@@ -47,7 +47,7 @@ void notes_add(struct planner *p)
 {
 	add_warnings(p);
 	note_shadowing(p);
-	plan_note(p, "note", "what leaves is not scanned: this version has no scanner; the routes are the control");
+	plan_note(p, "note", "what leaves is looked through for known secrets and tokens; what is encrypted cannot be found: the routes are the control for that");
 	if (doc_get_bool(p->manifest, "supervise"))
 		plan_note(p, "note", "supervise: not available yet; what needs approval is refused");
 }

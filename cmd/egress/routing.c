@@ -107,9 +107,9 @@ static void make_guard(const struct upstream *u, const struct route *route, stru
 	buf_wipe(&pair);
 }
 
-struct rules *rules_new(struct upstream *u, const struct doc *routes, struct error *e)
+struct routing *routing_new(struct upstream *u, const struct doc *routes, struct error *e)
 {
-	struct rules *r = alloc_zero(1, sizeof(*r));
+	struct routing *r = alloc_zero(1, sizeof(*r));
 
 	r->holders = 1;
 	r->policy = policy_new(routes, e);
@@ -123,7 +123,7 @@ struct rules *rules_new(struct upstream *u, const struct doc *routes, struct err
 		const struct route *route = policy_route(r->policy, i);
 
 		if (!make_trust(u, route, &r->trust[i], e)) {
-			rules_release(r);
+			routing_release(r);
 			return NULL;
 		}
 		if (route->auth) {
@@ -134,13 +134,13 @@ struct rules *rules_new(struct upstream *u, const struct doc *routes, struct err
 	return r;
 }
 
-struct rules *rules_hold(struct rules *r)
+struct routing *routing_hold(struct routing *r)
 {
 	r->holders++;
 	return r;
 }
 
-void rules_release(struct rules *r)
+void routing_release(struct routing *r)
 {
 	if (!r || --r->holders)
 		return;

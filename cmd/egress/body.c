@@ -1,0 +1,223 @@
+/* A request's body on its way through the detectors. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "alloc.h"
+#include "inspect.h"
+#include "limits.h"
+
+struct inspection {
+	struct inspector *inspector;
+	bool redact;
+	size_t whole;           /* bytes that may have to be kept until the end; 0: passed on as it is judged */
+	struct detect *detect;
+	struct buf held;        /* fed and not yet judged, or kept */
+	uint64_t base;          /* place in the body of its first byte */
+	struct cuts cuts;       /* of what is held */
+	bool cut_at_base;       /* what stood in front of base was replaced */
+	struct detect *again;   /* looks at what is passed on, from the first replacement on */
+	struct detect_set set;
+	bool finished;
+	struct buf checked;     /* and is not done with the end of this yet */
+	struct buf ready;
+	size_t ready_at;
+	size_t changed;
+	const char *changed_kind;
+	struct found found;     /* what cannot pass */
+};
+
+/* Note what cannot pass. */
+static bool fail(struct inspection *n, const struct found *found)
+{
+	if (!n->found.kind) {
+		n->found = *found;
+		snprintf(n->found.place, sizeof(n->found.place), "body");
+	}
+	return false;
+}
+
+/* Something was found in the body. */
+static bool take_found(void *ctx, const struct detection *d)
+{
+	struct inspection *n = ctx;
+	uint64_t start = d->start, end = n->base + n->held.len;
+	struct found found;
+
+	if (!inspector_name(n->inspector, d, &found))
+		return true;
+	if (!n->redact || d->why || !d->placed)
+		return fail(n, &found);
+	if (start < n->base && n->cut_at_base)
+		start = n->base; /* it goes on behind what was replaced */
+	end = d->end < end ? d->end : end;
+	if (start < n->base || (end > start && !cuts_add(&n->cuts, start, end, found.kind)))
+		return fail(n, &found);
+	return true;
+}
+
+/* Something is there even after what was found was replaced. */
+static bool take_again(void *ctx, const struct detection *d)
+{
+	struct inspection *n = ctx;
+	struct found found;
+
+	return !inspector_name(n->inspector, d, &found) || fail(n, &found);
+}
+
+struct inspection *inspection_new(struct inspector *i, const struct detectors *d, size_t whole)
+{
+	struct inspection *n;
+
+	if (i->bodies == BODIES_MAX)
+		return NULL;
+	n = alloc_zero(1, sizeof(*n));
+	*n = (struct inspection){ .inspector = i, .redact = d->on_match == ON_MATCH_REDACT, .whole = whole,
+				  .set = inspector_set(i, d) };
+	n->detect = detect_new(n->set, take_found, n);
+	i->bodies++;
+	i->buffered += whole;
+	return n;
+}
+
+void inspection_release(struct inspection *n)
+{
+	if (!n)
+		return;
+	n->inspector->bodies--;
+	n->inspector->buffered -= n->whole;
+	detect_release(n->detect);
+	detect_release(n->again);
+	buf_wipe(&n->held);
+	buf_wipe(&n->checked);
+	buf_release(&n->ready);
+	free(n);
+}
+
+bool inspection_may_change(const struct inspection *n)
+{
+	return n->redact;
+}
+
+bool inspection_is_whole(const struct inspection *n)
+{
+	return n->whole;
+}
+
+/* Bytes that are judged: to be passed on, or looked at once more where something was replaced before. */
+static bool pass(struct inspection *n, struct slice bytes)
+{
+	if (!n->again) {
+		buf_add_slice(&n->ready, bytes);
+		return true;
+	}
+	buf_add_slice(&n->checked, bytes);
+	return detect_feed(n->again, bytes);
+}
+
+/* Bytes of what is held, from place start of the body to place end. */
+static struct slice held_part(const struct inspection *n, uint64_t start, uint64_t end)
+{
+	return slice_sub(buf_slice(&n->held), (size_t)(start - n->base), (size_t)(end - n->base));
+}
+
+/* Replace one part. */
+static bool replace(struct inspection *n, const struct cut *cut)
+{
+	AUTO_BUF text = BUF_INIT;
+
+	if (!n->changed++) {
+		n->changed_kind = cut->kind;
+		n->again = detect_new(n->set, take_again, n);
+	}
+	cut_write(&text, cut);
+	return pass(n, buf_slice(&text));
+}
+
+/* Pass on what stands before place limit of the body. */
+static bool release_to(struct inspection *n, uint64_t limit)
+{
+	bool going = true, cut_last = n->cut_at_base;
+	uint64_t at = n->base;
+	size_t done = 0;
+
+	for (; going && done < n->cuts.n && n->cuts.list[done].start < limit; done++) {
+		const struct cut *cut = &n->cuts.list[done];
+
+		if (cut->end > limit && limit - cut->start < DETECT_HELD_MAX) {
+			limit = cut->start; /* it may grow */
+			break;
+		}
+		going = pass(n, held_part(n, at, cut->start)) && replace(n, cut);
+		at = cut->end;
+		cut_last = true;
+	}
+	if (going && limit > at) {
+		going = pass(n, held_part(n, at, limit));
+		at = limit;
+		cut_last = false;
+	}
+	n->cuts.n -= done;
+	memmove(n->cuts.list, n->cuts.list + done, n->cuts.n * sizeof(n->cuts.list[0]));
+	buf_consume(&n->held, (size_t)(at - n->base));
+	n->base = at;
+	n->cut_at_base = cut_last;
+	return going;
+}
+
+/* Move what was looked at once more to what is passed on, but for the last bytes. */
+static void settle(struct inspection *n, uint64_t held)
+{
+	size_t len = held < n->checked.len ? n->checked.len - (size_t)held : 0;
+
+	buf_add_slice(&n->ready, slice_sub(buf_slice(&n->checked), 0, len));
+	buf_consume(&n->checked, len);
+}
+
+bool inspection_feed(struct inspection *n, struct slice bytes, struct found *found)
+{
+	uint64_t held;
+
+	buf_add_slice(&n->held, bytes);
+	if (detect_feed(n->detect, bytes)) {
+		held = detect_held(n->detect);
+		held = held ? held : 1;
+		if (held >= n->held.len || release_to(n, n->base + n->held.len - held))
+			settle(n, n->again ? detect_held(n->again) : 0);
+	}
+	*found = n->found;
+	return !n->found.kind;
+}
+
+bool inspection_finish(struct inspection *n, struct found *found)
+{
+	if (detect_finish(n->detect) && release_to(n, n->base + n->held.len) && (!n->again || detect_finish(n->again)))
+		settle(n, 0);
+	n->finished = true;
+	*found = n->found;
+	return !n->found.kind;
+}
+
+struct slice inspection_ready(const struct inspection *n)
+{
+	return n->whole && !n->finished ? SLICE("") : slice_sub(buf_slice(&n->ready), n->ready_at, n->ready.len);
+}
+
+void inspection_passed(struct inspection *n, size_t len)
+{
+	n->ready_at += len;
+	if (n->ready_at == n->ready.len) {
+		buf_truncate(&n->ready, 0);
+		n->ready_at = 0;
+	}
+}
+
+size_t inspection_waiting(const struct inspection *n)
+{
+	return n->held.len + n->checked.len + n->ready.len - n->ready_at;
+}
+
+size_t inspection_changed(const struct inspection *n, const char **kind)
+{
+	*kind = n->changed_kind;
+	return n->changed;
+}

@@ -1,0 +1,83 @@
+/* What follows when a request holds something that must stay in the bottle. */
+#include "front.h"
+
+static const struct detectors *detectors_at(const struct front *f, const struct client *c)
+{
+	return &f->inspector.routes[c->x.route];
+}
+
+/* Ask the operator whether what was found may leave. There is nobody to ask yet, so it may not. */
+static bool ask(const struct found *found, struct refusal *no)
+{
+	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle, and there is no supervisor to ask",
+		      found->place, found->kind);
+}
+
+/* The no that a finding calls for under the policy of its route. */
+static bool refuse_found(const struct detectors *d, const struct found *found, struct refusal *no)
+{
+	if (found->why)
+		return refuse(no, 403, "dlp", "the %s cannot be looked through (%s), so it must not leave the bottle", found->place,
+			      found->why);
+	switch (d->on_match) {
+	case ON_MATCH_SUPERVISE:
+		return ask(found, no);
+	case ON_MATCH_REDACT:
+		return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle and cannot be taken out there",
+			      found->place, found->kind);
+	case ON_MATCH_BLOCK:
+		break;
+	}
+	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle", found->place, found->kind);
+}
+
+bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct request_facts *facts, struct refusal *no)
+{
+	const struct detectors *d = detectors_at(f, c);
+	struct found found;
+
+	switch (inspect_head(&f->inspector, d, h, facts, &found)) {
+	case INSPECT_CLEAN:
+		return true;
+	case INSPECT_CHANGED:
+		audit_dlp(f, c, "redact", &found, found.count);
+		return true;
+	case INSPECT_FOUND:
+		break;
+	}
+	audit_dlp(f, c, "refuse", &found, 1);
+	return refuse_found(d, &found, no);
+}
+
+bool dlp_body(struct front *f, struct client *c, const struct http_head *h, struct refusal *no)
+{
+	const struct detectors *d = detectors_at(f, c);
+	struct inspector *i = &f->inspector;
+	size_t whole = 0;
+
+	if (!d->outbound || c->x.request_done)
+		return true;
+	if (d->on_match == ON_MATCH_REDACT && h->body == HTTP_BODY_LENGTH && h->length <= WHOLE_MAX && !h->expect_continue &&
+	    i->buffered + h->length <= WHOLE_ALL_MAX)
+		whole = (size_t)h->length;
+	c->x.inspection = inspection_new(i, d, whole);
+	return c->x.inspection ? true : refuse(no, 403, "dlp", "more than %d bodies at once cannot be looked through; try again", BODIES_MAX);
+}
+
+void dlp_found(struct front *f, struct client *c, const struct found *found)
+{
+	struct refusal no;
+
+	audit_dlp(f, c, "refuse", found, 1);
+	refuse_found(detectors_at(f, c), found, &no);
+	exchange_refuse(f, c, &no, false);
+}
+
+void dlp_judged(struct front *f, struct client *c)
+{
+	struct found found = { .place = "body" };
+	size_t count = inspection_changed(c->x.inspection, &found.kind);
+
+	if (count)
+		audit_dlp(f, c, "redact", &found, count);
+}
