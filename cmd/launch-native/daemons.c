@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "audit.h"
 #include "fd.h"
 #include "loop.h"
 #include "spawn.h"
@@ -110,10 +111,12 @@ static pid_t run_sidecar(const char *programs, const struct plan *p, const struc
 	struct plan_listener listeners[PLAN_LISTENERS_MAX];
 	size_t n = plan_listeners(p, listeners), n_argv = 0, n_fds = 0;
 	AUTO_FREE char *path = alloc_format("%s/bb-sidecar", programs);
+	AUTO_FREE char *audit = audit_path(p->home, p->identity);
 	char *named[PLAN_LISTENERS_MAX], *env[COUNT_OF(passed_on) + 1];
-	const char *argv[10 + 2 * PLAN_LISTENERS_MAX];
+	const char *argv[12 + 2 * PLAN_LISTENERS_MAX];
 	struct spawn_fd fds[6 + PLAN_LISTENERS_MAX];
-	const char *const fixed[] = { "bb-sidecar", "--document", "3", "--secrets", "4", "--ready", "5", "--dir", s->dir };
+	const char *const fixed[] = { "bb-sidecar", "--document", "3", "--secrets", "4", "--ready", "5", "--dir", s->dir,
+				"--audit", audit };
 	struct spawn sp = { .path = path, .argv = argv, .env = (const char *const *)env, .cwd = "/", .fds = fds,
 			    .new_session = true, .death_signal = SIGKILL,
 			    .namespaces = CLONE_NEWPID | (geteuid() == 0 ? 0 : CLONE_NEWUSER) };

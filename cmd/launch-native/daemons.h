@@ -4,8 +4,8 @@
  * every daemon; for an ordinary user in a user namespace, which that takes.
  *
  * It is given the plan's sidecar document and the daemons' secrets on descriptors,
- * the sockets of the bottle, the state directory, a file for its log, and an
- * environment without anything of the operator's but what daemons need.
+ * the sockets of the bottle, the state directory, a file for its log, the path of
+ * the audit log, and an environment without anything of the operator's but what daemons need.
  */
 #ifndef BB_LAUNCH_DAEMONS_H
 #define BB_LAUNCH_DAEMONS_H

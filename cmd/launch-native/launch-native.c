@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "check.h"
+#include "digest.h"
 #include "document.h"
 #include "program.h"
 #include "remains.h"
@@ -156,6 +157,7 @@ int main(int argc, char **argv)
 	int first;
 
 	document_seed();
+	digest_init();
 #ifdef BB_SABOTAGE
 	sabotage_init();
 #endif

@@ -6,14 +6,15 @@
 #include "cgroup.h"
 #include "document.h"
 #include "program.h"
+#include "record.h"
 #include "rootfs.h"
 #include "state.h"
 
 /* What a walk over the state directories adds to. */
 struct listing {
 	struct doc *list;
-	bool text; /* print a line for each as well */
-	bool keep; /* only say */
+	bool text;	  /* print a line for each as well */
+	const char *home; /* where removals are recorded; NULL: nothing is removed */
 };
 
 /* The document that both commands print. */
@@ -69,10 +70,14 @@ static bool add_remnant(void *ctx, const struct state_entry *entry, struct error
 {
 	const struct listing *l = ctx;
 	struct doc *item = doc_append(l->list, doc_new_object());
+	struct error unrecorded = ERROR_INIT;
 
 	(void)e;
-	if (!l->keep)
+	if (l->home) {
 		cgroup_sweep(entry->dir);
+		if (!record_removal(l->home, entry->identity, &unrecorded))
+			program_warn("%s", unrecorded.text); /* what is left of a bottle is no safer for staying */
+	}
 	doc_put_str(item, "type", "state");
 	doc_put_str(item, "name", entry->identity);
 	doc_put_str(item, "path", entry->dir);
@@ -103,7 +108,7 @@ static bool finish(const struct doc *d, bool json, struct error *e)
 bool remains_list(const char *home, bool json, struct error *e)
 {
 	AUTO_DOC *d = new_document("active");
-	struct listing l = { doc_put(d, "bottles", doc_new_array()), !json, true };
+	struct listing l = { doc_put(d, "bottles", doc_new_array()), !json, NULL };
 
 	return state_each(home, add_active, &l, e) && finish(d, json, e);
 }
@@ -111,7 +116,7 @@ bool remains_list(const char *home, bool json, struct error *e)
 bool remains_remove(const char *home, bool dry_run, bool json, struct error *e)
 {
 	AUTO_DOC *d = new_document("cleanup");
-	struct listing l = { NULL, !json, dry_run };
+	struct listing l = { NULL, !json, dry_run ? NULL : home };
 
 	doc_put_bool(d, "dry_run", dry_run);
 	l.list = doc_put(d, "items", doc_new_array());

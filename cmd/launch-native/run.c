@@ -22,6 +22,7 @@
 #include "obtain.h"
 #include "program.h"
 #include "proof.h"
+#include "record.h"
 #include "relay.h"
 #include "rootfs.h"
 #include "spawn.h"
@@ -39,6 +40,7 @@ struct run {
 	struct secret_set secrets;
 	struct daemons daemons;
 	struct cgroup cgroup;
+	struct audit audit;
 	struct timing timing;
 	pid_t bottle;
 	int hatch, signals;
@@ -203,12 +205,16 @@ static bool send_trust(struct run *r, struct error *e)
 	return hatch_send(r->hatch, &m, e);
 }
 
-/* Start bottle and sidecar, which build themselves side by side, and join them. */
+/*
+ * Start bottle and sidecar, which build themselves side by side, and join them. The record comes
+ * behind the fork, so that the bottle's first process never has the key that signs it.
+ */
 static bool raise_bottle(struct run *r, struct error *e)
 {
 	struct hatch_message m;
 
-	if (!fork_bottle(r, e) || !obtain_secrets(r->plan.secrets, &r->secrets, e) || !take_listeners(r, e))
+	if (!fork_bottle(r, e) || !record_start(&r->audit, &r->plan, r->o->resume, e) ||
+	    !obtain_secrets(r->plan.secrets, &r->secrets, e) || !take_listeners(r, e))
 		return false;
 	timing_mark(&r->timing, "namespaces");
 	if (!daemons_start(&r->daemons, r->o->programs, &r->plan, &r->state, &r->secrets, r->listeners, e))
@@ -353,6 +359,7 @@ static void release(struct run *r)
 	cargo_release(&r->cargo);
 	rootfs_release(&r->rootfs);
 	secret_set_release(&r->secrets);
+	audit_release(&r->audit);
 	state_release(&r->state);
 	plan_release(&r->plan);
 }
@@ -378,8 +385,9 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 bool run_bottle(const struct run_options *o, int *code, struct error *e)
 {
 	struct run r = { .o = o, .state = STATE_INIT, .cargo = CARGO_INIT, .rootfs = ROOTFS_INIT, .terminal = TERMINAL_INIT,
-			 .secrets = SECRET_SET_INIT, .daemons = DAEMONS_INIT, .cgroup = CGROUP_INIT, .hatch = -1, .signals = -1,
-			 .master = -1, .input = -1, .output = -1, .errors = -1 };
+			 .secrets = SECRET_SET_INIT, .daemons = DAEMONS_INIT, .cgroup = CGROUP_INIT,
+			 .audit = AUDIT_INIT, .hatch = -1, .signals = -1, .master = -1, .input = -1, .output = -1,
+			 .errors = -1 };
 	struct error late = ERROR_INIT;
 	bool started = false;
 	int status = 0;
@@ -389,6 +397,8 @@ bool run_bottle(const struct run_options *o, int *code, struct error *e)
 	ok = live(&r, &started, &status, e);
 	*code = ok ? spawn_exit_code(status) : (int)e->status;
 	tear_down(&r);
+	if (!record_end(&r.audit, *code, ok ? NULL : e->text, &late))
+		program_warn("the end of the bottle is not in its audit log: %s", late.text);
 	if (!settle_state(&r, started, *code, &late))
 		program_warn("%s", late.text);
 	else if (started && *code != 0)

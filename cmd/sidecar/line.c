@@ -145,6 +145,8 @@ static void emit(struct line *l, bool is_last, struct sink *to)
 	if (!is_last)
 		buf_add_str(&out, " ...");
 	sink_line(to, buf_slice(&out));
+	if (l->audit && text.len)
+		audit_add_line(l->audit, l->name, text);
 	l->continued = !is_last;
 	buf_truncate(&l->part, 0);
 	if (l->part.cap > KEEP_CAPACITY)

@@ -7,6 +7,7 @@
  * with "... " after the prefix. Standard output carries JSON, whose strings
  * escape themselves, so only raw control bytes are replaced there (\u00XX, which
  * is what JSON would have had); standard error is text and escaped in full.
+ * Lines of JSON are collected for the audit log, too, where there is one.
  *
  * A sink is an output of the sidecar that may be slow: it is written to only as
  * far as it takes bytes at once. What it does not take waits; when much waits,
@@ -19,7 +20,7 @@
 #ifndef BB_SIDECAR_LINE_H
 #define BB_SIDECAR_LINE_H
 
-#include "buf.h"
+#include "audit.h"
 
 #define LINE_MAX_BYTES (512u << 10) /* one audit line with 64 KiB of escaped body fits */
 #define SINK_HIGH      (64u << 10)  /* waiting bytes from which on the daemons are not read */
@@ -51,6 +52,7 @@ static inline bool sink_is_full(const struct sink *s)
 struct line {
 	const char *name; /* prefix */
 	bool is_json;
+	struct audit *audit; /* gets the lines as well; NULL: none */
 	bool continued; /* the piece in the buffer is not the first of its line */
 	struct buf part;
 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "digest.h"
 #include "fd.h"
 #include "file.h"
 #include "health.h"
@@ -32,6 +33,7 @@ struct inherited {
 struct options {
 	const char *dir;
 	const char *bind;
+	const char *audit;
 	int document, secrets, ready, lifeline;
 	int64_t grace_ms, ready_ms;
 	struct inherited listeners[INHERITED_MAX];
@@ -44,6 +46,7 @@ static const struct option_def option_defs[] = {
 	{ "dir", 0, "DIR", "directory of the daemons' directories and the health socket" },
 	{ "listener", 0, "NAME=FD", "an inherited listening socket; may be repeated" },
 	{ "bind", 0, "ADDRESS", "bind the listeners that are not inherited to this address" },
+	{ "audit", 0, "FILE", "the bottle's audit log, HOME/audit/IDENTITY.jsonl" },
 	{ "ready", 0, "FD", "gets one newline when all daemons are ready" },
 	{ "lifeline", 0, "FD", "end when this descriptor reaches its end of file" },
 	{ "grace", 0, "SECONDS", "from TERM to KILL at the end (8)" },
@@ -128,6 +131,8 @@ static bool take_option(void *ctx, const char *name, const char *arg, struct err
 		return take_seconds(name, arg, &o->ready_ms, e);
 	if (strcmp(name, "bind") == 0)
 		o->bind = arg;
+	else if (strcmp(name, "audit") == 0)
+		o->audit = arg;
 	else
 		o->dir = arg;
 	return true;
@@ -284,10 +289,11 @@ static int run(struct options *o, struct error *e)
 	AUTO_FREE char *bin = own_directory(e);
 	AUTO_FREE struct daemon *daemons = NULL;
 	AUTO_FD lock = -1;
-	struct warden_options warden = { o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1 };
+	AUTO_AUDIT audit = AUDIT_INIT;
+	struct warden_options warden = { o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1, o->audit ? &audit : NULL };
 	int status;
 
-	if (!bin || (lock = enter_directory(o->dir, &dir, e)) < 0 ||
+	if (!bin || (o->audit && !audit_open(&audit, o->audit, e)) || (lock = enter_directory(o->dir, &dir, e)) < 0 ||
 	    !roster_load(&roster, o->document, dir, bin, getenv(SUBSET_VARIABLE), e) ||
 	    !take_secrets(o->secrets, &roster, &secrets, e))
 		return (int)e->status;
@@ -344,6 +350,7 @@ int main(int argc, char **argv)
 	if (!warden_block_signals(&e) || !confine(&e)) /* first the signals: an early HUP must neither kill nor be lost */
 		return program_fail(&e);
 	document_seed();
+	digest_init();
 	status = run(&o, &e);
 	return e.status == STATUS_YES ? status : program_fail(&e);
 }

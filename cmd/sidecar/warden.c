@@ -17,6 +17,7 @@
 
 #define READ_AT_ONCE (64u << 10) /* bytes of one stream before others have their turn */
 #define FLUSH_MS     1000	 /* for a slow reader of our output at the end */
+#define AUDIT_AGAIN_MS 1000	 /* after an entry could not be written */
 
 enum ref_type { REF_SIGNALS, REF_LIFELINE, REF_HEALTH, REF_SINK, REF_STREAM, REF_READY, REF_LISTENER };
 
@@ -29,7 +30,8 @@ struct warden {
 	int signals;
 	struct sink sinks[STREAMS];
 	bool sink_watched[STREAMS];
-	bool streams_watched; /* false while a sink is full */
+	bool streams_watched; /* false while a sink is full or the audit log cannot be written */
+	int64_t audit_due;    /* when writing it is tried again, NEVER while it works */
 	bool announced;	      /* all daemons have been ready */
 	bool stopping;
 	int64_t kill_due;
@@ -39,10 +41,12 @@ struct warden {
 
 /* --- what the operator reads --- */
 
+#define EVENT_PREFIX "[sidecar] "
+
 /* Begin a line of an event; d may be NULL. */
 static void event_begin(struct buf *line, const char *event, const struct daemon *d)
 {
-	buf_add_str(line, "[sidecar] ");
+	buf_add_str(line, EVENT_PREFIX);
 	log_begin(line, event);
 	if (d)
 		log_str(line, "daemon", d->spec->name);
@@ -52,7 +56,10 @@ static void event_begin(struct buf *line, const char *event, const struct daemon
 static void event_end(struct warden *w, struct buf *line)
 {
 	log_end(line);
-	sink_line(&w->sinks[STREAM_OUT], slice_sub(buf_slice(line), 0, line->len - 1));
+	buf_truncate(line, line->len - 1);
+	sink_line(&w->sinks[STREAM_OUT], buf_slice(line));
+	if (w->options->audit)
+		audit_add_line(w->options->audit, "sidecar", slice_sub(buf_slice(line), strlen(EVENT_PREFIX), line->len));
 }
 
 /* An event without further members. */
@@ -72,7 +79,7 @@ static void say(struct warden *w, const char *fmt, ...)
 	AUTO_BUF line = BUF_INIT;
 	va_list ap;
 
-	buf_add_str(&line, "[sidecar] ");
+	buf_add_str(&line, EVENT_PREFIX);
 	va_start(ap, fmt);
 	buf_add_vformat(&line, fmt, ap);
 	va_end(ap);
@@ -115,8 +122,8 @@ static bool watch_life(struct warden *w, size_t index, struct error *e)
 }
 
 /*
- * Turn the reading of all streams on or off: off while an output does not take
- * what was read before, so that a slow reader slows the daemons down and costs no memory.
+ * Turn the reading of all streams on or off: off while an output or the audit log does not
+ * take what was read before, so that a slow reader slows the daemons down and costs no memory.
  */
 static bool watch_streams(struct warden *w, bool on, struct error *e)
 {
@@ -154,7 +161,26 @@ static bool tend_sinks(struct warden *w, struct error *e)
 		w->sink_watched[i] = waits;
 		full = full || sink_is_full(s);
 	}
-	return watch_streams(w, !full, e);
+	return watch_streams(w, !full && w->audit_due == NEVER, e);
+}
+
+/* Record what this turn has brought. */
+static void tend_audit(struct warden *w)
+{
+	struct audit *a = w->options->audit;
+	struct error why = ERROR_INIT;
+
+	if (!a || !audit_is_pending(a) || (w->audit_due != NEVER && loop_clock() < w->audit_due))
+		return;
+	if (audit_commit(a, &why)) {
+		if (w->audit_due != NEVER)
+			say(w, "the audit log is written again");
+		w->audit_due = NEVER;
+		return;
+	}
+	if (w->audit_due == NEVER)
+		say(w, "%s; until the audit log can be written, the daemons wait", why.text);
+	w->audit_due = loop_clock() + AUDIT_AGAIN_MS;
 }
 
 /* Begin or end resetting the connections that reach a daemon's listeners. */
@@ -559,6 +585,8 @@ static int64_t next_deadline(const struct warden *w)
 {
 	int64_t next = w->stopping ? w->kill_due : NEVER;
 
+	if (w->audit_due != NEVER && (next == NEVER || w->audit_due < next))
+		next = w->audit_due;
 	for (size_t i = 0; i < w->count && !w->stopping; i++) {
 		int64_t due = w->daemons[i].due;
 
@@ -605,7 +633,10 @@ static bool turn(struct warden *w, struct error *e)
 	struct loop_event events[LOOP_EVENTS_MAX];
 	int n;
 
-	if (!serve_deadlines(w, e) || !tend_sinks(w, e))
+	if (!serve_deadlines(w, e))
+		return false;
+	tend_audit(w);
+	if (!tend_sinks(w, e))
 		return false;
 	if (all_are(w, DAEMON_ENDED))
 		return true;
@@ -618,6 +649,8 @@ static bool turn(struct warden *w, struct error *e)
 
 static void warden_release(struct warden *w)
 {
+	w->audit_due = NEVER; /* whether due or not: for the last time */
+	tend_audit(w);
 	for (int i = 0; i < STREAMS; i++) {
 		sink_flush(&w->sinks[i], FLUSH_MS);
 		sink_release(&w->sinks[i]);
@@ -651,9 +684,12 @@ int warden_run(struct daemon *daemons, size_t count, const struct secret_set *se
 			    .loop = { .epoll = -1 },
 			    .signals = -1,
 			    .ready = options->ready,
+			    .audit_due = NEVER,
 			    .streams_watched = true };
 	bool ok = warden_init(&w, e);
 
+	for (size_t i = 0; i < count; i++)
+		daemons[i].lines[STREAM_OUT].audit = options->audit;
 	while (ok && !all_are(&w, DAEMON_ENDED))
 		ok = turn(&w, e);
 	for (size_t i = 0; i < count; i++)

@@ -14,6 +14,11 @@
  * Events are reported on standard output as lines of JSON, prefixed "[sidecar] "
  * and with an "event": start, ready, died, late, refusing, reload, stop, kill;
  * those that the operator should see also on standard error in words.
+ *
+ * With an audit log, these events and what the daemons write on standard output
+ * are recorded there, once for each turn of the loop. While that cannot be done
+ * (a full disk) the daemons are not read, so that they wait; it is tried again
+ * each second.
  */
 #ifndef BB_SIDECAR_WARDEN_H
 #define BB_SIDECAR_WARDEN_H
@@ -26,6 +31,7 @@ struct warden_options {
 	int ready;	  /* gets one newline when all daemons are ready, then is closed; -1: none */
 	int lifeline;	  /* its end of file is our end; -1: none */
 	int health;	  /* listening socket of health.h */
+	struct audit *audit; /* where decisions are recorded; NULL: nowhere */
 };
 
 /* Block the signals that the warden reads. Before the first thread, child or secret. */
