@@ -15,7 +15,7 @@ with() {
 
 right 'a bottle needs nothing: it is of the provider claude' '{}' \
 	'[.agent_provider, .env, .git_gate, .egress, .supervise, .limits]' \
-	'[{"template":"claude","forward_host_credentials":false,"settings":{}},[],{"user":{},"repos":[]},{"log":"off","routes":[]},true,null]'
+	'[{"template":"claude","forward_host_credentials":false,"settings":{}},[],{"user":{},"repos":[]},{"log":"blocks","routes":[]},true,null]'
 wrong 'front matter without a key is not one' '' '2:1: empty; write {} for a mapping without keys'
 wrong 'a list is no bottle' '- a' '2:1: not a mapping; write '"'key: value'"' lines'
 

@@ -176,7 +176,7 @@ planned 'no secret has a value' web . '[.bottle.env[] | select(has("secret") and
 planned 'an empty prompt leaves no argument and no file' claude '.agent.prompt = ""' \
 	'[.bottle.argv[], .bottle.files[].path] | map(select(test("prompt"))) | length' 0
 planned 'the log level reaches bb-egress' claude '.egress.log = "blocks"' '.sidecar.daemons[0].args[-1]' blocks
-planned 'without a level nothing but start and reload is logged' claude 'del(.egress.log)' '.sidecar.daemons[0].args[-1]' off
+planned 'without a level refusals are logged, so that the audit log has them' claude 'del(.egress.log)' '.sidecar.daemons[0].args[-1]' blocks
 planned 'a manifest without limits has none' shell . '.bottle.limits | length' 0
 planned 'supervise is noted as not there' claude . '[.notes[].text | select(startswith("supervise: not available yet"))] | length' 1
 planned 'supervise false needs no note' shell . '[.notes[].text | select(startswith("supervise"))] | length' 0

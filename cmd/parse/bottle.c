@@ -208,7 +208,7 @@ static const struct shape git_shape = { .type = SHAPE_OBJECT, .wanted = "a mappi
 
 static const struct shape_field egress_fields[] = {
 	{ .name = "routes", .shape = &routes_manifest_shape, .help = "hosts that the bottle may reach" },
-	{ .name = "log", .shape = &value_log, .help = "0 off (default), 1 blocks, 2 full" },
+	{ .name = "log", .shape = &value_log, .help = "0 off, 1 blocks (default), 2 full" },
 	{ .name = "allowlist", .instead = "write one entry for each host under 'routes': '- host: NAME'" },
 	{ .name = NULL },
 };

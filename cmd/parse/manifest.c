@@ -283,7 +283,7 @@ static void add_egress(struct making *m)
 	struct doc *out = doc_put(m->out, "egress", doc_new_object());
 	struct doc *list;
 
-	doc_put_str(out, "log", doc_get(egress, "log") ? doc_get_cstr(egress, "log") : "off");
+	doc_put_str(out, "log", doc_get(egress, "log") ? doc_get_cstr(egress, "log") : "blocks");
 	list = doc_put(out, "routes", doc_new_array());
 	for (size_t i = 0; i < doc_count(routes); i++) {
 		struct doc *route = doc_append(list, doc_copy(doc_at(routes, i)));

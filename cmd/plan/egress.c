@@ -305,7 +305,7 @@ static struct doc *daemon_make(const struct planner *p)
 	const char *const args[] = { "--routes",   "{dir}/routes.yaml", "--listener", "{listener:egress}",
 				     "--secrets",  "{secrets}",	     "--ca-store", "{keep:ca}",
 				     "--ca-cert",  "{dir}/ca.pem",      "--ready",	"{ready}",
-				     "--log-level", log ? log : "off" };
+				     "--log-level", log ? log : "blocks" };
 	struct doc *d = doc_new_object(), *list, *item;
 	AUTO_DOC *routes = doc_new_object();
 	AUTO_BUF text = BUF_INIT;
