@@ -76,9 +76,7 @@ bool gitrule_judge(const struct request_facts *f, struct slice path, bool may_fe
 			      "Git LFS over http is refused on every route, because it uploads as well: have the files fetched on "
 			      "the host");
 	if (fetch && !may_fetch)
-		return refuse(no, 403, "git-fetch",
-			      "the route for '%s' does not permit git to fetch (git: {fetch: true}); ask with the supervise "
-			      "tool 'allow'",
-			      route);
+		return refuse_askable(no, "git-fetch", "the route for '%s' does not permit git to fetch (git: {fetch: true})",
+				      route);
 	return true;
 }

@@ -295,16 +295,14 @@ bool matches_judge(const struct matches *list, const struct request_facts *f, st
 	case REACHED_ALL:
 		return true;
 	case REACHED_HEADERS:
-		return refuse(no, 403, "headers",
-			      "the route for '%s' permits this path and method only with other headers; see 'matches' in "
-			      "http://" HOST_INTROSPECTION "/allowlist",
-			      route);
+		return refuse_askable(no, "headers",
+				      "the route for '%s' permits this path and method only with other headers; see 'matches' in "
+				      "http://" HOST_INTROSPECTION "/allowlist",
+				      route);
 	case REACHED_METHODS:
-		return refuse(no, 403, "methods",
-			      "the route for '%s' does not permit method '%.*s' here; ask with the supervise tool 'allow'",
-			      route, (int)f->method.len, f->method.ptr);
+		return refuse_askable(no, "methods", "the route for '%s' does not permit method '%.*s' here", route,
+				      (int)f->method.len, f->method.ptr);
 	default:
-		return refuse(no, 403, "paths",
-			      "the route for '%s' does not permit this path; ask with the supervise tool 'allow'", route);
+		return refuse_askable(no, "paths", "the route for '%s' does not permit this path", route);
 	}
 }

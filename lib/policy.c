@@ -255,9 +255,7 @@ static bool judge_port(const struct compiled *r, const struct request_facts *f, 
 	for (size_t i = 0; i < r->n_ports; i++)
 		listed = listed || r->ports[i] == port;
 	if (!listed)
-		return refuse(no, 403, "port",
-			      "port %u of '%s' is not permitted by its route; ask with the supervise tool 'allow'", port,
-			      f->authority.host);
+		return refuse_askable(no, "port", "port %u of '%s' is not permitted by its route", port, f->authority.host);
 	if (port == (https ? 80 : 443))
 		return refuse(no, 403, "port", "%s on port %u is refused", https ? "https" : "plain http", port);
 	if (r->view.auth && !https)
@@ -288,8 +286,7 @@ void policy_decide(const struct policy *p, const struct request_facts *f, struct
 {
 	*v = (struct verdict){ .route = policy_find_host(p, &f->authority) };
 	if (v->route == SLICE_NONE)
-		refuse(&v->refusal, 403, "host", "'%s' is in no route of this bottle; ask with the supervise tool 'allow'",
-		       f->authority.host);
+		refuse_askable(&v->refusal, "host", "'%s' is in no route of this bottle", f->authority.host);
 	else
 		v->allowed = judge(&p->routes[v->route], f, v);
 }

@@ -3,18 +3,38 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Write the text. */
+__attribute__((format(printf, 2, 0))) static void say(struct refusal *no, const char *fmt, va_list ap)
+{
+	vsnprintf(no->text, sizeof(no->text), fmt, ap);
+	for (char *p = no->text; *p; p++)
+		if (*p < ' ' || *p > '~')
+			*p = '?';
+}
+
 bool refuse(struct refusal *no, unsigned status, const char *rule, const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(no->text, sizeof(no->text), fmt, ap);
+	say(no, fmt, ap);
 	va_end(ap);
-	for (char *p = no->text; *p; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
 	no->status = status;
 	no->rule = rule;
+	no->askable = false;
+	return false;
+}
+
+bool refuse_askable(struct refusal *no, const char *rule, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say(no, fmt, ap);
+	va_end(ap);
+	no->status = 403;
+	no->rule = rule;
+	no->askable = true;
 	return false;
 }
 

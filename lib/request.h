@@ -20,11 +20,14 @@ struct refusal {
 	unsigned status;             /* 400, 403 or 421 */
 	const char *rule;            /* static, a word for logs: "host", "port", "path", "method", … */
 	char text[REFUSAL_TEXT_MAX]; /* one line of visible ASCII and spaces, for the agent */
+	bool askable;                /* other routes would permit it, so it is worth asking for them */
 };
 
 /* Fill in a refusal; returns false. Bytes of the text that are not visible ASCII or space become '?'. */
 bool refuse(struct refusal *no, unsigned status, const char *rule, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/* The same with 403 for what other routes would permit. */
+bool refuse_askable(struct refusal *no, const char *rule, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* What is asked for. All slices are views of the request's head. */
 struct request_facts {

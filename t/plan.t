@@ -178,9 +178,15 @@ planned 'an empty prompt leaves no argument and no file' claude '.agent.prompt =
 planned 'the log level reaches bb-egress' claude '.egress.log = "blocks"' '.sidecar.daemons[0].args[-1]' blocks
 planned 'without a level refusals are logged, so that the audit log has them' claude 'del(.egress.log)' '.sidecar.daemons[0].args[-1]' blocks
 planned 'a manifest without limits has none' shell . '.bottle.limits | length' 0
-planned 'supervise is noted as not there' claude . '[.notes[].text | select(startswith("supervise: not available yet"))] | length' 1
-planned 'supervise false needs no note' shell . '[.notes[].text | select(startswith("supervise"))] | length' 0
-planned 'no daemon but egress' claude . '[.sidecar.daemons[].name, .bottle.services[].name] | join(" ")' 'egress egress'
+planned 'supervise: its daemon and its name' claude . '[.sidecar.daemons[].name, .bottle.services[].name] | join(" ")' \
+	'egress supervise egress supervise'
+planned 'supervise: the agent is told, and a failure of that is a warning' claude . \
+	'.bottle.setup[] | [.argv[-1], .on_failure] | join(" ")' '{"type": "http", "url": "http://supervise:9100/", "timeout": 600000} warn'
+planned 'supervise: a provider without a command for that is told nothing' web . '.bottle.setup | length' 0
+planned 'supervise: refusals say how to ask' claude . '.sidecar.daemons[0].args | index("--supervised") != null' true
+planned 'supervise false: none of it' claude '.supervise = false' \
+	'[([.sidecar.daemons[].name, .bottle.services[].name] | join(" ")), (.bottle.setup | length), (.sidecar.daemons[0].args | index("--supervised")), .preflight.supervise, ([.bottle.files[].content | select(test("9100"))] | length)] | map(tostring) | join("/")' \
+	'egress egress/0/null/false/0'
 planned 'a provider route may have a token of its own' plugin '.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "PI_TOKEN"}' \
 	'.secrets | map(.name) | join(" ")' 'token:models token:PI_TOKEN'
 planned 'a token route that the provider has not is made' plugin . \

@@ -119,7 +119,8 @@ static void test_no_routes(void)
 	ask_all("[]", q, COUNT_OF(q));
 	is_str(ask(p, "GET https://a.test/"), "host", "no list, no route");
 	is_int(v.refusal.status, 403, "that is 403");
-	is_str(v.refusal.text, "'a.test' is in no route of this bottle; ask with the supervise tool 'allow'", "and says what to do");
+	is_str(v.refusal.text, "'a.test' is in no route of this bottle", "and says so");
+	ok(v.refusal.askable, "it is worth asking for");
 	is_int(v.route, SLICE_NONE, "there is no route to name");
 	policy_release(p);
 }
@@ -272,7 +273,7 @@ static void test_texts(void)
 	struct policy *p = compile("[{'host':'x.test'},{'host':'a.test','matches':[{'paths':[{'value':'/p'}],'methods':['GET']}]}]", &e);
 
 	ask(p, "DELETE https://a.test/p");
-	is_str(v.refusal.text, "the route for 'a.test' does not permit method 'DELETE' here; ask with the supervise tool 'allow'",
+	is_str(v.refusal.text, "the route for 'a.test' does not permit method 'DELETE' here",
 	       "a refused method is named");
 	is_int(v.route, 1, "and the route known");
 	is_int(v.refusal.status, 403, "with 403");

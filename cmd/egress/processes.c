@@ -154,6 +154,8 @@ static bool start_front(struct processes *p, const struct settings *s, const str
 	add_word(&c, worker);
 	add_word(&c, "--log-level");
 	add_word(&c, log_level_names[s->level]);
+	if (s->supervised)
+		add_word(&c, "--supervised");
 	return run(p, &c, "front", e);
 }
 

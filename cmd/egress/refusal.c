@@ -49,18 +49,30 @@ static bool too_much_left(const struct exchange *x)
 	return !x->request_done && (x->body == HTTP_BODY_LENGTH ? x->left > DRAIN_MAX : x->received > DRAIN_MAX);
 }
 
+/* The text, and for what other routes would permit how to come by them. */
+static void say(const struct front *f, const struct refusal *no, struct buf *out)
+{
+	buf_add_str(out, no->text);
+	if (no->askable)
+		buf_add_str(out, f->options.supervised ? "; ask for it with the tool 'egress-block' of the MCP server 'supervise'"
+						       : "; only the operator can change the routes");
+}
+
 void refusal_send(struct front *f, struct client *c, const struct refusal *no, bool close)
 {
 	AUTO_BUF body = BUF_INIT;
+	AUTO_BUF text = BUF_INIT;
 	struct exchange *x = &c->x;
 
+	say(f, no, &text);
 	audit_refusal(f, c, no);
 	if (x->wants_json) {
 		buf_add_format(&body, "{\"error\":{\"type\":\"egress_%s\",\"message\":", no->rule);
-		log_json_string(&body, slice_str(no->text));
+		log_json_string(&body, buf_slice(&text));
 		buf_add_str(&body, "}}\n");
 	} else {
-		buf_add_format(&body, "%s\n", no->text);
+		buf_add_slice(&body, buf_slice(&text));
+		buf_add_char(&body, '\n');
 	}
 	if (close || too_much_left(x) || (x->expects && !x->request_done))
 		x->keep_alive = false;

@@ -41,6 +41,7 @@ static const struct option_def options[] = {
 	{ "listener", 0, "FD", "listening socket" },
 	{ "worker", 0, "NUMBER", "number of this pair of front and upstream" },
 	{ "log-level", 0, "LEVEL", "off, blocks or full" },
+	{ "supervised", 0, NULL, "refusals say how to ask" },
 	{ "trust", 0, "PATH", "certificates to trust instead of the system's" },
 	{ .name = NULL },
 };
@@ -75,6 +76,10 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		return add_fd(o->listeners, &o->n_listeners, LISTENERS_MAX, arg, e);
 	if (strcmp(name, "log-level") == 0)
 		return log_level_parse(arg, &o->level, e);
+	if (strcmp(name, "supervised") == 0) {
+		o->supervised = true;
+		return true;
+	}
 	if (strcmp(name, "trust") == 0) {
 		o->trust = arg;
 		return true;

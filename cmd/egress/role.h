@@ -29,6 +29,7 @@ struct role_options {
 	int worker;                   /* number of the pair */
 	enum log_level level;
 	const char *trust;            /* upstream: certificates to trust instead of the system's */
+	bool supervised;              /* front: whoever is refused can ask the operator */
 };
 
 /* Users that a role becomes when it starts as root: numbers that no system assigns. */

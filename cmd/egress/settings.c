@@ -26,6 +26,7 @@ static const struct option_def options[] = {
 	{ "log-level", 0, "LEVEL", "off, blocks (the default) or full" },
 	{ "workers", 0, "NUMBER", "pairs of front and upstream processes; default 1" },
 	{ "rules", 0, "FILE", "token rules to look for instead of those that come with bot-bottle" },
+	{ "supervised", 0, NULL, "tell those who are refused that they can ask their operator over MCP" },
 	{ "trust", 0, "PATH", "file or hashed directory of certificates to trust instead of the system's" },
 	{ .name = NULL },
 };
@@ -75,6 +76,8 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		s->trust = arg;
 	else if (strcmp(name, "rules") == 0)
 		s->rules = arg;
+	else if (strcmp(name, "supervised") == 0)
+		s->supervised = true;
 	else if (strcmp(name, "log-level") == 0)
 		return log_level_parse(arg, &s->level, e);
 	else if (strcmp(name, "workers") == 0)

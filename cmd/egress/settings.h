@@ -28,6 +28,7 @@ struct settings {
 	size_t workers;
 	const char *trust;       /* --trust */
 	const char *rules;       /* --rules, or the file that comes with the program */
+	bool supervised;         /* --supervised: there is a bb-supervise beside us */
 };
 
 /* Parse the options of bb-egress itself; ends the process when they are wrong. */

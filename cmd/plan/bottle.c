@@ -35,16 +35,9 @@ static void append_headless(const struct planner *p, struct doc *argv)
 	const struct doc *list = doc_get(p->provider, "headless");
 
 	for (size_t i = 0; i < doc_count(list); i++) {
-		struct slice rest = doc_str(doc_at(list, i)), mark = SLICE("{prompt}");
 		AUTO_BUF text = BUF_INIT;
-		size_t at;
 
-		while ((at = slice_search(rest, mark)) != SLICE_NONE) {
-			buf_add(&text, rest.ptr, at);
-			buf_add_str(&text, p->options->prompt);
-			rest = slice_sub(rest, at + mark.len, rest.len);
-		}
-		buf_add_slice(&text, rest);
+		template_replace(doc_str(doc_at(list, i)), "{prompt}", p->options->prompt, &text);
 		doc_append_str(argv, buf_str(&text));
 	}
 }
@@ -76,24 +69,28 @@ static struct doc *user_make(void)
 	return u;
 }
 
+/* Add a service; returns its list of ports. */
+static struct doc *add_service(struct doc *services, const char *name)
+{
+	struct doc *service = doc_append(services, doc_new_object());
+
+	doc_put_str(service, "name", name);
+	return doc_put(service, "ports", doc_new_array());
+}
+
 /* The names that the bottle can resolve, each with its ports: services whose daemon runs. */
 static struct doc *services_make(const struct planner *p)
 {
-	struct doc *services = doc_new_array();
-	struct doc *egress = doc_append(services, doc_new_object());
-	struct doc *ports;
+	struct doc *services = doc_new_array(), *ports;
 
-	doc_put_str(egress, "name", "egress");
-	ports = doc_put(egress, "ports", doc_new_array());
-	doc_append(ports, doc_new_int(PLAN_EGRESS_PORT));
+	doc_append(add_service(services, "egress"), doc_new_int(PLAN_EGRESS_PORT));
 	if (gate_is_wanted(p)) {
-		struct doc *gate = doc_append(services, doc_new_object());
-
-		doc_put_str(gate, "name", "git-gate");
-		ports = doc_put(gate, "ports", doc_new_array());
+		ports = add_service(services, "git-gate");
 		doc_append(ports, doc_new_int(PLAN_GIT_PORT));
 		doc_append(ports, doc_new_int(PLAN_GIT_HTTP_PORT));
 	}
+	if (supervise_is_wanted(p))
+		doc_append(add_service(services, "supervise"), doc_new_int(PLAN_SUPERVISE_PORT));
 	return services;
 }
 
@@ -164,7 +161,7 @@ struct doc *bottle_make(struct planner *p, struct error *e)
 		return NULL;
 	doc_put(bottle, "services", services_make(p));
 	doc_put(bottle, "ca", ca_make());
-	doc_put(bottle, "setup", doc_new_array());
+	supervise_register(p, doc_put(bottle, "setup", doc_new_array()));
 	if (doc_count(verify))
 		doc_put(bottle, "verify", doc_copy(verify));
 	doc_put(bottle, "programs", programs_make(p->options));

@@ -156,18 +156,11 @@ static void take_token(struct planner *p, const struct doc *token, const char *s
 {
 	const char *variable = doc_get_cstr(doc_get(p->manifest, "agent_provider"), "auth_token");
 	AUTO_FREE char *random = plan_random(p->options, slot);
-	struct slice rest = doc_get_str(token, "placeholder"), mark = SLICE("{random}");
 	AUTO_BUF text = BUF_INIT;
-	size_t at;
 
 	plan_missing(p, variable, "agent_provider.auth_token", missing);
 	plan_secret(p, slot, "host", variable);
-	while ((at = slice_search(rest, mark)) != SLICE_NONE) {
-		buf_add(&text, rest.ptr, at);
-		buf_add_str(&text, random);
-		rest = slice_sub(rest, at + mark.len, rest.len);
-	}
-	buf_add_slice(&text, rest);
+	template_replace(doc_get_str(token, "placeholder"), "{random}", random, &text);
 	p->placeholder = buf_steal(&text);
 }
 
@@ -313,6 +306,8 @@ static struct doc *daemon_make(const struct planner *p)
 	doc_put_str(d, "name", "egress");
 	doc_put_str(d, "program", "bb-egress");
 	list = doc_put(d, "args", doc_new_array());
+	if (supervise_is_wanted(p))
+		doc_append_str(list, "--supervised");
 	for (size_t i = 0; i < COUNT_OF(args); i++)
 		doc_append_str(list, args[i]);
 	item = doc_append(doc_put(d, "listeners", doc_new_array()), doc_new_object());
@@ -338,5 +333,7 @@ struct doc *sidecar_make(const struct planner *p)
 	doc_append(daemons, daemon_make(p));
 	if (gate_is_wanted(p))
 		doc_append(daemons, gate_make(p));
+	if (supervise_is_wanted(p))
+		doc_append(daemons, supervise_make(p));
 	return sidecar;
 }

@@ -20,6 +20,8 @@
 #define PLAN_EGRESS_PORT 9099
 #define PLAN_GIT_PORT 9418
 #define PLAN_GIT_HTTP_PORT 9420
+#define PLAN_SUPERVISE_PORT 9100
+#define PLAN_SUPERVISE_URL "http://supervise:9100/" /* MCP, for the agent */
 
 #define PLAN_USER "node"
 #define PLAN_HOME "/home/node"
@@ -72,6 +74,8 @@ char *plan_random(const struct plan_options *o, const char *purpose);
  * whatever the text was for is then left out.
  */
 bool template_expand(const struct planner *p, const char *text, struct buf *out);
+/* Append text with value in the place of each mark. */
+void template_replace(struct slice text, const char *mark, const char *value, struct buf *out);
 
 /* Gather secrets and routes. Fails when a host variable is not set, naming all that are missing. */
 bool egress_gather(struct planner *p, struct error *e);
@@ -86,6 +90,11 @@ bool gate_is_wanted(const struct planner *p);
 void gate_gather(struct planner *p, struct buf *missing);
 struct doc *gate_make(const struct planner *p);
 struct doc *gate_remotes(const struct planner *p);
+
+/* Asking the operator: whether the manifest wants it; bb-supervise for the sidecar; the command that tells the agent of it. */
+bool supervise_is_wanted(const struct planner *p);
+struct doc *supervise_make(const struct planner *p);
+void supervise_register(const struct planner *p, struct doc *setup);
 
 /* The document for bb-sidecar. */
 struct doc *sidecar_make(const struct planner *p);

@@ -47,9 +47,8 @@ void notes_add(struct planner *p)
 {
 	add_warnings(p);
 	note_shadowing(p);
-	plan_note(p, "note", "what leaves is looked through for known secrets and tokens; what is encrypted cannot be found: the routes are the control for that");
-	if (doc_get_bool(p->manifest, "supervise"))
-		plan_note(p, "note", "supervise: not available yet; what needs approval is refused");
+	plan_note(p, "note", "what leaves is looked through for known secrets and tokens; what is encrypted cannot be found: "
+			     "the routes are the control for that");
 }
 
 /* Append name unless the provider hides it or it is there. */
@@ -128,6 +127,7 @@ struct doc *preflight_make(const struct planner *p, const struct doc *bottle)
 		doc_append_str(skills, strrchr(doc_get_cstr(doc_at(copies, i), "target"), '/') + 1);
 	doc_put(preflight, "remotes", gate_remotes(p));
 	put_git_user(p, preflight);
+	doc_put_bool(preflight, "supervise", supervise_is_wanted(p));
 	return preflight;
 }
 

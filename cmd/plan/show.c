@@ -190,6 +190,8 @@ void preflight_show(const struct planner *p, const struct doc *plan, bool colour
 	words(&page, "skills", doc_get(preflight, "skills"), " ");
 	words(&page, "remotes", doc_get(preflight, "remotes"), " ");
 	show_git(&page, doc_get(preflight, "git_user"));
+	line(&page, "supervise", doc_get_bool(preflight, "supervise") ? "the agent may ask for other routes; you decide"
+								       : "no: what the routes do not permit stays refused");
 	show_limits(&page, doc_get(doc_get(plan, "bottle"), "limits"));
 	show_notes(&page, doc_get(plan, "notes"));
 }

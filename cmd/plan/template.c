@@ -29,7 +29,7 @@ static bool lookup(const struct planner *p, struct slice name, const char **valu
 		{ "color", o->color ? o->color : "" },
 		{ "identity", o->identity },
 		{ "placeholder", p->placeholder },
-		{ "mcp_url", NULL }, /* until an approval server is among the daemons */
+		{ "mcp_url", supervise_is_wanted(p) ? PLAN_SUPERVISE_URL : NULL },
 		{ "prompt", doc_get_cstr(doc_get(p->manifest, "agent"), "prompt") },
 	};
 
@@ -48,6 +48,18 @@ static void add_json(struct buf *out, const char *value)
 	AUTO_DOC *d = doc_new_str(slice_str(value));
 
 	doc_format(d, false, out);
+}
+
+void template_replace(struct slice text, const char *mark, const char *value, struct buf *out)
+{
+	size_t at;
+
+	while ((at = slice_search(text, slice_str(mark))) != SLICE_NONE) {
+		buf_add(out, text.ptr, at);
+		buf_add_str(out, value);
+		text = slice_sub(text, at + strlen(mark), text.len);
+	}
+	buf_add_slice(out, text);
 }
 
 bool template_expand(const struct planner *p, const char *text, struct buf *out)

@@ -22,6 +22,17 @@ LIMIT = 30
 BUILD = os.environ.get('BB_BUILD') or os.path.join(os.path.dirname(__file__), '..', '..', 'build')
 
 
+def answer(queue, id, status, notes='', file='', hash=None):
+    """Answer a proposal as the operator's side does: its own bytes by their hash, whole under its name."""
+    with open('%s/%s.proposal.json' % (queue, id), 'rb') as f:
+        real = hashlib.sha256(f.read()).hexdigest()
+    text = json.dumps({'kind': 'response', 'v': 1, 'id': id, 'status': status, 'notes': notes, 'final_file': file,
+                       'decided_at': '2026-01-01T00:00:00.000Z', 'proposal_hash': hash or real})
+    with open(queue + '/.answer', 'w') as f:
+        f.write(text)
+    os.rename(queue + '/.answer', '%s/%s.response.json' % (queue, id))
+
+
 class Desk:
     def __init__(self, title, timeout=2, routes='routes: [{host: a.test}]\n', bottle='dev-x1'):
         print('# ' + title)
@@ -221,13 +232,7 @@ class Desk:
             return json.load(f)
 
     def answer(self, id, status, notes='', file='', hash=None):
-        with open('%s/%s.proposal.json' % (self.queue, id), 'rb') as f:
-            real = hashlib.sha256(f.read()).hexdigest()
-        text = json.dumps({'kind': 'response', 'v': 1, 'id': id, 'status': status, 'notes': notes, 'final_file': file,
-                           'decided_at': '2026-01-01T00:00:00.000Z', 'proposal_hash': hash or real})
-        with open(self.queue + '/.answer', 'w') as f:
-            f.write(text)
-        os.rename(self.queue + '/.answer', '%s/%s.response.json' % (self.queue, id))
+        answer(self.queue, id, status, notes, file, hash)
 
     # --- TAP ---
 
