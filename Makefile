@@ -13,7 +13,7 @@ NEEDS_json          = jansson
 NEEDS_prove         = jansson
 NEEDS_launch-native = jansson libseccomp libcrypto libarchive
 NEEDS_sidecar       = jansson libcrypto
-NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libpsl libssl libcrypto libcares libseccomp zlib libbrotlidec libzstd
+NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libpsl libssl libcrypto libcares libseccomp zlib libbrotlidec libzstd libutf8proc
 NEEDS_scan          = jansson yaml-0.1 libpcre2-8 libseccomp
 NEEDS_gitgate       = jansson yaml-0.1 libpcre2-8 libgit2 zlib libbrotlidec libzstd libseccomp libcrypto
 NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libpsl libcrypto libseccomp
@@ -37,7 +37,7 @@ PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$
 TEST_PACKAGES := $(PACKAGES) libbrotlienc
 
 # Debian packages: to build, to run, and what only the tests and the checks want.
-DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libpsl-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev libarchive-dev
+DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libpsl-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev libarchive-dev libutf8proc-dev
 DEPS_RUN   = jq git openssh-client ca-certificates util-linux mawk man-db
 DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils busybox-static strace openssh-server nginx-light fcgiwrap git-lfs
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
