@@ -19,6 +19,8 @@ def make(n):
 
 
 SECRET = make(28)                        # a credential of the proxy: known, of no published shape
+CORP = make(30)                          # a variable of the host that no route uses
+OTHER = make(30)                         # and one that is nobody's business
 TOKEN = 'gh' + 'p_' + make(36)           # of a published shape: nobody told the proxy about it
 arrived = []                             # every byte that came to the origin, by connection
 
@@ -58,7 +60,8 @@ with Bench('what a request carries is looked through before any of it leaves') a
     origin.context = b.certificate('a.test', 'auth.test', *hosts)
     routes = [b.route(h, origin, **({'dlp': d} if d else {})) for h, d in hosts.items()]
     routes.append(b.route('auth.test', origin, auth={'scheme': 'Bearer', 'token_env': 'BB_TEST_TOKEN'}))
-    proxy = b.egress(routes, env={'BB_TEST_TOKEN': SECRET})
+    proxy = b.egress(routes, env={'BB_TEST_TOKEN': SECRET, 'BOT_BOTTLE_SENSITIVE_PREFIXES': 'NONE_,CORP_', 'CORP_KEY': CORP,
+                                  'OTHER_KEY': OTHER})
 
     def ask(host, *args, **more):
         c = b.tunnel(proxy, host)
@@ -171,6 +174,10 @@ with Bench('what a request carries is looked through before any of it leaves') a
             'redacted in a body of 4 MB')
     c, (head, said) = ask('redact.test', '/x/' + secret, 'redact.test')
     b.check(head.startswith('HTTP/1.1 403 ') and not seen(secret), 'a path is not redacted but refused')
+
+    for text, status in ((CORP, '403'), (OTHER, '200')):
+        c, (head, said) = ask('ask.test', '/', 'ask.test', 'X-Note: ' + text)
+        b.same(head.split(' ')[1], status, 'variables of the host by the prefixes of their names: ' + status)
 
     # --- switched off ---
     arrived.clear()

@@ -192,7 +192,9 @@ planned 'a provider route may have a token of its own' plugin '.provider.routes[
 planned 'a token route that the provider has not is made' plugin . \
 	'.sidecar.daemons[0].files[0].content | fromjson | .routes[] | select(.host == "api.example.net").auth | tojson' \
 	'{"header":"x-api-key","token_ref":"token:models","placeholder":"pk-F155OPwalbEY65YL29cNm65QA16BEw1p"}'
-planned 'bb-egress gets tokens and no variable of the bottle' web . '.sidecar.daemons[0].secrets | join(" ")' token:EXAMPLE_TOKEN
+planned 'bb-egress gets tokens and what else must not leave' web . '.sidecar.daemons[0].secrets | join(" ")' \
+	'token:EXAMPLE_TOKEN env:API_KEY env:PIN host:CORP_KEY' --sensitive CORP_KEY
+refused 100 'a sensitive variable has the name of one' ".*wants the name of a variable" web . --sensitive 'A B'
 planned 'the probe asks for no wildcard and no odd port' web '.egress.routes |= [.[3], .[2]]' '.probe | has("listed")' false
 planned 'hidden variables stay out of the preflight' claude . '.preflight.env | index("CLAUDE_CODE_OAUTH_TOKEN")' null
 planned 'a route that names a detector that does not exist is told so' claude \

@@ -52,6 +52,7 @@ bool inspector_open(struct inspector *i, int rules_fd, struct error *e)
 		problem_format(&problems.list[0], &text);
 		return error_set(e, STATUS_CALLER, "%s", buf_str(&text));
 	}
+	rules_drop_guesses(i->rules); /* what stops traffic must not stop it for nothing */
 	rules_build(i->rules);
 	return true;
 }

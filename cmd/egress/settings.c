@@ -14,6 +14,9 @@
 #include "program.h"
 #include "routes.h"
 
+/* Environment variable: prefixes, separated by commas, of the names of variables whose values must not leave. */
+#define SENSITIVE_PREFIXES "BOT_BOTTLE_SENSITIVE_PREFIXES"
+
 static const struct option_def options[] = {
 	{ "routes", 0, "FILE", "the routes: who may be talked to, and how" },
 	{ "listen", 0, "ADDR:PORT", "accept the bottle's connections there; port 0 takes a free one; may be repeated" },
@@ -190,11 +193,41 @@ static bool take_variable(struct secret_set *set, const char *name, struct error
 	return secret_set_add(set, name, slice_str(value), e);
 }
 
+/* Does a variable's name begin with one of the prefixes? */
+static bool is_sensitive(struct slice name, struct slice prefixes)
+{
+	while (prefixes.len) {
+		struct slice prefix = slice_trim(slice_cut(&prefixes, ','), " ");
+
+		if (prefix.len && slice_starts(name, prefix))
+			return !slice_eq(name, slice_str(SENSITIVE_PREFIXES));
+	}
+	return false;
+}
+
+/* Copy the variables that must not leave although no route uses them: their names begin as SENSITIVE_PREFIXES says. */
+static bool take_sensitive(struct secret_set *set, struct error *e)
+{
+	struct slice prefixes = slice_str(getenv(SENSITIVE_PREFIXES)), found;
+
+	for (char **one = environ; prefixes.len && *one; one++) {
+		struct slice value = slice_str(*one), name = slice_cut(&value, '=');
+		AUTO_FREE char *key = alloc_format("host:%.*s", SLICE_ARG(name));
+
+		if (!value.len || !is_sensitive(name, prefixes) || secret_set_find(set, key + strlen("host:"), &found))
+			continue;
+		if (!secret_set_add(set, key, value, e))
+			return false;
+	}
+	return true;
+}
+
 /* Overwrite the values that were taken where the kernel put them, so that neither we nor /proc still has them. */
 static void wipe_variables(const struct secret_set *set)
 {
 	for (size_t i = 0; i < set->count; i++) {
-		char *value = getenv(set->list[i].name);
+		const char *name = set->list[i].name;
+		char *value = getenv(strncmp(name, "host:", 5) == 0 ? name + 5 : name);
 
 		if (value)
 			alloc_wipe(value, strlen(value));
@@ -215,7 +248,9 @@ bool credentials_take(struct settings *s, const struct doc *routes, struct error
 		if (name && !take_variable(&set, name, e))
 			return false;
 	}
-	names = alloc_zero(set.count, sizeof(*names));
+	if (!take_sensitive(&set, e))
+		return false;
+	names = alloc_zero(set.count + 1, sizeof(*names));
 	for (size_t i = 0; i < set.count; i++)
 		names[i] = set.list[i].name;
 	s->secrets = secret_set_memfd(&set, names, set.count, e);

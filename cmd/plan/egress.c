@@ -252,6 +252,18 @@ static void add_env_secrets(struct planner *p, struct buf *missing)
 	}
 }
 
+/* Variables of the host that the bottle does not get and whose values must not leave it all the same. */
+static void add_sensitive(struct planner *p)
+{
+	const struct words *list = &p->options->sensitive;
+
+	for (size_t i = 0; i < list->count; i++) {
+		AUTO_FREE char *name = alloc_format("host:%s", list->list[i]);
+
+		plan_secret(p, name, "host", list->list[i]);
+	}
+}
+
 /* A route's slot that has the name of the provider's would get the wrong token. */
 static bool check_slots(const struct planner *p, struct error *e)
 {
@@ -274,20 +286,23 @@ bool egress_gather(struct planner *p, struct error *e)
 	add_provider_routes(p, &missing);
 	add_manifest_routes(p, &missing);
 	add_env_secrets(p, &missing);
+	add_sensitive(p);
 	gate_gather(p, &missing);
 	if (missing.len)
 		return error_set(e, STATUS_CALLER, "not set on this host: %s; set it and start again", buf_str(&missing));
 	return check_slots(p, e);
 }
 
-/* The slots that bb-egress gets: tokens, not the variables of the bottle. */
+/* The slots that bb-egress gets: tokens, which it adds to requests, and whatever else must not leave the bottle. */
 static struct doc *slots_make(const struct planner *p)
 {
+	static const struct slice kinds[] = { SLICE("token:"), SLICE("env:"), SLICE("host:") };
 	struct doc *slots = doc_new_array();
 
 	for (size_t i = 0; i < doc_count(p->secrets); i++)
-		if (slice_starts(doc_get_str(doc_at(p->secrets, i), "name"), SLICE("token:")))
-			doc_append_str(slots, doc_get_cstr(doc_at(p->secrets, i), "name"));
+		for (size_t k = 0; k < COUNT_OF(kinds); k++)
+			if (slice_starts(doc_get_str(doc_at(p->secrets, i), "name"), kinds[k]))
+				doc_append_str(slots, doc_get_cstr(doc_at(p->secrets, i), "name"));
 	return slots;
 }
 

@@ -23,6 +23,7 @@ static const struct option_def option_table[] = {
 	{ "program", 0, "NAME=PATH", "a program of the host that the provider needs (repeatable)" },
 	{ "in-image", 0, NULL, "needed programs come with the image or root file system" },
 	{ "host-has", 0, "NAME", "a host variable that is set (repeatable)" },
+	{ "sensitive", 0, "NAME", "a host variable whose value must not leave the bottle (repeatable)" },
 	{ "term", 0, "TERM", "kind of the terminal (xterm-256color)" },
 	{ "preflight", 0, "FORM", "write what a person should see to standard error: as text or colour" },
 	{ NULL, 0, NULL, NULL },
@@ -42,6 +43,16 @@ static bool is_clean(const char *text)
 		if ((unsigned char)*c < ' ' || *c == 127)
 			return false;
 	return slice_is_utf8(slice_str(text));
+}
+
+/* What the shell can have as the name of a variable. */
+static bool is_variable(const char *text)
+{
+	const char *c = text;
+
+	while (ascii_is_alpha(*c) || *c == '_' || (c > text && ascii_is_digit(*c)))
+		c++;
+	return c > text && !*c;
 }
 
 /* Lower-case letters, digits and single dashes inside: what names a directory and a host. */
@@ -163,6 +174,10 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 		add_word(&o->host_has, arg);
 		return true;
 	}
+	if (strcmp(name, "sensitive") == 0) {
+		add_word(&o->sensitive, arg);
+		return is_variable(arg) || error_set(e, STATUS_CALLER, "'--sensitive' wants the name of a variable, not '%s'", arg);
+	}
 	if (strcmp(name, "program") == 0) {
 		add_word(&o->programs, arg);
 		return is_program(arg) || error_set(e, STATUS_CALLER, "'--program' wants NAME=/path, not '%s'", arg);
@@ -283,5 +298,6 @@ int main(int argc, char **argv)
 	ok = run(&o, &e);
 	alloc_auto_free(&o.programs.list);
 	alloc_auto_free(&o.host_has.list);
+	alloc_auto_free(&o.sensitive.list);
 	return ok ? STATUS_YES : program_fail(&e);
 }

@@ -39,6 +39,7 @@ struct plan_options {
 	const char *identity, *started_at, *backend, *home, *cwd, *label, *color, *prompt, *term;
 	struct words programs; /* NAME=/path */
 	struct words host_has; /* names of host variables that are set */
+	struct words sensitive; /* names of host variables whose values must not leave a bottle */
 	uint8_t nonce[PLAN_NONCE_SIZE];
 	bool has_nonce, headless, resume, in_image, preflight, colour;
 };
