@@ -72,7 +72,8 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 /* Load and compile the routes. */
 static struct policy *load(const struct question *q, struct error *e)
 {
-	AUTO_DOC *file = routes_read(&q->settings, e);
+	char hash[DIGEST_HEX];
+	AUTO_DOC *file = routes_read(&q->settings, hash, e);
 
 	return file ? policy_new(doc_get(file, "routes"), e) : NULL;
 }
@@ -275,6 +276,7 @@ int routes_main(int argc, char **argv)
 {
 	struct question q = { .settings.alone = true };
 	struct error e = ERROR_INIT;
+	char hash[DIGEST_HEX];
 	AUTO_DOC *file = NULL;
 	AUTO_BUF text = BUF_INIT;
 	const struct doc *list;
@@ -285,7 +287,7 @@ int routes_main(int argc, char **argv)
 		return program_usage("unexpected operand");
 	if (!q.settings.routes)
 		return program_usage("no routes file: say --routes FILE");
-	file = routes_read(&q.settings, &e);
+	file = routes_read(&q.settings, hash, &e);
 	p = file ? policy_new(doc_get(file, "routes"), &e) : NULL;
 	if (!p)
 		return program_fail(&e);

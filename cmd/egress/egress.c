@@ -103,15 +103,17 @@ static bool write_line(struct buf *line, struct error *e)
 	return fd_write_all(STDOUT_FILENO, buf_slice(line), "the log", e);
 }
 
-/* Add how many routes are in force and which credentials they lack. */
-static void describe_routes(struct buf *line, const struct doc *routes, const struct buf *missing)
+/* Add how many routes are in force, the digest of their file, and which credentials they lack. */
+static void describe_routes(struct buf *line, const struct doc *routes, const char *hash, const struct buf *missing)
 {
 	log_int(line, "routes", (int64_t)doc_count(doc_get(routes, "routes")));
+	log_str(line, "sha256", hash);
 	if (missing->len)
 		log_text(line, "missing", slice_trim(buf_slice(missing), "\n"), LOG_TEXT_MAX);
 }
 
-static bool log_start(const struct egress *g, const struct doc *routes, const struct buf *missing, struct error *e)
+static bool log_start(const struct egress *g, const struct doc *routes, const char *hash, const struct buf *missing,
+		      struct error *e)
 {
 	AUTO_BUF line = BUF_INIT;
 
@@ -121,7 +123,7 @@ static bool log_start(const struct egress *g, const struct doc *routes, const st
 	log_int(&line, "workers", (int64_t)g->settings.workers);
 	log_str(&line, "level", log_level_names[g->settings.level]);
 	log_str(&line, "detectors", "token_patterns known_secrets");
-	describe_routes(&line, routes, missing);
+	describe_routes(&line, routes, hash, missing);
 	return write_line(&line, e);
 }
 
@@ -154,18 +156,21 @@ static bool reload(struct egress *g, struct error *e)
 	AUTO_DOC *routes = NULL;
 	AUTO_BUF missing = BUF_INIT;
 	AUTO_BUF line = BUF_INIT;
+	char hash[DIGEST_HEX];
 	struct error why = ERROR_INIT;
 	bool ok;
 
-	routes = routes_read(&g->settings, &why);
+	routes = routes_read(&g->settings, hash, &why);
 	ok = routes && processes_give(&g->processes, &g->settings, routes, &missing, &why);
 	if (!ok && why.status != STATUS_CALLER && routes)
 		return error_set(e, why.status, "%s", why.text);
 	log_begin(&line, "reload");
 	log_bool(&line, "ok", ok);
 	if (ok) {
-		describe_routes(&line, routes, &missing);
+		describe_routes(&line, routes, hash, &missing);
 	} else {
+		if (*hash)
+			log_str(&line, "sha256", hash);
 		log_text(&line, "reason", slice_str(why.text), LOG_TEXT_MAX);
 		program_warn("the routes stay as they were: %s", why.text);
 	}
@@ -232,7 +237,8 @@ static bool note_addresses(struct egress *g)
 /* From the routes file to a running set of processes. */
 static bool start(struct egress *g, struct error *e)
 {
-	AUTO_DOC *routes = routes_read(&g->settings, e);
+	char hash[DIGEST_HEX];
+	AUTO_DOC *routes = routes_read(&g->settings, hash, e);
 	AUTO_BUF missing = BUF_INIT;
 	AUTO_BUF pem = BUF_INIT;
 
@@ -248,7 +254,7 @@ static bool start(struct egress *g, struct error *e)
 	       open_loop(g, e) &&
 	       confine_main(g, routes, e) &&
 	       processes_give(&g->processes, &g->settings, routes, &missing, e) &&
-	       log_start(g, routes, &missing, e) &&
+	       log_start(g, routes, hash, &missing, e) &&
 	       say_ready(g, e);
 }
 

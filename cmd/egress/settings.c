@@ -141,7 +141,7 @@ void settings_parse(struct settings *s, int argc, char **argv)
 	s->directory = directory_of(s->routes);
 }
 
-struct doc *routes_read(const struct settings *s, struct error *e)
+struct doc *routes_read(const struct settings *s, char hash[DIGEST_HEX], struct error *e)
 {
 	AUTO_BUF text = BUF_INIT;
 	AUTO_BUF words = BUF_INIT;
@@ -149,8 +149,10 @@ struct doc *routes_read(const struct settings *s, struct error *e)
 	AUTO_PROBLEMS notes = PROBLEMS_INIT;
 	struct doc *routes, *file;
 
+	hash[0] = '\0';
 	if (!file_read(s->routes, YAML_BYTES_MAX, &text, e))
 		return NULL;
+	digest_text(buf_slice(&text), hash);
 	if (!routes_load(buf_slice(&text), s->routes, s->alone ? ROUTES_ALONE : ROUTES_BOTTLE, &routes, &problems, &notes)) {
 		for (size_t i = 0; i < problems.count; i++) {
 			if (i)

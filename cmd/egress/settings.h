@@ -8,6 +8,7 @@
 #ifndef BB_EGRESS_SETTINGS_H
 #define BB_EGRESS_SETTINGS_H
 
+#include "digest.h"
 #include "document.h"
 #include "role.h"
 #include "secret.h"
@@ -34,8 +35,11 @@ struct settings {
 /* Parse the options of bb-egress itself; ends the process when they are wrong. */
 void settings_parse(struct settings *s, int argc, char **argv);
 
-/* The routes as they are on disk: an object {"routes":[…]} that the caller owns, or NULL with all problems in e. */
-struct doc *routes_read(const struct settings *s, struct error *e);
+/*
+ * The routes as they are on disk: an object {"routes":[…]} that the caller owns, or NULL with all problems in e.
+ * hash gets the digest of the file's bytes, also when they do not load; "" when there are none.
+ */
+struct doc *routes_read(const struct settings *s, char hash[DIGEST_HEX], struct error *e);
 
 /* Read the ca_file of a route; path as written there. */
 bool ca_file_read(const struct settings *s, const char *path, struct buf *pem, struct error *e);

@@ -147,6 +147,8 @@ static void emit(struct line *l, bool is_last, struct sink *to)
 	sink_line(to, buf_slice(&out));
 	if (l->audit && text.len)
 		audit_add_line(l->audit, l->name, text);
+	if (l->reports && is_last && !l->continued)
+		peers_report(l->name, text, l->reports);
 	l->continued = !is_last;
 	buf_truncate(&l->part, 0);
 	if (l->part.cap > KEEP_CAPACITY)

@@ -7,7 +7,8 @@
  * with "... " after the prefix. Standard output carries JSON, whose strings
  * escape themselves, so only raw control bytes are replaced there (\u00XX, which
  * is what JSON would have had); standard error is text and escaped in full.
- * Lines of JSON are collected for the audit log, too, where there is one.
+ * Lines of JSON are collected for the audit log, too, where there is one, and of
+ * those that tell of a start or a reload a report (peers.h).
  *
  * A sink is an output of the sidecar that may be slow: it is written to only as
  * far as it takes bytes at once. What it does not take waits; when much waits,
@@ -21,6 +22,7 @@
 #define BB_SIDECAR_LINE_H
 
 #include "audit.h"
+#include "peers.h"
 
 #define LINE_MAX_BYTES (512u << 10) /* one audit line with 64 KiB of escaped body fits */
 #define SINK_HIGH      (64u << 10)  /* waiting bytes from which on the daemons are not read */
@@ -53,6 +55,7 @@ struct line {
 	const char *name; /* prefix */
 	bool is_json;
 	struct audit *audit; /* gets the lines as well; NULL: none */
+	struct buf *reports; /* gets reports of starts and reloads; NULL: nobody wants them */
 	bool continued; /* the piece in the buffer is not the first of its line */
 	struct buf part;
 };

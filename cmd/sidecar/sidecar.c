@@ -57,7 +57,8 @@ static const struct option_def option_defs[] = {
 static const struct program program = {
 	"bb-sidecar",
 	"start the daemons of a bottle from a document and keep them running",
-	"--document FD --dir DIR [OPTION]...\n       bb-sidecar health --dir DIR",
+	"--document FD --dir DIR [OPTION]...\n       bb-sidecar health --dir DIR\n"
+	"       bb-sidecar reload --dir DIR [--sha256 HEX]",
 	option_defs,
 };
 
@@ -71,6 +72,24 @@ static const struct program health_program = {
 	"ask a running sidecar how its daemons are",
 	"health --dir DIR",
 	health_defs,
+};
+
+/* What "reload" is asked for. */
+struct reload_options {
+	const char *dir, *sha256;
+};
+
+static const struct option_def reload_defs[] = {
+	{ "dir", 0, "DIR", "directory that the sidecar was started with" },
+	{ "sha256", 0, "HEX", "digest of the file that has to be in force" },
+	{ NULL, 0, NULL, NULL },
+};
+
+static const struct program reload_program = {
+	"bb-sidecar",
+	"have the daemons read their files again, and say what came of it",
+	"reload --dir DIR [--sha256 HEX]",
+	reload_defs,
 };
 
 #define AUTO_OPTIONS __attribute__((cleanup(options_release))) struct options
@@ -143,6 +162,19 @@ static bool take_health_option(void *ctx, const char *name, const char *arg, str
 	(void)name;
 	(void)e;
 	*(const char **)ctx = arg;
+	return true;
+}
+
+static bool take_reload_option(void *ctx, const char *name, const char *arg, struct error *e)
+{
+	struct reload_options *o = ctx;
+
+	if (strcmp(name, "dir") == 0)
+		o->dir = arg;
+	else if (strlen(arg) != DIGEST_HEX - 1 || strspn(arg, "0123456789abcdef") != DIGEST_HEX - 1)
+		return error_set(e, STATUS_CALLER, "'--sha256' is '%s', wanted 64 hexadecimal digits", arg);
+	else
+		o->sha256 = arg;
 	return true;
 }
 
@@ -290,7 +322,9 @@ static int run(struct options *o, struct error *e)
 	AUTO_FREE struct daemon *daemons = NULL;
 	AUTO_FD lock = -1;
 	AUTO_AUDIT audit = AUDIT_INIT;
-	struct warden_options warden = { o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1, o->audit ? &audit : NULL };
+	struct peers peers;
+	struct warden_options warden = { o->grace_ms, o->ready_ms, o->ready, o->lifeline, -1, &peers,
+					 o->audit ? &audit : NULL };
 	int status;
 
 	if (!bin || (o->audit && !audit_open(&audit, o->audit, e)) || (lock = enter_directory(o->dir, &dir, e)) < 0 ||
@@ -299,7 +333,7 @@ static int run(struct options *o, struct error *e)
 		return (int)e->status;
 	daemons = alloc_zero(roster.count, sizeof(*daemons));
 	if (!prepare_daemons(&roster, daemons, e) || !open_listeners(o, &roster, daemons, e) ||
-	    !furnish_daemons(&roster, e) || (warden.health = health_listen(e)) < 0)
+	    !furnish_daemons(&roster, e) || (warden.health = health_listen(e)) < 0 || !peers_listen(&peers, e))
 		return (int)e->status;
 	fd_close(&o->document);
 	fd_close(&o->secrets);
@@ -308,6 +342,7 @@ static int run(struct options *o, struct error *e)
 		daemon_release(&daemons[i]);
 	fd_close(&warden.health);
 	unlink(HEALTH_SOCKET);
+	peers_release(&peers);
 	return status;
 }
 
@@ -329,6 +364,28 @@ static int ask_health(int argc, char **argv)
 	return program_fail(&e);
 }
 
+/* The verb "reload". */
+static int ask_reload(int argc, char **argv)
+{
+	struct reload_options o = { NULL, NULL };
+	struct error e = ERROR_INIT;
+	AUTO_BUF report = BUF_INIT;
+	bool ok;
+
+	if (program_start(&reload_program, argc, argv, take_reload_option, &o) != argc)
+		return program_usage("unexpected argument");
+	if (!o.dir)
+		return program_usage("option '--dir' is missing");
+	document_seed();
+	ok = reload_ask(o.dir, o.sha256, &report, &e);
+	if (report.len)
+		puts(buf_str(&report));
+	if (ok)
+		return program_flush(&e) ? STATUS_YES : program_fail(&e);
+	error_wrap(&e, "the reload failed");
+	return program_fail(&e);
+}
+
 int main(int argc, char **argv)
 {
 	AUTO_OPTIONS o = { .document = -1,
@@ -342,6 +399,8 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "health") == 0)
 		return ask_health(argc - 1, argv + 1);
+	if (argc > 1 && strcmp(argv[1], "reload") == 0)
+		return ask_reload(argc - 1, argv + 1);
 	first = program_start(&program, argc, argv, take_option, &o);
 	if (first < argc)
 		return program_usage("unexpected argument '%s'", argv[first]);

@@ -19,7 +19,7 @@
 #define FLUSH_MS     1000	 /* for a slow reader of our output at the end */
 #define AUDIT_AGAIN_MS 1000	 /* after an entry could not be written */
 
-enum ref_type { REF_SIGNALS, REF_LIFELINE, REF_HEALTH, REF_SINK, REF_STREAM, REF_READY, REF_LISTENER };
+enum ref_type { REF_SIGNALS, REF_LIFELINE, REF_HEALTH, REF_SINK, REF_STREAM, REF_READY, REF_LISTENER, REF_ASKING, REF_PEER };
 
 struct warden {
 	const struct warden_options *options;
@@ -31,6 +31,7 @@ struct warden {
 	struct sink sinks[STREAMS];
 	bool sink_watched[STREAMS];
 	bool streams_watched; /* false while a sink is full or the audit log cannot be written */
+	struct buf reports;   /* of daemons, for the peers */
 	int64_t audit_due;    /* when writing it is tried again, NEVER while it works */
 	bool announced;	      /* all daemons have been ready */
 	bool stopping;
@@ -461,6 +462,28 @@ static void reload(struct warden *w)
 	}
 }
 
+/* Somebody asks for a reload: from here on it hears of every one. */
+static bool take_peer(struct warden *w, struct error *e)
+{
+	struct peers *p = w->options->peers;
+	int place = peers_accept(p);
+
+	if (place < 0)
+		return true;
+	if (!watch(w, p->fds[place], REF_PEER, (size_t)place, p->lives[place], e))
+		return false;
+	reload(w);
+	return true;
+}
+
+/* Hand the reports of this turn on. */
+static void tell_peers(struct warden *w)
+{
+	if (w->reports.len)
+		peers_tell(w->options->peers, buf_slice(&w->reports));
+	buf_truncate(&w->reports, 0);
+}
+
 static bool take_signals(struct warden *w, struct error *e)
 {
 	struct signalfd_siginfo info;
@@ -527,6 +550,12 @@ static bool serve(struct warden *w, const struct loop_event *ev, struct error *e
 		return true;
 	case REF_HEALTH:
 		health_answer(w->options->health, w->daemons, w->count, all_are(w, DAEMON_READY) && !w->stopping);
+		return true;
+	case REF_ASKING:
+		return take_peer(w, e);
+	case REF_PEER:
+		if (ev->ref.generation == w->options->peers->lives[index] && w->options->peers->fds[index] >= 0)
+			peers_hear(w->options->peers, index);
 		return true;
 	case REF_SINK:
 		return true; /* tend_sinks drains */
@@ -625,6 +654,7 @@ static bool warden_init(struct warden *w, struct error *e)
 	if (w->signals < 0)
 		return error_sys(e, "unable to receive signals");
 	return watch(w, w->signals, REF_SIGNALS, 0, 0, e) && watch(w, w->options->health, REF_HEALTH, 0, 0, e) &&
+	       watch(w, w->options->peers->listener, REF_ASKING, 0, 0, e) &&
 	       (w->options->lifeline < 0 || watch(w, w->options->lifeline, REF_LIFELINE, 0, 0, e));
 }
 
@@ -636,6 +666,7 @@ static bool turn(struct warden *w, struct error *e)
 	if (!serve_deadlines(w, e))
 		return false;
 	tend_audit(w);
+	tell_peers(w);
 	if (!tend_sinks(w, e))
 		return false;
 	if (all_are(w, DAEMON_ENDED))
@@ -655,6 +686,7 @@ static void warden_release(struct warden *w)
 		sink_flush(&w->sinks[i], FLUSH_MS);
 		sink_release(&w->sinks[i]);
 	}
+	buf_release(&w->reports);
 	fd_close(&w->ready);
 	fd_close(&w->signals);
 	loop_release(&w->loop);
@@ -684,12 +716,15 @@ int warden_run(struct daemon *daemons, size_t count, const struct secret_set *se
 			    .loop = { .epoll = -1 },
 			    .signals = -1,
 			    .ready = options->ready,
+			    .reports = BUF_INIT,
 			    .audit_due = NEVER,
 			    .streams_watched = true };
 	bool ok = warden_init(&w, e);
 
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		daemons[i].lines[STREAM_OUT].audit = options->audit;
+		daemons[i].lines[STREAM_OUT].reports = daemons[i].spec->reload ? &w.reports : NULL;
+	}
 	while (ok && !all_are(&w, DAEMON_ENDED))
 		ok = turn(&w, e);
 	for (size_t i = 0; i < count; i++)

@@ -9,7 +9,8 @@
  *
  * TERM and INT, or the end of the lifeline, end everything: TERM to the daemons,
  * KILL to what is left of them after the grace. HUP goes to the ready daemons
- * that want it; one that is starting gets it when it is ready.
+ * that want it; one that is starting gets it when it is ready. So does a request of
+ * a peer, who is told what the daemons report of it.
  *
  * Events are reported on standard output as lines of JSON, prefixed "[sidecar] "
  * and with an "event": start, ready, died, late, refusing, reload, stop, kill;
@@ -31,6 +32,7 @@ struct warden_options {
 	int ready;	  /* gets one newline when all daemons are ready, then is closed; -1: none */
 	int lifeline;	  /* its end of file is our end; -1: none */
 	int health;	  /* listening socket of health.h */
+	struct peers *peers; /* those who ask for a reload: listening */
 	struct audit *audit; /* where decisions are recorded; NULL: nowhere */
 };
 
