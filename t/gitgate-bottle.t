@@ -47,6 +47,12 @@ before=$(git -C remote/app.git for-each-ref)
 in_bottle 1 'a secret' "git clone -q $url app && cd app && echo $token >k && git add k && git commit -q -m k && git push -q origin main"
 like "$(cat out err)" 'remote: git-gate: refused refs/heads/main: github-pat in k:1' 'is refused, and the agent reads why'
 is "$(git -C remote/app.git for-each-ref)" "$before" 'the remote is as before'
+sed -i 's/^supervise: false$/supervise: true/' home/bottles/box.md
+export SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS=1
+in_bottle 1 'one that its line excuses' "git clone -q $url app && cd app && echo '$token # gitleaks:allow' >k && git add k &&
+	git commit -q -m k && git push -q origin main"
+like "$(cat out err)" 'remote: git-gate: 1 suppressed finding: waiting up to 1 seconds for the operator' 'waits for the operator'
+like "$(cat out err)" 'remote: git-gate: refused: .* nobody has given it within 1 seconds' '... whose silence is no yes'
 in_bottle 0 'all that the agent can see' 'env; cat /proc/*/environ; cat ~/.gitconfig; ls -a ~/.ssh; true'
 unlike "$(cat out)" "$(sed -n 2p key)|SSH_AUTH_SOCK" 'has nothing of the key'
 chmod 644 key

@@ -22,6 +22,7 @@
  *
  *	repos/NAME.git    mirror of a remote: written by stewards only
  *	repos/NAME.lock   flock(2)ed for changing it; when it was last refreshed
+ *	approved/NAME     suppressed findings that a person let pass: see approval.h
  *	ssh/              configuration of ssh, public keys, the agent's socket
  *	push/N/           what one push brings: written by jailed git
  *	judged/N/         its objects, taken out of reach of the jailed git before they

@@ -6,6 +6,7 @@
  *	fetch     a client read from a repository, or was refused (why)
  *	push      a client began to push
  *	refuse    a push that was refused: repo, ref, rule, place, commit, why
+ *	ask       a proposal: repo, proposal, status (asked, joined, approved, rejected, withdrawn, void)
  *	forward   a push that went upstream: repo, ref, old, new
  *	failure   something of ours went wrong: repo, why
  *

@@ -28,6 +28,9 @@
 #define PUSH_SCAN_MAX (4ull << 30)   /* bytes looked at, unpacked: about a minute */
 #define PUSH_WORK_MAX (32ull << 30)  /* the same with what is decoded, each try counted as 2 KiB: some minutes */
 #define PUSH_FINDINGS_MAX 50         /* that one refusal lists: nobody reads more */
+#define ASK_SECONDS 300              /* that a push waits for a person, unless the environment says otherwise */
+#define ASK_SECONDS_MAX 900          /* what it may say: STILL_SECONDS is longer */
+#define APPROVED_BYTES_MAX (1u << 20) /* of what is remembered for one repository: 12,000 findings */
 #define JUDGE_SECONDS 600            /* of judging one push */
 #define TREE_DEPTH_MAX 1000          /* directories in each other: a path is at most 4096 bytes anyway */
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "approval.h"
 #include "escape.h"
 #include "fd.h"
 #include "file.h"
@@ -303,6 +304,11 @@ static void tell(const struct passage *p, const struct doc *verdict)
 	}
 }
 
+static void say_to(void *ctx, struct slice text)
+{
+	say(ctx, text);
+}
+
 /* From the hook's question to the remote's answer. */
 static bool decide(const struct passage *p, struct slice hook, struct error *e)
 {
@@ -325,8 +331,12 @@ static bool decide(const struct passage *p, struct slice hook, struct error *e)
 		tell(p, verdict);
 		return false;
 	}
-	if (doc_count(doc_get(verdict, "suppressed")))
-		return error_set(e, STATUS_NO, "suppressed findings need approval, and nobody is there to give it");
+	if (doc_count(doc_get(verdict, "suppressed"))) {
+		const struct approval a = { p->push->gate, p->push->repo, p->push->socket, say_to, (void *)(uintptr_t)p };
+
+		if (!approval_get(&a, doc_get(verdict, "suppressed"), e))
+			return false;
+	}
 	return forward(p->push->gate, p->push->repo, p->judged, request, e);
 }
 

@@ -23,6 +23,7 @@
 #include "log.h"
 #include "loop.h"
 #include "program.h"
+#include "queue.h"
 #include "steward.h"
 
 #define END_MS 3000 /* from TERM to KILL for the stewards */
@@ -40,6 +41,8 @@ static const struct option_def option_defs[] = {
 	{ "git", 0, "FD|ADDR:PORT", "listen for git://: an inherited socket, or an address (repeatable)" },
 	{ "http", 0, "FD|ADDR:PORT", "the same for http:// (repeatable)" },
 	{ "rules", 0, "FILE", "what a secret looks like; see bb-scan(1)" },
+	{ "queue", 0, "DIR", "ask a person there about suppressed findings; made if missing (default: they are refused)" },
+	{ "bottle", 0, "NAME", "whose questions they are" },
 	{ "secrets", 0, "FD", "descriptor to read keys and tokens from" },
 	{ "ready", 0, "FD", "gets one newline when clients can connect" },
 	{ .name = NULL },
@@ -110,7 +113,11 @@ static bool take_option(void *ctx, const char *name, const char *arg, struct err
 		return fd_parse(arg, &o->settings.secrets, e);
 	if (strcmp(name, "ready") == 0)
 		return fd_parse(arg, &o->settings.ready, e);
-	*(strcmp(name, "config") == 0 ? &o->config : strcmp(name, "dir") == 0 ? &o->dir : &o->settings.rules) = arg;
+	*(strcmp(name, "config") == 0	? &o->config
+	  : strcmp(name, "dir") == 0	? &o->dir
+	  : strcmp(name, "queue") == 0	? &o->settings.queue
+	  : strcmp(name, "bottle") == 0 ? &o->settings.bottle
+					: &o->settings.rules) = arg;
 	return true;
 }
 
@@ -126,7 +133,7 @@ static bool enter(const char *dir, struct error *e)
 		return error_sys(e, "unable to use the directory '%s'", dir);
 	if (st.st_uid != geteuid() || st.st_mode & 022)
 		return error_set(e, STATUS_CALLER, "others may write to '%s'; wanted a directory of this user, mode 0700", dir);
-	return file_remove_tree("push", e) && file_remove_tree("judged", e) && file_make_dirs("repos", 0700, e) &&
+	return file_make_dirs("approved", 0700, e) && file_remove_tree("push", e) && file_remove_tree("judged", e) && file_make_dirs("repos", 0700, e) &&
 	       file_make_dirs("push", 0700, e) && file_make_dirs("judged", 0700, e);
 }
 
@@ -301,6 +308,27 @@ static bool find_rules(struct gate *g, struct error *e)
 	return g->settings.rules || error_sys(e, "unable to find the rules '%s'", given ? given : installed);
 }
 
+/* The queue, made and usable, under a name that holds in the gate's directory too; and how long an answer may take. */
+static bool find_queue(struct settings *s, struct error *e)
+{
+	const char *seconds = getenv("SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS");
+	AUTO_QUEUE q = QUEUE_INIT;
+	uint64_t n = ASK_SECONDS;
+
+	if (seconds && *seconds && (!slice_to_u64(slice_str(seconds), &n) || n < 1 || n > ASK_SECONDS_MAX))
+		return error_set(e, STATUS_CALLER, "SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS is '%s'; wanted a number from 1 to %d",
+				 seconds, ASK_SECONDS_MAX);
+	s->ask_seconds = (int)n;
+	if (!s->queue)
+		return true;
+	if (!s->bottle)
+		return error_set(e, STATUS_CALLER, "'--queue' needs '--bottle'");
+	if (!queue_open(&q, s->queue, true, e))
+		return false;
+	s->queue = realpath(s->queue, NULL);
+	return s->queue || error_sys(e, "unable to find the queue");
+}
+
 /* Everything before the first connection. */
 static bool start(struct gate *g, const char *config, const char *dir, struct error *e)
 {
@@ -312,7 +340,7 @@ static bool start(struct gate *g, const char *config, const char *dir, struct er
 		return false;
 	fd_close(&settings->secrets);
 	g->self = own_path(e);
-	if (!g->self || !find_rules(g, e))
+	if (!g->self || !find_rules(g, e) || !find_queue(settings, e))
 		return false;
 	return enter(dir, e) && keys_start(g, e);
 }

@@ -40,6 +40,9 @@ struct settings {
 	int listeners[2 * LISTENERS_MAX]; /* those of git:// first */
 	size_t n_git, n_listeners;
 	const char *dir;       /* the working directory: everything of the gate's is below it, named relative to it */
+	const char *queue;     /* where a person is asked, absolute once started; NULL: nobody is there */
+	const char *bottle;    /* whose questions they are */
+	int ask_seconds;
 	const char *rules;     /* rule file, absolute once started */
 	int secrets;           /* descriptor, or -1 */
 	int ready;             /* descriptor, or -1 */

@@ -92,6 +92,13 @@ struct doc *gate_make(const struct planner *p)
 	list = doc_put(d, "args", doc_new_array());
 	for (size_t i = 0; i < COUNT_OF(args); i++)
 		doc_append_str(list, args[i]);
+	if (supervise_is_wanted(p)) {
+		doc_append_str(doc_put(d, "env", doc_new_array()), "SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS");
+		doc_append_str(list, "--queue");
+		doc_append_str(list, "{dir}/../queue");
+		doc_append_str(list, "--bottle");
+		doc_append_str(list, p->options->identity);
+	}
 	list = doc_put(d, "listeners", doc_new_array());
 	add_listener(list, "git", PLAN_GIT_PORT);
 	add_listener(list, "git-http", PLAN_GIT_HTTP_PORT);
