@@ -9,10 +9,11 @@ void digest_init(void)
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 }
 
-void digest_sha256(const struct slice *parts, size_t n, uint8_t out[DIGEST_SIZE])
+/* Digest of the parts with a method that writes as many bytes as out has. */
+static void digest_with(const EVP_MD *method, const struct slice *parts, size_t n, uint8_t *out)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1;
+	bool ok = ctx && EVP_DigestInit_ex(ctx, method, NULL) == 1;
 
 	for (size_t i = 0; ok && i < n; i++)
 		ok = EVP_DigestUpdate(ctx, parts[i].ptr ? parts[i].ptr : "", parts[i].len) == 1;
@@ -20,6 +21,16 @@ void digest_sha256(const struct slice *parts, size_t n, uint8_t out[DIGEST_SIZE]
 	EVP_MD_CTX_free(ctx);
 	if (!ok)
 		abort(); /* only for want of memory: a digest of nothing in particular must not be used */
+}
+
+void digest_sha256(const struct slice *parts, size_t n, uint8_t out[DIGEST_SIZE])
+{
+	digest_with(EVP_sha256(), parts, n, out);
+}
+
+void digest_sha1(const struct slice *parts, size_t n, uint8_t out[DIGEST_SHA1_SIZE])
+{
+	digest_with(EVP_sha1(), parts, n, out);
 }
 
 void digest_text(struct slice text, char out[DIGEST_HEX])
