@@ -76,7 +76,7 @@ def test_odd_requests(tap, w):
         ("CONNECT inside", b"CONNECT b.test:443 HTTP/1.1\r\nHost: b.test:443\r\n\r\n", 400),
         ("a head without end", b"GET / HTTP/1.1\r\nHost: a.test\r\n" + b"X: " + b"y" * 70000, 400),
         ("fields without end", b"GET / HTTP/1.1\r\nHost: a.test\r\n" + b"X: y\r\n" * 200, 400),
-        ("a WebSocket", request("a.test", "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+        ("a WebSocket of another version", request("a.test", "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 12",
                                 "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="), 426),
         ("hop-by-hop abuse", request("a.test", "GET / HTTP/1.1", "Connection: close, Authorization", "Authorization: x"), 400),
     ]

@@ -277,7 +277,7 @@ with Bench('bb-egress on the wire: HTTP/1.1 on both legs, byte for byte') as b:
     c = b.tunnel(proxy, 'a.test')
     c.send(get('/', 'a.test', 'Upgrade: websocket', 'Connection: Upgrade'))
     head = c.response()[0]
-    b.check(' 426 ' in head, 'an upgrade to WebSocket is 426 at once')
+    b.check(' 426 ' in head, 'an upgrade to WebSocket that names no version is 426 at once')
     c.send(get('/h2c', 'a.test', 'Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: x'))
     b.same(c.response()[1], b'/h2c', 'another upgrade is not offered to the origin')
     b.check('pgrade' not in seen[-1][0] and 'HTTP2' not in seen[-1][0], '... and nothing of it is sent')

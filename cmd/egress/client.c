@@ -78,6 +78,7 @@ void client_drop(struct front *f, struct client *c)
 	buf_release(&c->in);
 	buf_release(&c->out);
 	buf_release(&c->x.path);
+	websocket_release(c->x.websocket);
 	*c = (struct client){ .generation = (uint8_t)(generation + 1), .streams = streams, .dirty = dirty };
 	f->n_clients--;
 	if (slot < f->first_free)

@@ -1,9 +1,10 @@
 /* What follows when a request holds something that must stay in the bottle. */
 #include "front.h"
 
-static const struct detectors *detectors_at(const struct front *f, const struct client *c)
+/* The detectors that the request began under: a reload may have come since, and a WebSocket lasts. */
+static const struct detectors *detectors_at(const struct client *c)
 {
-	return &f->inspector.routes[c->x.route];
+	return &c->x.detectors;
 }
 
 /* Ask the operator whether what was found may leave. There is nobody to ask yet, so it may not. */
@@ -33,7 +34,7 @@ static bool refuse_found(const struct detectors *d, const struct found *found, s
 
 bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct request_facts *facts, struct refusal *no)
 {
-	const struct detectors *d = detectors_at(f, c);
+	const struct detectors *d = detectors_at(c);
 	struct found found;
 
 	switch (inspect_head(&f->inspector, d, h, facts, &found)) {
@@ -51,11 +52,11 @@ bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct req
 
 bool dlp_body(struct front *f, struct client *c, const struct http_head *h, struct refusal *no)
 {
-	const struct detectors *d = detectors_at(f, c);
+	const struct detectors *d = detectors_at(c);
 	struct inspector *i = &f->inspector;
 	size_t whole = 0;
 
-	if (!d->outbound || c->x.request_done)
+	if (!d->outbound || c->x.request_done || c->x.websocket)
 		return true;
 	if (d->on_match == ON_MATCH_REDACT && h->body == HTTP_BODY_LENGTH && h->length <= WHOLE_MAX && !h->expect_continue &&
 	    i->buffered + h->length <= WHOLE_ALL_MAX)
@@ -64,12 +65,48 @@ bool dlp_body(struct front *f, struct client *c, const struct http_head *h, stru
 	return c->x.inspection ? true : refuse(no, 403, "dlp", "more than %d bodies at once cannot be looked through; try again", BODIES_MAX);
 }
 
+bool dlp_message(struct front *f, struct client *c, struct found *found)
+{
+	const struct detectors *d = detectors_at(c);
+
+	if (!d->outbound || c->x.inspection)
+		return true;
+	c->x.inspection = inspection_new(&f->inspector, d, 0);
+	if (!c->x.inspection)
+		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "message" };
+	return c->x.inspection;
+}
+
+bool dlp_control(struct front *f, struct client *c, struct slice payload, struct found *found)
+{
+	const struct detectors *d = detectors_at(c);
+	const char *kind;
+	struct inspection *n;
+	bool clean;
+
+	if (!d->outbound || !payload.len)
+		return true;
+	n = inspection_new(&f->inspector, d, 0);
+	if (!n) {
+		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "control frame" };
+		return false;
+	}
+	clean = inspection_feed(n, payload, found) && inspection_finish(n, found);
+	if (clean && inspection_changed(n, &kind)) {
+		*found = (struct found){ .kind = kind };
+		clean = false;
+	}
+	memcpy(found->place, "control frame", sizeof("control frame"));
+	inspection_release(n);
+	return clean;
+}
+
 void dlp_found(struct front *f, struct client *c, const struct found *found)
 {
 	struct refusal no;
 
 	audit_dlp(f, c, "refuse", found, 1);
-	refuse_found(detectors_at(f, c), found, &no);
+	refuse_found(detectors_at(c), found, &no);
 	exchange_refuse(f, c, &no, false);
 }
 

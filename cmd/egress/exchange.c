@@ -3,6 +3,7 @@
 
 #include "alloc.h"
 #include "judge.h"
+#include "websocket.h"
 
 /* --- the body --- */
 
@@ -23,6 +24,8 @@ size_t exchange_room(const struct client *c)
 		return 0;
 	if (x->refused)
 		return DRAIN_MAX;
+	if (x->websocket)
+		return websocket_room(c);
 	if (x->deferred.len)
 		return WHOLE_MAX;
 	waiting = x->inspection ? inspection_waiting(x->inspection) : 0;
@@ -50,7 +53,9 @@ void exchange_push(struct front *f, struct client *c)
 	struct exchange *x = &c->x;
 	struct slice ready;
 
-	if (!x->inspection || !x->open)
+	if (x->websocket)
+		websocket_push(f, c);
+	if (x->websocket || !x->inspection || !x->open)
 		return;
 	ready = slice_sub(inspection_ready(x->inspection), 0, x->credit);
 	if (ready.len) {
@@ -120,6 +125,10 @@ static void end_request(struct front *f, struct client *c)
 void exchange_refuse(struct front *f, struct client *c, const struct refusal *no, bool close)
 {
 	exchange_cancel(f, c);
+	if (websocket_is_open(c)) {
+		websocket_end(f, c, WEBSOCKET_POLICY, no);
+		return;
+	}
 	if (!c->x.response_started) {
 		refusal_send(f, c, no, close);
 		return;
@@ -245,7 +254,6 @@ static void begin(struct front *f, struct client *c, const struct http_head *h)
 		.window = WINDOW,
 		.authority = c->tunnel,
 		.path = path,
-		.route = SLICE_NONE,
 	};
 	memcpy(c->x.method, h->method.ptr, method);
 }
@@ -313,6 +321,7 @@ static bool forward(struct front *f, struct client *c, const struct http_head *h
 							.host = buf_slice(&host),
 							.strip = v->strip,
 							.framing = framing,
+							.upgrade = x->websocket,
 							.expect_continue = h->expect_continue },
 				&why))
 		return refuse(no, 400, "framing", "%s", why);
@@ -343,9 +352,11 @@ static void take_request(struct front *f, struct client *c, struct http_head *h)
 		return;
 	}
 	if (passes) {
-		c->x.route = j.verdict.route;
+		c->x.detectors = f->inspector.routes[j.verdict.route];
 		c->x.max_body = policy_route(f->policy, j.verdict.route)->max_body;
 		c->x.scheme = j.facts.scheme;
+		if (j.websocket)
+			websocket_begin(c, h);
 		passes = dlp_head(f, c, h, &j.facts, &j.verdict.refusal) && dlp_body(f, c, h, &j.verdict.refusal) &&
 			 forward(f, c, h, &j.facts, &j.verdict, &j.verdict.refusal);
 		if (!passes)
@@ -388,12 +399,15 @@ static size_t take_head(struct front *f, struct client *c, struct slice input)
 
 size_t exchange_take(struct front *f, struct client *c, struct slice input)
 {
+	if (c->x.websocket)
+		return websocket_take(f, c, input);
 	return c->x.active ? take_body(f, c, input) : take_head(f, c, input);
 }
 
 void exchange_finish(struct front *f, struct client *c)
 {
 	forget_body(&c->x);
+	websocket_release(STEAL(c->x.websocket));
 	audit_end(f, c, true);
 	c->x.active = false;
 	c->phase = PHASE_EXCHANGE; /* so that the idle time begins now */

@@ -11,6 +11,7 @@
  *	inspect.c   what a head would carry out; body.c what a body would
  *	dlp.c       and what follows when that is something that must stay
  *	reply.c     what came back from upstream, towards the client
+ *	websocket.c a connection that became a WebSocket
  *	refusal.c   how a no is said
  *	leaves.c    certificates, asked of the signer and kept
  *	audit.c     log lines
@@ -67,6 +68,7 @@ struct exchange {
 	struct inspection *inspection; /* of the body, until all of it was passed on; NULL: it passes as it is */
 	struct buf deferred;         /* the head without framing, of a body that is kept until its end */
 	bool end_due;                /* the client has sent all, the upstream does not have it yet */
+	struct websocket *websocket; /* the client has asked for one; its frames stand where else a body does */
 
 	bool head_request, wants_json, keep_alive;
 	bool expects;                /* the client waits for 100 before it sends the body, and without may never send it */
@@ -83,7 +85,7 @@ struct exchange {
 	enum scheme scheme;
 	struct authority authority;
 	struct buf path;
-	size_t route;
+	struct detectors detectors; /* of the route, as it was when the request came */
 };
 
 struct client {
@@ -181,7 +183,11 @@ bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct req
 bool dlp_body(struct front *f, struct client *c, const struct http_head *h, struct refusal *no);
 /* Something was found in the body: end the request. */
 void dlp_found(struct front *f, struct client *c, const struct found *found);
-/* All of the body was judged: log what was redacted. */
+/* Have the detectors of the route look at a WebSocket message, unless they do already or there are none. */
+bool dlp_message(struct front *f, struct client *c, struct found *found);
+/* Have them look at the payload of a control frame, which is never changed. */
+bool dlp_control(struct front *f, struct client *c, struct slice payload, struct found *found);
+/* All of the body or message was judged: log what was redacted. */
 void dlp_judged(struct front *f, struct client *c);
 
 /* --- reply.c --- */
@@ -190,6 +196,31 @@ void dlp_judged(struct front *f, struct client *c);
 void reply_take(struct front *f, const struct message *m);
 /* Some of what is queued was written: let the upstream send more. */
 void reply_credit(struct front *f, struct client *c);
+
+/* --- websocket.c --- */
+
+struct websocket;
+
+/* The head asks for one, with a key, which is taken out: what the client sends next waits for the answer. */
+void websocket_begin(struct client *c, struct http_head *h);
+/* The answer is another: a request without a body, then. Does nothing where there is no question. */
+void websocket_decline(struct client *c);
+/* The origin has agreed; returns the Sec-WebSocket-Accept for the client. */
+struct slice websocket_open(struct client *c);
+bool websocket_is_open(const struct client *c);
+void websocket_release(struct websocket *w);
+/* Bytes of a message to the client that are kept until it is whole. */
+size_t websocket_held(const struct client *c);
+/* May frames of the client be read now? Then some number of bytes, else 0. */
+size_t websocket_room(const struct client *c);
+/* Use bytes that the client has sent; returns how many. */
+size_t websocket_take(struct front *f, struct client *c, struct slice input);
+/* Hand over what waits for the upstream's credit. */
+void websocket_push(struct front *f, struct client *c);
+/* A frame from upstream. False when it may not stand there. */
+bool websocket_deliver(struct front *f, struct client *c, struct slice body);
+/* Close it from our side: log why and tell the client. */
+void websocket_end(struct front *f, struct client *c, unsigned code, const struct refusal *no);
 
 /* --- refusal.c --- */
 

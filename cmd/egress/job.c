@@ -26,6 +26,7 @@ void job_release(struct upstream *u, struct job *j)
 	buf_wipe(&j->out);
 	u->decoding -= j->content.decodes;
 	content_release(&j->content);
+	upgrade_release(j->upgrade);
 	free(j->addresses);
 	routing_release(j->place.rules);
 	*j = (struct job){ .state = JOB_FREE };
@@ -122,7 +123,7 @@ static bool write_head(struct upstream *u, struct job *j, const struct http_head
 		       struct verdict *v, struct refusal *no)
 {
 	const struct route *route = policy_route(j->place.rules->policy, j->place.route);
-	struct http_extra add[3];
+	struct http_extra add[4];
 	size_t n_add = 0;
 	struct buf value = BUF_INIT;
 	AUTO_BUF accepted = BUF_INIT;
@@ -144,6 +145,8 @@ static bool write_head(struct upstream *u, struct job *j, const struct http_head
 			v->strip[i] = v->strip[i] || h->fields[i].id == HTTP_ACCEPT_ENCODING;
 		add[n_add++] = (struct http_extra){ SLICE("Accept-Encoding"), buf_slice(&accepted) };
 	}
+	if (j->upgrade)
+		add[n_add++] = upgrade_replace(j, h, v->strip);
 	request_target(&target, facts);
 	authority_format(&host, &facts->authority, facts->scheme);
 	if (ok && !http_write_request(&j->out, h,
@@ -153,6 +156,7 @@ static bool write_head(struct upstream *u, struct job *j, const struct http_head
 							      .add = add,
 							      .n_add = n_add,
 							      .framing = h->body,
+							      .upgrade = j->upgrade,
 							      .expect_continue = h->expect_continue },
 				      &why))
 		ok = refuse(no, 403, "credential", "the request cannot be sent: %s", why);
@@ -193,7 +197,7 @@ static void begin(struct upstream *u, struct job *j, const struct message *m)
 	}
 	j->place.route = v.route;
 	j->place.authority = facts.authority;
-	if (!write_head(u, j, &h, &facts, &v, &no)) {
+	if (!upgrade_begin(j, &h, &no) || !write_head(u, j, &h, &facts, &v, &no)) {
 		job_fail(u, j, &no);
 		return;
 	}
@@ -276,6 +280,11 @@ void job_take(struct upstream *u, const struct message *m)
 	switch (m->type) {
 	case MESSAGE_BODY:
 		take_body(u, j, m->body);
+		break;
+	case MESSAGE_FRAME:
+		if (!upgrade_write(j, m->body))
+			broke("a frame out of turn");
+		origin_touch(u, j->origin);
 		break;
 	case MESSAGE_END:
 		take_end(u, j);

@@ -13,6 +13,7 @@
 
 struct judgement {
 	bool named;                 /* facts are there; without, nothing is known but the refusal */
+	bool websocket;             /* allowed: the connection is to become a WebSocket */
 	bool own_page;              /* allowed: the proxy's own page, see HOST_INTROSPECTION */
 	struct request_facts facts; /* views of the head */
 	struct verdict verdict;     /* the route, the fields to take out, the refusal */
@@ -25,5 +26,8 @@ struct judgement {
  */
 bool judge_request(const struct policy *p, const struct http_head *h, const struct authority *tunnel, bool misdirected,
 		   struct judgement *j);
+
+/* Does the head ask for a WebSocket, and as RFC 6455 §4.1 has it? True with *asked false when it does not ask. */
+bool judge_websocket(const struct http_head *h, bool *asked, struct refusal *no);
 
 #endif

@@ -14,6 +14,7 @@
 #define IDLE_ORIGINS_MAX 256        /* upstream connections kept for reuse, of all hosts together */
 #define QUIET_ORIGINS_MAX 8         /* and of those that were not used for TRIM_TIME: each costs 40 KiB */
 #define WINDOW (128 << 10)          /* bytes of one body, one direction, between front and upstream: memory of a stalled stream */
+#define MESSAGE_WHOLE (64 << 10)    /* bytes of a WebSocket message that are passed on in one frame: longer ones go in several */
 #define PIECE_MAX (32 << 10)        /* bytes of body in one message: two TLS records */
 #define HEAD_MESSAGE_MAX (2 * HTTP_HEAD_MAX) /* bytes of a head between front and upstream; rewriting can make one longer */
 #define DECODING_MAX 64             /* coded responses that are decoded at once, each in up to 16 MiB */

@@ -42,6 +42,7 @@ enum message_type {
 	MESSAGE_CREDIT, /* uint32_t: this many more bytes of body may be sent */
 	/* upstream to front, first thing: a piece of the fingerprints of all secrets (handover.h); an empty one ends them */
 	MESSAGE_KNOWN,
+	MESSAGE_FRAME,  /* struct frame_start, payload: a piece of a WebSocket message, or a control frame; costs FRAME_COST more credit */
 	/* upstream to front */
 	MESSAGE_INFORM,   /* head of an interim response */
 	MESSAGE_RESPONSE, /* head of the final response; Transfer-Encoding: chunked means a body of unknown length */
@@ -63,6 +64,13 @@ struct request_start {
 	uint8_t kind;   /* enum host_kind */
 	uint16_t host_len;
 };
+
+struct frame_start {
+	uint8_t opcode; /* of the message or the control frame */
+	uint8_t last;   /* the message ends here */
+};
+
+enum { FRAME_COST = 16 }; /* what a frame costs beside its payload, so that empty ones are not free */
 
 struct failure_start {
 	uint16_t status;

@@ -271,6 +271,7 @@ static bool pass_head(struct upstream *u, struct job *j, const struct http_head 
 	size_t start;
 	bool ok;
 
+	r.upgrade = h->body == HTTP_BODY_TUNNEL;
 	for (size_t i = 0; i < h->n_fields; i++)
 		strip[i] = h->fields[i].id == HTTP_ALT_SVC; /* would lead the agent past the proxy */
 	content_strip(&j->content, h, strip, &etag);
@@ -298,6 +299,7 @@ static enum outcome take_final(struct upstream *u, struct origin *o, struct http
 		return OUTCOME_LOST;
 	}
 	u->decoding += j->content.decodes;
+	j->request_done = j->request_done || j->upgrade; /* it was refused: a request without a body, then */
 	o->in_body = true;
 	o->keep = h->keep_alive && h->body != HTTP_BODY_CLOSE;
 	o->body = h->body;
@@ -310,6 +312,25 @@ static enum outcome take_final(struct upstream *u, struct origin *o, struct http
 		h->has_length = false; /* it is that of the coded body */
 	pass_head(u, j, h, MESSAGE_RESPONSE);
 	return h->body == HTTP_BODY_NONE || (h->body == HTTP_BODY_LENGTH && h->length == 0) ? OUTCOME_DONE : OUTCOME_MORE;
+}
+
+/* The origin agrees to a WebSocket, if it does. */
+static enum outcome take_switch(struct upstream *u, struct origin *o, const struct http_head *h)
+{
+	struct job *j = o->job;
+	struct refusal no;
+	const char *why;
+
+	if (!upgrade_answer(j, h, &why)) {
+		refuse(&no, 502, "upgrade", "the origin's answer to the upgrade is wrong: %s", why);
+		job_fail(u, j, &no);
+		return OUTCOME_LOST;
+	}
+	o->in_body = j->response_started = true;
+	o->keep = false;
+	o->body = HTTP_BODY_TUNNEL;
+	pass_head(u, j, h, MESSAGE_RESPONSE);
+	return OUTCOME_MORE;
 }
 
 /* A head, if it is whole. */
@@ -334,6 +355,8 @@ static enum outcome take_head(struct upstream *u, struct origin *o, struct slice
 	o->scanned = 0;
 	if (h.status >= 200)
 		return take_final(u, o, &h);
+	if (h.status == 101 && j->upgrade)
+		return take_switch(u, o, &h);
 	if (h.status == 101 || ++j->interims > INTERIMS_MAX) {
 		job_fail_with(u, j, 502, "response",
 			      h.status == 101 ? "the origin changed the protocol without being asked" :
@@ -382,10 +405,10 @@ static bool decode(struct upstream *u, struct job *j, const char **why)
 	return r != CODING_BAD;
 }
 
-/* May there be more to decode before more is read? */
-static bool waits_to_decode(const struct job *j)
+/* Must the front take more before more is read: is there still something to decode, or no room for a frame? */
+static bool waits_for_front(const struct job *j)
 {
-	return j->content.decodes && j->credit < CODING_PIECE_MAX;
+	return (j->content.decodes && j->credit < CODING_PIECE_MAX) || (upgrade_is_open(j) && !upgrade_has_room(j));
 }
 
 /* Some of the body; the input is no longer than what the front has given credit for. */
@@ -396,6 +419,12 @@ static enum outcome take_body(struct upstream *u, struct origin *o, struct slice
 	const char *why;
 
 	*used = 0;
+	if (o->body == HTTP_BODY_TUNNEL) {
+		if (upgrade_take(u, j, input, used, &why))
+			return OUTCOME_MORE;
+		job_abort(u, j, why);
+		return OUTCOME_LOST;
+	}
 	if (o->body == HTTP_BODY_CLOSE) {
 		*used = input.len;
 		pass_body(u, j, input);
@@ -483,7 +512,9 @@ static void retain(struct origin *o, struct slice input, size_t used)
 /* The stream has ended, or broken: that is the end of a body without other end, and else one too early. */
 static void end_of_stream(struct upstream *u, struct origin *o, ssize_t how)
 {
-	if (how == LINK_END && o->in_body && o->body == HTTP_BODY_CLOSE) {
+	if (how == LINK_END && upgrade_is_closing(o->job)) {
+		job_end(u, o->job);
+	} else if (how == LINK_END && o->in_body && o->body == HTTP_BODY_CLOSE) {
 		o->keep = false;
 		finish(u, o);
 	} else {
@@ -498,7 +529,7 @@ static void read_response(struct upstream *u, struct origin *o)
 
 	for (;;) {
 		struct job *j = o->job;
-		size_t room = !o->in_body || j->credit > READ_MAX || j->content.decodes ? READ_MAX : j->credit, used;
+		size_t room = !o->in_body || j->credit > READ_MAX || j->content.decodes || upgrade_is_open(j) ? READ_MAX : j->credit, used;
 		enum outcome outcome;
 		struct slice input;
 		const char *why;
@@ -508,7 +539,7 @@ static void read_response(struct upstream *u, struct origin *o)
 			job_abort(u, j, why);
 			return;
 		}
-		if (waits_to_decode(j))
+		if (waits_for_front(j))
 			return;
 		if (o->complete) {
 			finish(u, o);
@@ -596,6 +627,8 @@ void origin_step(struct upstream *u, struct origin *o)
 	case ORIGIN_BUSY:
 		if (write_request(u, o))
 			read_response(u, o);
+		if (o->state == ORIGIN_BUSY && upgrade_is_over(o->job) && !tls_unsent(&o->tls))
+			job_end(u, o->job);
 		if (o->state == ORIGIN_BUSY && o->progress) {
 			o->progress = false;
 			upstream_deadline(u, &o->deadline, SILENCE_TIME);

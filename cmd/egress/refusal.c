@@ -29,7 +29,7 @@ void document_send(struct client *c, unsigned status, const char *type, struct s
 		       body.len);
 	buf_add_str(out, "Cache-Control: no-store\r\n");
 	if (status == 426)
-		buf_add_str(out, "Upgrade: HTTP/1.1\r\n"); /* RFC 9110 §15.5.22 */
+		buf_add_str(out, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"); /* RFC 6455 §4.4 */
 	if (!c->x.keep_alive)
 		buf_add_str(out, "Connection: close\r\n");
 	else if (status == 426)
@@ -66,6 +66,7 @@ void refusal_send(struct front *f, struct client *c, const struct refusal *no, b
 
 	say(f, no, &text);
 	audit_refusal(f, c, no);
+	websocket_decline(c);
 	if (x->wants_json) {
 		buf_add_format(&body, "{\"error\":{\"type\":\"egress_%s\",\"message\":", no->rule);
 		log_json_string(&body, buf_slice(&text));

@@ -33,6 +33,8 @@ static enum http_body choose_framing(const struct client *c, const struct http_h
 /* The final head. */
 static void take_response(struct front *f, struct client *c, struct slice text)
 {
+	struct http_extra add = { SLICE("Sec-WebSocket-Accept"), SLICE("") };
+	bool strip[HTTP_FIELDS_MAX] = { false };
 	struct exchange *x = &c->x;
 	struct http_head h;
 	const char *why;
@@ -40,14 +42,25 @@ static void take_response(struct front *f, struct client *c, struct slice text)
 	if (x->response_started)
 		broke("a second response");
 	parse_head(c, text, &h);
-	if (h.status < 200 || h.body == HTTP_BODY_CLOSE || h.body == HTTP_BODY_TUNNEL)
+	if ((h.status < 200 && !(h.status == 101 && x->websocket)) || h.body == HTTP_BODY_CLOSE)
 		broke("a response without a known end");
+	if (h.status == 101) {
+		add.value = websocket_open(c);
+		for (size_t i = 0; i < h.n_fields; i++)
+			strip[i] = slice_eq_fold(h.fields[i].name, add.name);
+	} else {
+		websocket_decline(c);
+	}
 	x->framing = choose_framing(c, &h);
 	if (x->framing == HTTP_BODY_CLOSE)
 		x->keep_alive = false;
 	if (!http_write_response(&c->out, &h,
 				 &(struct http_rewrite){ .framing = x->framing,
-							 .close = !x->keep_alive,
+							 .strip = strip,
+							 .add = &add,
+							 .n_add = h.status == 101,
+							 .close = !x->keep_alive && h.status != 101,
+							 .upgrade = h.status == 101,
 							 .keep_alive = x->keep_alive && x->minor == 0 },
 				 &why))
 		broke(why);
@@ -76,7 +89,7 @@ static void take_body(struct front *f, struct client *c, struct slice piece)
 {
 	struct exchange *x = &c->x;
 
-	if (!x->response_started || x->framing == HTTP_BODY_NONE || piece.len == 0 || piece.len > x->window)
+	if (!x->response_started || x->framing == HTTP_BODY_NONE || x->framing == HTTP_BODY_TUNNEL || piece.len == 0 || piece.len > x->window)
 		broke("body out of turn");
 	if (x->framing == HTTP_BODY_LENGTH && piece.len > x->response_left)
 		broke("more body than declared");
@@ -96,6 +109,12 @@ static void take_end(struct front *f, struct client *c)
 {
 	struct exchange *x = &c->x;
 
+	if (websocket_is_open(c)) {
+		x->open = false;
+		audit_end(f, c, true);
+		client_end(c);
+		return;
+	}
 	if (!x->response_started || (x->framing == HTTP_BODY_LENGTH && x->response_left))
 		broke("an end before the end");
 	if (x->framing == HTTP_BODY_CHUNKED)
@@ -144,7 +163,10 @@ static void take_abort(struct front *f, struct client *c, struct slice why)
 	audit_refusal(f, c, &no);
 	c->x.open = false;
 	audit_end(f, c, false);
-	client_break(c);
+	if (websocket_is_open(c))
+		client_end(c); /* it may have been told why */
+	else
+		client_break(c);
 }
 
 static void take_credit(struct client *c, struct slice body)
@@ -181,6 +203,10 @@ void reply_take(struct front *f, const struct message *m)
 	case MESSAGE_BODY:
 		take_body(f, c, m->body);
 		break;
+	case MESSAGE_FRAME:
+		if (!websocket_deliver(f, c, m->body))
+			broke("a frame out of turn");
+		break;
 	case MESSAGE_END:
 		take_end(f, c);
 		break;
@@ -197,7 +223,7 @@ void reply_take(struct front *f, const struct message *m)
 
 void reply_credit(struct front *f, struct client *c)
 {
-	size_t queued = c->out.len - c->out_at;
+	size_t queued = c->out.len - c->out_at + websocket_held(c);
 	uint32_t n;
 
 	if (!c->x.open || c->x.owed < queued + WINDOW / 4)

@@ -8,6 +8,7 @@
  *	upstream.c   the loop and the channel to the front
  *	job.c        one request: from the front's message to a connection, and its body
  *	dial.c       from a name to a connection that is open
+ *	upgrade.c    a connection that became a WebSocket
  *	content.c    a response as the front gets it: decoded, and without the credential
  *	origin.c     a connection to an origin: writing, reading the response, keeping it for the next
  *	routing.c      the routes in force, what they trust, the credentials
@@ -109,6 +110,7 @@ struct job {
 	bool repeatable;             /* may be sent again: a safe or idempotent method, no body */
 	bool response_started;
 	unsigned interims;
+	struct upgrade *upgrade;     /* a WebSocket was asked for */
 	struct content content;      /* the response's body on its way to the front */
 };
 
@@ -135,6 +137,28 @@ static inline bool job_fail_with(struct upstream *u, struct job *j, unsigned sta
 	job_fail(u, j, &no);
 	return false;
 }
+
+/* --- upgrade.c --- */
+
+struct upgrade;
+
+/* Note what the request's head asks for, if that is a WebSocket. False with a refusal. */
+bool upgrade_begin(struct job *j, const struct http_head *h, struct refusal *no);
+/* The key to send. Taken out are that of the front, and the offer of extensions: frames are read as they are without. */
+struct http_extra upgrade_replace(const struct job *j, const struct http_head *h, bool strip[HTTP_FIELDS_MAX]);
+void upgrade_release(struct upgrade *g);
+/* Is the head of a 101 response the answer? Then the connection is open. False with a static text. */
+bool upgrade_answer(struct job *j, const struct http_head *h, const char **why);
+bool upgrade_is_open(const struct job *j);
+/* Take frames of the origin, as far as the front has credit; returns how many bytes. False when it broke the protocol. */
+bool upgrade_take(struct upstream *u, struct job *j, struct slice input, size_t *used, const char **why);
+/* May frames be read from the origin now? */
+bool upgrade_has_room(const struct job *j);
+/* Write a frame of the front to the origin. False when it may not stand there. */
+bool upgrade_write(struct job *j, struct slice body);
+/* Did the origin say that it closes the connection? Did both sides, and is all of that with the origin? */
+bool upgrade_is_closing(const struct job *j);
+bool upgrade_is_over(const struct job *j);
 
 /* --- dial.c --- */
 
