@@ -25,7 +25,7 @@ check 'the agent is answered by the proxy' answers 2
 
 check 'bb list' bb list
 is "$(sed 's/ *[^ ]*$//' out)" "$(printf '%s\n' 'BACKEND  IDENTITY    AGENT  LABEL       DAEMONS' \
-	'native   the-bottle  web    The Bottle  egress')" '... shows the bottle'
+	'native   the-bottle  web    The Bottle  egress,supervise')" '... shows the bottle'
 check 'bb logs' bb logs the-bottle --event refuse --host a.example -n 1
 like "$(cat out)" "^[0-9:]{8} egress refuse GET a.example:444/ port 444 of 'a.example' is not permitted" '... shows the refusal'
 check 'bb doctor' bb doctor --json
@@ -39,7 +39,7 @@ cp "$state/egress/ca.pem" before.pem
 check 'the sidecar is well' bb-sidecar health --dir "$state"
 # The pid that it knows is that of its own namespace; the same process out here is its child.
 sidecar=$(pgrep -f "^[^ ]*bb-sidecar .*--dir $PWD/$state( |\$)" | tail -n 1)
-proxy=$(pgrep -P "$sidecar")
+proxy=$(pgrep -P "$sidecar" -f bb-egress)
 check 'its proxy runs' kill -9 "$proxy"
 restarted() {
 	bb-sidecar health --dir "$state" >health && [ "$(jq '.daemons[0].restarts' health)" -eq 1 ]
