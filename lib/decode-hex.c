@@ -184,6 +184,21 @@ static void begin_utf16(struct view *v, const unsigned char *p, size_t k)
 		child_put(child, (char)p[k - 1]);
 }
 
+/* The last of the zeros that stand in a row from p[i] on. */
+static size_t last_zero(const unsigned char *p, size_t i, size_t n)
+{
+	vec16 v;
+
+	for (; i + 1 + sizeof(v) <= n; i += sizeof(v)) {
+		memcpy(&v, p + i + 1, sizeof(v));
+		if (vec_any((vec16)(v != 0)))
+			break;
+	}
+	while (i + 1 < n && p[i + 1] == 0)
+		i++;
+	return i;
+}
+
 void utf16_feed(struct view *v, bool final)
 {
 	const unsigned char *p = (const unsigned char *)v->window.ptr, *zero;
@@ -206,6 +221,7 @@ void utf16_feed(struct view *v, bool final)
 		i = zero ? (size_t)(zero - p) : n;
 		if (!zero)
 			break;
+		i = last_zero(p, i, n);
 		if (n - i < 2 * DECODE_UTF16_MIN && !final)
 			break;
 		if (count_zeros(p, i, n, DECODE_UTF16_MIN) == DECODE_UTF16_MIN)

@@ -37,25 +37,61 @@ static bool find_mark(const unsigned char *p, size_t n, enum coding_kind *kind)
 	return false;
 }
 
-/* The second byte of a mark, or the third of a zip archive's: what plain text does not have but for '^'. */
-static bool is_second(unsigned char c)
+/* May p[i], with the byte in front of it, be of a mark: its second byte, or the fourth but one of a zip member's? */
+static bool is_second(const unsigned char *p, size_t i)
 {
-	return c >= 0x80 || c == 0x01 || c == 0x03 || c == '^';
+	switch (p[i - 1]) {
+	case 0x1f: return p[i] == 0x8b;
+	case 0x28: return p[i] == 0xb5;
+	case 0x78: return p[i] == 0x01 || p[i] == 0x5e || p[i] == 0x9c || p[i] == 0xda;
+	case 'K': return p[i] == 0x03;
+	default: return false;
+	}
 }
 
-/* From i on, the next byte that may be the one of a mark by which it is found, or n. */
+/* From i on, the next byte that is_second, or n. */
 static size_t find_second(const unsigned char *p, size_t i, size_t n)
 {
+	i = i ? i : 1;
 	for (; i + sizeof(vec16) <= n; i += sizeof(vec16)) {
-		vec16 v;
+		vec16 a, b;
 
-		memcpy(&v, p + i, sizeof(v));
-		if (vec_any((vec16)(v >= 0x80) | (vec16)(v == 0x01) | (vec16)(v == 0x03) | (vec16)(v == '^')))
+		memcpy(&a, p + i - 1, sizeof(a));
+		memcpy(&b, p + i, sizeof(b));
+		if (vec_any((vec16)((vec16)(a == 0x1f) & (vec16)(b == 0x8b)) | (vec16)((vec16)(a == 0x28) & (vec16)(b == 0xb5)) |
+			    (vec16)((vec16)(a == 'K') & (vec16)(b == 0x03)) |
+			    (vec16)((vec16)(a == 0x78) & ((vec16)(b == 0x01) | (vec16)(b == 0x5e) | (vec16)(b == 0x9c) | (vec16)(b == 0xda)))))
 			break;
 	}
-	while (i < n && !is_second(p[i]))
+	while (i < n && !is_second(p, i))
 		i++;
-	return i;
+	return i < n ? i : n;
+}
+
+/* Can the lengths of the code for code lengths be those of a block with a code of its own, RFC 1951 3.2.7? They leave no gap. */
+static bool is_complete(const unsigned char *p)
+{
+	unsigned count = (unsigned)((p[1] | p[2] << 8) >> 5 & 15) + 4, sum = 0;
+
+	for (unsigned i = 0, bit = 17; i < count; i++, bit += 3) {
+		unsigned len = (unsigned)(p[bit / 8] | p[bit / 8 + 1] << 8) >> bit % 8 & 7;
+
+		sum += len ? 128u >> len : 0;
+	}
+	return sum == 128;
+}
+
+/* May deflated data begin so, with zlib's header or without? A glance that spares most runs of chance a decoder. */
+static bool may_be_deflate(const unsigned char *p, size_t n)
+{
+	if (n < 12 || ((p[0] & 15) == 8 && (p[0] << 8 | p[1]) % 31 == 0))
+		return true;
+	switch (p[0] >> 1 & 3) {
+	case 0: return (p[1] ^ p[3]) == 0xff && (p[2] ^ p[4]) == 0xff;
+	case 1: return true;
+	case 2: return p[0] >> 3 <= 29 && (p[1] & 31) <= 29 && is_complete(p);
+	default: return false;
+	}
 }
 
 /* --- the streams under way --- */
@@ -176,7 +212,8 @@ static void try_start(struct view *v, bool final)
 	if (!is_binary(view_at(v, s->start), n < START_LOOK ? n : START_LOOK) || find_mark(view_at(v, s->start), n, &kind))
 		return;
 	start(v, i, CODING_BROTLI, true);
-	start(v, i, CODING_DEFLATE, true);
+	if (may_be_deflate(view_at(v, s->start), n))
+		start(v, i, CODING_DEFLATE, true);
 }
 
 /* A part of a multipart body begins behind an empty line. */
