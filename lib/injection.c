@@ -1,0 +1,326 @@
+#include "injection.h"
+
+#include <stdlib.h>
+
+#include "alloc.h"
+#include "decode.h"
+#include "normal.h"
+#include "scan.h"
+
+/* --- the phrases --- */
+
+enum kind { JAILBREAK, DISCLOSURE, CREDENTIAL, KINDS };
+
+static const struct slice kind_names[KINDS] = { SLICE("jailbreak-"), SLICE("disclosure-"), SLICE("credential-") };
+
+/* The kind that a rule's id begins with; KINDS for none. */
+static enum kind kind_of(const struct rule *rule)
+{
+	unsigned k = 0;
+
+	while (k < KINDS && !slice_starts(slice_str(rule->id), kind_names[k]))
+		k++;
+	return (enum kind)k;
+}
+
+bool injection_load(struct rules *rules, struct slice yaml, const char *file, struct problems *problems)
+{
+	struct normal normal = { .fold = true };
+	AUTO_BUF text = BUF_INIT;
+
+	normal_feed(&normal, yaml, &text);
+	normal_finish(&normal, &text);
+	if (!rules_load(rules, buf_slice(&text), file, problems))
+		return false;
+	for (size_t i = 0; i < rules_count(rules); i++)
+		if (kind_of(rule_at(rules, i)) == KINDS)
+			return problems_add(problems, file, 0, 0, "rule '%s' is of no kind: its id begins with jailbreak-, disclosure- or credential-",
+					    rule_at(rules, i)->id);
+	return rules_count(rules) <= INJECTION_RULES_MAX ||
+	       problems_add(problems, file, 0, 0, "more than %d phrases", INJECTION_RULES_MAX);
+}
+
+/* --- words --- */
+
+enum { GAP_MAX = 8 }; /* bytes of punctuation that are kept between two words */
+
+/* The end of a text that is being cut into words. */
+struct words {
+	char word[INJECTION_WORD];
+	size_t len;
+	bool more;         /* the word is longer: its start was passed on */
+	bool escaped;      /* the last byte was a backslash */
+	char gap[GAP_MAX]; /* what stood between the last word and this one, white space as one space */
+	size_t n_gap;
+	size_t separators; /* how many bytes that was */
+	bool last_single;  /* the last word had one letter */
+};
+
+/* Whether a byte belongs to a word. */
+static bool in_word(char c)
+{
+	return ascii_is_alpha(c) || ascii_is_digit(c) || (unsigned char)c >= 0x80;
+}
+
+/* Write digits among letters as the letters that they stand for. */
+static void read_digits(char *word, size_t len)
+{
+	static const char letters[10] = { 'o', 'i', 0, 'e', 'a', 's', 0, 't', 0, 0 };
+	size_t alphas = 0;
+
+	for (size_t i = 0; i < len; i++)
+		alphas += ascii_is_alpha(word[i]);
+	for (size_t i = 0; alphas >= 2 && i < len; i++)
+		if (ascii_is_digit(word[i]) && letters[word[i] - '0'])
+			word[i] = letters[word[i] - '0'];
+}
+
+/* Pass a word on, behind what stands before it. */
+static void end_word(struct words *w, struct buf *out)
+{
+	bool single = w->len == 1 && !w->more && ascii_is_alpha(w->word[0]);
+
+	if (!w->len)
+		return;
+	read_digits(w->word, w->len);
+	if (!w->more && !(single && w->last_single && w->separators == 1))
+		buf_add(out, w->gap, w->n_gap);
+	buf_add(out, w->word, w->len);
+	w->last_single = single;
+	w->len = w->n_gap = w->separators = 0;
+	w->more = false;
+}
+
+/* A byte between words: those that mean something are kept. */
+static void add_gap(struct words *w, char c)
+{
+	char kept = strchr(".:;!?/@<>|[]#={}", c) && c ? c : ' ';
+
+	w->separators++;
+	if (w->n_gap < GAP_MAX && !(kept == ' ' && w->n_gap && w->gap[w->n_gap - 1] == ' '))
+		w->gap[w->n_gap++] = kept;
+}
+
+/* Take the next byte. */
+static void add_byte(struct words *w, char c, struct buf *out)
+{
+	bool line = w->escaped && (c == 'n' || c == 'r' || c == 't');
+
+	w->escaped = c == '\\';
+	if (c == '\'')
+		return; /* don't */
+	if (!in_word(c) || line) {
+		end_word(w, out);
+		add_gap(w, line ? ' ' : c);
+		return;
+	}
+	w->word[w->len++] = ascii_lower(c);
+	if (w->len == sizeof(w->word)) {
+		end_word(w, out);
+		w->more = true;
+	}
+}
+
+/* --- looking --- */
+
+/* One view: its text, and where each phrase was seen last. */
+struct look {
+	struct injection *stream;
+	struct normal normal;
+	struct words words;
+	struct buf text, out;
+	struct scan scan;
+	uint64_t *seen;        /* by rule: 1 + end of what it matched last, 0: never */
+};
+
+struct injection {
+	const struct rules *rules;
+	struct decode *decode;
+	struct look *whole; /* view 0, which outlives the stream */
+	enum injection_verdict verdict;
+	struct buf names;
+};
+
+/* Raise the verdict; other may be NULL. */
+static void decide(struct injection *i, enum injection_verdict verdict, const char *name, const char *other)
+{
+	if (verdict <= i->verdict)
+		return;
+	i->verdict = verdict;
+	buf_truncate(&i->names, 0);
+	buf_add_str(&i->names, name);
+	if (other)
+		buf_add_format(&i->names, ", %s", other);
+}
+
+/* Whether two phrases together say enough: how near they have to be, in bytes; 0: never. */
+static uint64_t reach_of(enum kind a, enum kind b)
+{
+	if (a == JAILBREAK && b == JAILBREAK)
+		return INJECTION_FAR;
+	return (a == DISCLOSURE && b == CREDENTIAL) || (a == CREDENTIAL && b == DISCLOSURE) ? INJECTION_NEAR : 0;
+}
+
+/* A phrase: alone, and with those seen before. */
+static bool take_phrase(void *ctx, const struct finding *f)
+{
+	struct look *l = ctx;
+	const struct rules *rules = l->stream->rules;
+	enum kind kind;
+
+	if (!f->rule) {
+		decide(l->stream, INJECTION_WARN, f->why, NULL);
+		return true;
+	}
+	kind = kind_of(f->rule);
+	if (kind != CREDENTIAL)
+		decide(l->stream, INJECTION_WARN, f->rule->id, NULL);
+	for (size_t i = 0; i < rules_count(rules) && l->stream->verdict != INJECTION_BLOCK; i++) {
+		const struct rule *other = rule_at(rules, i);
+		uint64_t reach = reach_of(kind, kind_of(other)), seen = l->seen[i];
+
+		if (other == f->rule)
+			l->seen[i] = 1 + f->end;
+		else if (seen && reach && f->start <= seen - 1 + reach)
+			decide(l->stream, INJECTION_BLOCK, other->id, f->rule->id);
+	}
+	return true;
+}
+
+/* Cut what a piece reads as into words and look at them. */
+static void look_at(struct look *l, bool end)
+{
+	for (size_t i = 0; i < l->text.len; i++)
+		add_byte(&l->words, l->text.ptr[i], &l->out);
+	if (end)
+		end_word(&l->words, &l->out);
+	if (end)
+		buf_add(&l->out, l->words.gap, l->words.n_gap);
+	scan_feed(&l->scan, buf_slice(&l->out));
+	buf_truncate(&l->text, 0);
+	buf_truncate(&l->out, 0);
+}
+
+/* Begin a text again. */
+static void look_reset(struct look *l)
+{
+	l->normal = (struct normal){ .fold = true };
+	l->words = (struct words){ .len = 0 };
+	scan_reset(&l->scan);
+	memset(l->seen, 0, (rules_count(l->stream->rules) + 1) * sizeof(*l->seen));
+}
+
+static bool take_bytes(void *ctx, struct decode_view *view, struct slice bytes)
+{
+	struct injection *i = ctx;
+	struct look *l = view->user;
+
+	if (i->verdict == INJECTION_BLOCK)
+		return true;
+	if (!l) {
+		view->user = l = alloc_zero(1, sizeof(*l));
+		*l = (struct look){ .stream = i, .normal = { .fold = true }, .text = BUF_INIT, .out = BUF_INIT };
+		scan_init(&l->scan, i->rules, SLICE(""), take_phrase, l);
+		l->seen = alloc_zero(rules_count(i->rules) + 1, sizeof(*l->seen));
+		if (!view->parent)
+			i->whole = l;
+	}
+	normal_feed(&l->normal, bytes, &l->text);
+	look_at(l, false);
+	return true;
+}
+
+static bool take_end(void *ctx, struct decode_view *view)
+{
+	struct injection *i = ctx;
+	struct look *l = view->user;
+
+	if (!l || i->verdict == INJECTION_BLOCK)
+		return true;
+	normal_finish(&l->normal, &l->text);
+	look_at(l, true);
+	scan_finish(&l->scan);
+	look_reset(l);
+	return true;
+}
+
+/* Nothing is replaced, so nothing needs to be held back. */
+static uint64_t take_held(void *ctx, const struct decode_view *view)
+{
+	(void)ctx;
+	(void)view;
+	return 0;
+}
+
+static void take_release(void *ctx, struct decode_view *view)
+{
+	struct look *l = view->user;
+
+	(void)ctx;
+	if (!l)
+		return;
+	scan_release(&l->scan);
+	buf_release(&l->text);
+	buf_release(&l->out);
+	free(l->seen);
+	free(l);
+}
+
+/* --- the stream --- */
+
+struct injection *injection_new(const struct rules *rules)
+{
+	static const struct decode_sink sink = { take_bytes, take_end, take_held, take_release };
+	struct injection *i = alloc_zero(1, sizeof(*i));
+
+	*i = (struct injection){ .rules = rules, .names = BUF_INIT };
+	i->decode = decode_new(&sink, i);
+	return i;
+}
+
+void injection_release(struct injection *i)
+{
+	if (!i)
+		return;
+	decode_release(i->decode);
+	buf_release(&i->names);
+	free(i);
+}
+
+void injection_reset(struct injection *i)
+{
+	decode_reset(i->decode);
+	if (i->whole)
+		look_reset(i->whole);
+	i->verdict = INJECTION_PASS;
+	buf_truncate(&i->names, 0);
+}
+
+/* What the decoder could not judge is a signal, no more: a response is not a way out. */
+static enum injection_verdict verdict_of(struct injection *i)
+{
+	const char *limit = decode_limit(i->decode);
+
+	if (limit)
+		decide(i, INJECTION_WARN, limit, NULL);
+	return i->verdict;
+}
+
+enum injection_verdict injection_feed(struct injection *i, struct slice bytes)
+{
+	if (i->verdict != INJECTION_BLOCK)
+		decode_feed(i->decode, bytes);
+	return verdict_of(i);
+}
+
+enum injection_verdict injection_finish(struct injection *i)
+{
+	if (i->verdict != INJECTION_BLOCK)
+		decode_finish(i->decode);
+	return verdict_of(i);
+}
+
+const char *injection_names(const struct injection *i)
+{
+	return buf_str(&i->names);
+}
