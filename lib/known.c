@@ -1,5 +1,7 @@
 #include "known.h"
 
+#include <sys/random.h>
+
 #include "alloc.h"
 
 /* --- the forms --- */
@@ -63,6 +65,24 @@ bool known_add(struct fingerprints *f, struct slice secret, size_t skip, uint32_
 	}
 	buf_wipe(&text);
 	return ok;
+}
+
+bool known_make(const struct secret_set *secrets, struct buf *out, struct error *e)
+{
+	unsigned char key[FINGERPRINT_KEY];
+	struct fingerprints *f;
+
+	if (secrets->count > KNOWN_SECRETS_MAX)
+		return error_set(e, STATUS_CALLER, "more than %d secrets", KNOWN_SECRETS_MAX);
+	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
+		return error_sys(e, "no random key");
+	f = fingerprints_new(key);
+	alloc_wipe(key, sizeof(key));
+	for (size_t i = 0; i < secrets->count; i++)
+		known_add(f, buf_slice(&secrets->list[i].value), 0, (uint32_t)i); /* false: too short to be recognised; the manual says so */
+	fingerprints_write(f, out);
+	fingerprints_release(f);
+	return true;
 }
 
 /* --- looking --- */

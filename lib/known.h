@@ -28,6 +28,7 @@
 #define BB_KNOWN_H
 
 #include "fingerprint.h"
+#include "secret.h"
 
 #define KNOWN_SPREAD_MAX 4096 /* bytes that are held back because something may have begun in them */
 #define KNOWN_SECRETS_MAX (FINGERPRINT_SECRETS_MAX / FINGERPRINT_FORMS)
@@ -37,6 +38,13 @@
  * its front are public. False when it is too short to be recognised as it is.
  */
 bool known_add(struct fingerprints *f, struct slice secret, size_t skip, uint32_t number);
+
+/*
+ * The fingerprints of all values of a set, under a new key, as bytes for
+ * fingerprints_read. A value's number is its place in the set; those that are too
+ * short are left out. Waits for randomness, and so comes before confinement.
+ */
+bool known_make(const struct secret_set *secrets, struct buf *out, struct error *e);
 
 #define KNOWN_KEEP 64 /* letters and digits of a text that are looked back at */
 

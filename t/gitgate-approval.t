@@ -138,8 +138,18 @@ push origin HEAD:coded
 ends 1 'what is encoded cannot be excused: nobody has read it'
 like "$(cat said)" 'github-pat in coded:1 \(base64\)' '... the client reads why'
 
+other=ghp_$(printf 'nR5wL8cJ4hF6%s' 'gD1sYpUaEo0bzK3vQ9xT7mB2')
+git -C work reset -q --hard HEAD~1
+printf 'a = %s; b = %s # gitleaks:allow\n' "$token" "$other" >work/two
+git -C work add two
+git -C work commit -q -m two
+push origin HEAD:two
+asks
+unlike "$(cat queue/*.json)" "$token|$other" 'two secrets on one line: neither is shown with the other'
+answer rejected ''
+ends 1 'rejected without a word'
 is "$(jq -r 'select(.event == "ask") | .status' gate.log | sort | uniq -c | awk '{ print $2 "=" $1 }' | xargs)" \
-	'approved=2 asked=6 rejected=1 void=2 withdrawn=1' 'all of it is in the log'
+	'approved=2 asked=7 rejected=2 void=2 withdrawn=1' 'all of it is in the log'
 git -C work reset -q --hard HEAD~1
 excuse late 'not taken at first'
 printf '#!/bin/sh\nexit 1\n' >remote/app.git/hooks/update

@@ -15,9 +15,12 @@ remote_repo app
 url=$(remote_url app)
 mkdir -p home/agents home/bottles project tmp
 export BOT_BOTTLE_HOME="$PWD/home" TMPDIR="$PWD/tmp"
+GATE_TEST_KEY=$(od -An -N 24 -tx1 /dev/urandom | tr -d ' \n' | tr 0-9a-f g-v)
+export GATE_TEST_KEY
 cat >home/bottles/box.md <<END
 ---
 agent_provider: {template: shell}
+env: {API_KEY: "\${GATE_TEST_KEY}"}
 supervise: false
 git-gate:
   user: {name: Robo, email: robo@example.org}
@@ -46,6 +49,10 @@ token=ghp_$(printf 'zK3vQ9xT7mB2%s' 'nR5wL8cJ4hF6gD1sYpUaEo0b')
 before=$(git -C remote/app.git for-each-ref)
 in_bottle 1 'a secret' "git clone -q $url app && cd app && echo $token >k && git add k && git commit -q -m k && git push -q origin main"
 like "$(cat out err)" 'remote: git-gate: refused refs/heads/main: github-pat in k:1' 'is refused, and the agent reads why'
+is "$(git -C remote/app.git for-each-ref)" "$before" 'the remote is as before'
+in_bottle 1 'a secret of its environment, in base64' "git clone -q $url app && cd app && printenv API_KEY | base64 >k && git add k &&
+	git commit -q -m k && git push -q origin main"
+like "$(cat out err)" 'remote: git-gate: refused refs/heads/main: known-secret in k:1' 'is refused, too'
 is "$(git -C remote/app.git for-each-ref)" "$before" 'the remote is as before'
 sed -i 's/^supervise: false$/supervise: true/' home/bottles/box.md
 export SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS=1

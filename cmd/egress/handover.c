@@ -1,30 +1,10 @@
 #include "handover.h"
 
-#include <sys/random.h>
-
 #include "alloc.h"
 #include "message.h"
 #include "role.h"
 
 enum { PIECE = 32 << 10 };
-
-bool known_make(const struct secret_set *secrets, struct buf *out, struct error *e)
-{
-	unsigned char key[FINGERPRINT_KEY];
-	struct fingerprints *f;
-
-	if (secrets->count > KNOWN_SECRETS_MAX)
-		return error_set(e, STATUS_CALLER, "more than %d secrets", KNOWN_SECRETS_MAX);
-	if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
-		return error_sys(e, "no random key");
-	f = fingerprints_new(key);
-	alloc_wipe(key, sizeof(key));
-	for (size_t i = 0; i < secrets->count; i++)
-		known_add(f, buf_slice(&secrets->list[i].value), 0, (uint32_t)i); /* false: too short to be recognised; the manual says so */
-	fingerprints_write(f, out);
-	fingerprints_release(f);
-	return true;
-}
 
 void known_send(struct channel *front, struct slice bytes)
 {

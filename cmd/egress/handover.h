@@ -2,8 +2,6 @@
  * The bottle's secrets on their way to the front: as keyed fingerprints, which is
  * all that a process that parses hostile bytes may have of them. The upstream, which
  * has the secrets, makes them under a key of its own and sends them first thing.
- *
- * known_make may block (it waits for randomness) and comes before confinement.
  */
 #ifndef BB_EGRESS_HANDOVER_H
 #define BB_EGRESS_HANDOVER_H
@@ -11,9 +9,6 @@
 #include "channel.h"
 #include "known.h"
 #include "secret.h"
-
-/* Fingerprints of all values of the set, as bytes. A value's number is its place in the set. */
-bool known_make(const struct secret_set *secrets, struct buf *out, struct error *e);
 
 /* Queue them for the front. */
 void known_send(struct channel *front, struct slice bytes);

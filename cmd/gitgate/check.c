@@ -112,7 +112,7 @@ int check_main(int argc, char **argv)
 		error_sys(&e, "unable to read '%s'", objects);
 		return program_fail(&e);
 	}
-	if (!make_request(&r, &o, argv + first, objects, &e) || !(j = judge_open(&r, true, &e)))
+	if (!make_request(&r, &o, argv + first, objects, &e) || !(j = judge_open(&r, true, NULL, &e)))
 		return program_fail(&e);
 	verdict = judge_run(j, &e);
 	judge_release(j);

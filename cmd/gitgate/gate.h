@@ -39,6 +39,7 @@
 struct gate {
 	struct settings settings;
 	struct secret_set secrets; /* tokens, once keys_start has been called */
+	struct buf known;          /* all values that were handed over, as fingerprints: what may not be pushed */
 	char *self;                /* path of this program */
 	pid_t agent;               /* ssh-agent, or 0 */
 };

@@ -5,6 +5,7 @@
 #include "alloc.h"
 #include "decode.h"
 #include "file.h"
+#include "known.h"
 #include "scan.h"
 
 #define RULES_BYTES_MAX (4u << 20)  /* of a rule file */
@@ -25,12 +26,14 @@ struct look {
 	struct inspector *inspector;
 	struct decode_view *view; /* NULL: the text itself, by the rules for its name */
 	struct scan scan;
-	uint64_t base; /* bytes of the view in front of the scan's first */
+	struct known_text known;
+	uint64_t base; /* bytes of the view in front of the first that both have seen */
 	bool open;
 };
 
 struct inspector {
 	struct rules *rules;
+	struct fingerprints *known; /* NULL: none */
 	bool has_names; /* some rules are for files of certain names only */
 	struct decode *decode;
 	/* Of the text that is being looked at: */
@@ -98,6 +101,8 @@ static void add(struct inspector *i, struct found *f)
 
 	for (size_t n = 0; n < i->n_found; n++)
 		if (says(&i->found[n], f)) {
+			if (!overlap(&i->found[n], f))
+				buf_truncate(&i->found[n].excerpt, 0); /* what is around one secret holds another */
 			buf_release(&f->excerpt);
 			return;
 		}
@@ -116,31 +121,53 @@ static void add(struct inspector *i, struct found *f)
 	buf_release(&f->excerpt);
 }
 
+/* Begin a finding at bytes of what a look sees. */
+static struct found found_at(const struct look *l, uint64_t start, uint64_t end)
+{
+	struct inspector *i = l->inspector;
+	bool raw = !l->view || !l->view->parent;
+	struct found f = { .excerpt = BUF_INIT, .start = l->base + start, .end = l->base + end };
+
+	f.told.offset = f.start;
+	f.placed = raw || decode_place(l->view, &f.start, &f.end);
+	if (f.placed) {
+		f.told.line = line_of(i, f.start);
+		f.told.offset = f.start;
+	}
+	if (!raw)
+		f.told.form = decode_form_name(l->view->form);
+	return f;
+}
+
 /* Take a finding of a view's scan. */
 static bool take(void *ctx, const struct finding *f)
 {
 	struct look *l = ctx;
-	struct inspector *i = l->inspector;
-	bool raw = !l->view || !l->view->parent;
-	struct found found = { .excerpt = BUF_INIT, .start = l->base + f->secret_start, .end = l->base + f->secret_end };
+	struct found found;
 
 	if (!l->view && f->rule && !f->rule->path)
 		return true;
-	found.told = (struct inspect_finding){ .rule = f->rule ? f->rule->id : f->why, .limit = !f->rule, .offset = l->base + f->start };
-	found.placed = raw || decode_place(l->view, &found.start, &found.end);
-	if (found.placed) {
-		found.told.line = line_of(i, found.start);
-		found.told.offset = found.start;
-	}
-	if (!raw)
-		found.told.form = decode_form_name(l->view->form);
+	found = f->rule ? found_at(l, f->secret_start, f->secret_end) : found_at(l, f->start, f->end);
+	found.told.rule = f->rule ? f->rule->id : f->why;
+	found.told.limit = !f->rule;
 	if (f->rule) {
 		make_excerpt(f, &found.excerpt);
-		found.general = strncmp(f->rule->id, "generic-", 8) == 0;
+		found.general = f->rule->guess;
 		/* a comment that was encoded with the secret excuses nothing: nobody has read it */
-		found.told.allowed = raw && slice_search(f->line, SLICE("gitleaks:allow")) != SLICE_NONE;
+		found.told.allowed = !found.told.form && slice_search(f->line, SLICE("gitleaks:allow")) != SLICE_NONE;
 	}
-	add(i, &found);
+	add(l->inspector, &found);
+	return true;
+}
+
+/* Take a known secret, which nothing excuses. */
+static bool take_known(void *ctx, const struct known_hit *hit)
+{
+	struct look *l = ctx;
+	struct found found = found_at(l, hit->start, hit->end);
+
+	found.told.rule = "known-secret";
+	add(l->inspector, &found);
 	return true;
 }
 
@@ -158,9 +185,12 @@ static bool take_bytes(void *ctx, struct decode_view *view, struct slice bytes)
 	}
 	if (!l->open) {
 		scan_init(&l->scan, i->rules, slice_of(NULL, 0), take, l);
+		l->known = (struct known_text){ .length = 0 };
 		l->base = view->length;
 		l->open = true;
 	}
+	if (i->known && !known_look(i->known, &l->known, bytes, take_known, l))
+		return false;
 	return scan_feed(&l->scan, bytes);
 }
 
@@ -199,13 +229,14 @@ static const struct decode_sink sink = { take_bytes, take_end, count_held, relea
 
 /* --- life --- */
 
-struct inspector *inspector_new(const char *path, uint64_t work, struct error *e)
+struct inspector *inspector_new(const char *path, struct fingerprints *known, uint64_t work, struct error *e)
 {
 	struct inspector *i = alloc_zero(1, sizeof(*i));
 	AUTO_PROBLEMS problems = PROBLEMS_INIT;
 	AUTO_BUF yaml = BUF_INIT;
 	AUTO_BUF said = BUF_INIT;
 
+	i->known = known;
 	i->rules = rules_new();
 	if (!file_read(path, RULES_BYTES_MAX, &yaml, e)) {
 		inspector_release(i);
@@ -243,10 +274,20 @@ void inspector_release(struct inspector *i)
 	if (i->decode)
 		decode_release(i->decode);
 	rules_release(i->rules);
+	fingerprints_release(i->known);
 	free(i);
 }
 
 /* --- looking --- */
+
+/* What is around one secret may hold another: such a line is not shown. */
+static void hide_neighbours(struct inspector *i)
+{
+	for (size_t a = 0; a < i->n_found; a++)
+		for (size_t b = 0; b < i->n_found; b++)
+			if (a != b && i->found[a].told.line == i->found[b].told.line)
+				buf_truncate(&i->found[a].excerpt, 0);
+}
 
 /* Rules that are for files of certain names. */
 static void look_by_name(struct inspector *i, struct slice path)
@@ -278,6 +319,7 @@ size_t inspect(struct inspector *i, struct slice text, struct slice path, const 
 	}
 	if (i->has_names && path.len && text.len <= NAMED_MAX)
 		look_by_name(i, path);
+	hide_neighbours(i);
 	for (size_t n = 0; n < i->n_found; n++) {
 		i->told[n] = i->found[n].told;
 		i->told[n].excerpt = buf_slice(&i->found[n].excerpt);

@@ -13,6 +13,7 @@
 #define BB_GITGATE_INSPECT_H
 
 #include "error.h"
+#include "fingerprint.h"
 #include "slice.h"
 
 struct inspector;
@@ -23,12 +24,16 @@ struct inspect_finding {
 	const char *form;    /* the encoding that it was in; NULL: none */
 	unsigned line;       /* of the text, from 1; 0: that cannot be told */
 	uint64_t offset;     /* where it is, in the text or in what was decoded */
-	struct slice excerpt; /* the line around it without the secret; empty when it goes over several lines */
+	struct slice excerpt; /* the line around it without the secret; empty when it goes over several lines or holds another */
 	bool allowed;        /* the line says gitleaks:allow */
 };
 
-/* rules: path of the rule file. work: bytes that may be decoded of one text. NULL with an error. */
-struct inspector *inspector_new(const char *rules, uint64_t work, struct error *e);
+/*
+ * rules: path of the rule file. known: fingerprints of secrets that are found as
+ * well, by the rule "known-secret", and that nothing excuses; NULL: none; consumed.
+ * work: bytes that may be decoded of one text. NULL with an error.
+ */
+struct inspector *inspector_new(const char *rules, struct fingerprints *known, uint64_t work, struct error *e);
 void inspector_release(struct inspector *i);
 
 /*

@@ -9,6 +9,7 @@
 
 #include "alloc.h"
 #include "confine.h"
+#include "fd.h"
 #include "inspect.h"
 #include "limits.h"
 #include "objects.h"
@@ -29,13 +30,13 @@ struct judge {
 	bool refs_hide, paths_hide; /* a name holds what must not be shown: none of its kind is */
 };
 
-struct judge *judge_open(const struct push_request *r, bool walk, struct error *e)
+struct judge *judge_open(const struct push_request *r, bool walk, struct fingerprints *known, struct error *e)
 {
 	struct judge *j = alloc_zero(1, sizeof(*j));
 
 	j->request = r;
 	j->walk = walk;
-	j->inspector = inspector_new(r->rules, PUSH_WORK_MAX, e);
+	j->inspector = inspector_new(r->rules, known, PUSH_WORK_MAX, e);
 	j->store = j->inspector ? gitstore_open(r->fresh, r->known, e) : NULL;
 	if (j->store)
 		return j;
@@ -372,6 +373,16 @@ struct doc *judge_run(struct judge *j, struct error *e)
 	return verdict;
 }
 
+/* The fingerprints of what may not be pushed; NULL with an error. */
+static struct fingerprints *read_known(struct error *e)
+{
+	AUTO_BUF bytes = BUF_INIT;
+
+	if (!fd_read_all(JUDGE_KNOWN, KNOWN_BYTES_MAX, "the fingerprints of known secrets", &bytes, e))
+		return NULL;
+	return fingerprints_read(buf_slice(&bytes), e);
+}
+
 enum { UID_JUDGE = 0 }; /* it stays who it is: the objects are readable for that user only */
 
 int judge_main(int argc, char **argv)
@@ -384,6 +395,7 @@ int judge_main(int argc, char **argv)
 	struct confinement c = { .role = "judge", .uid = UID_JUDGE, .readable = readable, .tied = true, .calls = calls };
 	struct judge *j;
 	AUTO_DOC *verdict = NULL;
+	struct fingerprints *known;
 	size_t n = 0;
 
 	(void)argv;
@@ -397,7 +409,8 @@ int judge_main(int argc, char **argv)
 	if (r.known)
 		readable[n++] = r.known;
 	alarm(JUDGE_SECONDS); /* ends this process, which is no yes */
-	j = judge_open(&r, false, &e);
+	known = read_known(&e);
+	j = known ? judge_open(&r, false, known, &e) : NULL;
 	if (!j || !confine(&c, &e))
 		return program_fail(&e);
 	verdict = judge_run(j, &e);

@@ -7,13 +7,17 @@
 #ifndef BB_GITGATE_JUDGE_H
 #define BB_GITGATE_JUDGE_H
 
+#include "fingerprint.h"
 #include "verdict.h"
 
 /* Judge a request; the verdict's document, or NULL with an error. Before it, judge_open; it may be called after confinement. */
 struct judge;
-struct judge *judge_open(const struct push_request *r, bool walk, struct error *e);
+/* known: fingerprints of known secrets (known.h), or NULL; owned once it has returned. walk: what is new is found by walking. */
+struct judge *judge_open(const struct push_request *r, bool walk, struct fingerprints *known, struct error *e);
 void judge_release(struct judge *j);
 struct doc *judge_run(struct judge *j, struct error *e);
+
+#define JUDGE_KNOWN 3 /* descriptor on which it finds the fingerprints of what may not be pushed */
 
 /* The verb: judge, a "push" document on standard input, a "verdict" on standard output. */
 int judge_main(int argc, char **argv);

@@ -22,6 +22,7 @@
 #include "forward.h"
 #include "git.h"
 #include "journal.h"
+#include "judge.h"
 #include "limits.h"
 #include "mirror.h"
 #include "verdict.h"
@@ -246,48 +247,64 @@ static bool take_objects(const struct passage *p, struct error *e)
 
 /* --- the verdict --- */
 
+/* A memory file with these bytes, to be read from its start. */
+static int memory_file(struct slice bytes, struct error *e)
+{
+	AUTO_FD fd = memfd_create("push", MFD_CLOEXEC);
+
+	if (fd < 0) {
+		error_sys(e, "unable to make a memory file");
+		return -1;
+	}
+	if (!fd_write_all(fd, bytes, "a memory file", e) || lseek(fd, 0, SEEK_SET) < 0)
+		return -1;
+	return fd_steal(&fd);
+}
+
+/* What a judge that did not end well has said. */
+static void explain_judge(int code, int said, struct error *e)
+{
+	AUTO_BUF text = BUF_INIT;
+	struct error unread = ERROR_INIT;
+
+	if (code == 128 + SIGALRM)
+		error_set(e, STATUS_NO, "judging took longer than %d seconds (JUDGE_SECONDS); push in parts", JUDGE_SECONDS);
+	else if (lseek(said, 0, SEEK_SET) == 0 && fd_read_all(said, SAID_MAX, "the judge", &text, &unread))
+		error_set(e, STATUS_WORLD, "the push could not be judged: %s", text.len ? buf_str(&text) : "the judge was killed");
+	else
+		error_set(e, STATUS_WORLD, "the push could not be judged");
+}
+
 /* Run the judge. NULL with an error. */
 static struct doc *judge(const struct passage *p, const struct doc *request, struct error *e)
 {
 	const char *const argv[] = { "bb-gitgate", "judge", NULL };
 	static const char *const env[] = { "LC_ALL=C", NULL };
-	AUTO_FD in = -1;
-	AUTO_FD out = -1;
-	struct spawn_fd fds[3];
-	struct spawn s = { .path = p->push->gate->self, .argv = argv, .env = env, .fds = fds, .n_fds = 3, .death_signal = SIGKILL };
+	AUTO_BUF text = BUF_INIT;
 	AUTO_BUF answer = BUF_INIT;
-	AUTO_BUF said = BUF_INIT;
+	AUTO_FD in = -1;
+	AUTO_FD known = -1;
+	AUTO_FD said = -1;
+	AUTO_DOC *verdict = NULL;
 	int code;
 
-	in = memfd_create("push", MFD_CLOEXEC);
-	out = memfd_create("said", MFD_CLOEXEC);
-	if (in < 0 || out < 0 || !doc_write(request, in, e) || lseek(in, 0, SEEK_SET) < 0) {
-		if (e->status == STATUS_YES)
-			error_sys(e, "unable to make a memory file");
+	doc_format(request, false, &text);
+	if ((in = memory_file(buf_slice(&text), e)) < 0 || (known = memory_file(buf_slice(&p->push->gate->known), e)) < 0 ||
+	    (said = memory_file(SLICE(""), e)) < 0)
 		return NULL;
-	}
-	fds[0] = (struct spawn_fd){ in, STDIN_FILENO };
-	fds[1] = (struct spawn_fd){ out, STDERR_FILENO };
-	s.n_fds = 2;
-	code = spawn_capture(&s, DOCUMENT_MAX, &answer, e);
-	if (code == 128 + SIGALRM) {
-		error_set(e, STATUS_NO, "judging took longer than %d seconds (JUDGE_SECONDS); push in parts", JUDGE_SECONDS);
-		return NULL;
-	}
-	if (code != 0) {
-		if (code > 0 && lseek(out, 0, SEEK_SET) == 0 && fd_read_all(out, SAID_MAX, "the judge", &said, e))
-			error_set(e, STATUS_WORLD, "the push could not be judged: %s",
-				  said.len ? buf_str(&said) : "the judge was killed");
-		return NULL;
-	}
 	{
-		struct doc *verdict = doc_parse(buf_slice(&answer), e);
+		const struct spawn_fd fds[] = { { in, STDIN_FILENO }, { said, STDERR_FILENO }, { known, JUDGE_KNOWN } };
+		const struct spawn s = { .path = p->push->gate->self, .argv = argv, .env = env, .fds = fds, .n_fds = COUNT_OF(fds),
+					 .death_signal = SIGKILL };
 
-		if (verdict && doc_is(verdict, "verdict", 1, e))
-			return verdict;
-		doc_release(verdict);
-		return NULL;
+		code = spawn_capture(&s, DOCUMENT_MAX, &answer, e);
 	}
+	if (code > 0)
+		explain_judge(code, said, e);
+	if (code != 0)
+		return NULL;
+	verdict = doc_parse(buf_slice(&answer), e);
+	return verdict && doc_is(verdict, "verdict", 1, e) ? STEAL(verdict) : NULL;
 }
 
 /* Tell client and log of every problem. */

@@ -19,6 +19,7 @@
 #include "gate.h"
 #include "journal.h"
 #include "keys.h"
+#include "known.h"
 #include "limits.h"
 #include "log.h"
 #include "loop.h"
@@ -338,6 +339,8 @@ static bool start(struct gate *g, const char *config, const char *dir, struct er
 		return false;
 	if (settings->secrets >= 0 && !secret_set_read(settings->secrets, &g->secrets, e))
 		return false;
+	if (!known_make(&g->secrets, &g->known, e))
+		return false;
 	fd_close(&settings->secrets);
 	g->self = own_path(e);
 	if (!g->self || !find_rules(g, e) || !find_queue(settings, e))
@@ -368,7 +371,7 @@ static int run(struct gate *g, struct error *e)
 int serve_main(int argc, char **argv)
 {
 	struct options o = { .settings = { .secrets = -1, .ready = -1 } };
-	struct gate g = { .secrets = SECRET_SET_INIT };
+	struct gate g = { .secrets = SECRET_SET_INIT, .known = BUF_INIT };
 	struct error e = ERROR_INIT;
 	int first = program_start(&program, argc, argv, take_option, &o), status;
 
@@ -386,6 +389,7 @@ int serve_main(int argc, char **argv)
 	status = start(&g, o.config, o.dir, &e) ? run(&g, &e) : program_fail(&e);
 	keys_end(&g);
 	secret_set_release(&g.secrets);
+	buf_wipe(&g.known);
 	settings_release(&g.settings);
 	free(g.self);
 	return status;

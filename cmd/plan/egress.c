@@ -293,8 +293,7 @@ bool egress_gather(struct planner *p, struct error *e)
 	return check_slots(p, e);
 }
 
-/* The slots that bb-egress gets: tokens, which it adds to requests, and whatever else must not leave the bottle. */
-static struct doc *slots_make(const struct planner *p)
+struct doc *egress_slots(const struct planner *p)
 {
 	static const struct slice kinds[] = { SLICE("token:"), SLICE("env:"), SLICE("host:") };
 	struct doc *slots = doc_new_array();
@@ -328,7 +327,7 @@ static struct doc *daemon_make(const struct planner *p)
 	item = doc_append(doc_put(d, "listeners", doc_new_array()), doc_new_object());
 	doc_put_str(item, "name", "egress");
 	doc_put_int(item, "port", PLAN_EGRESS_PORT);
-	doc_put(d, "secrets", slots_make(p));
+	doc_put(d, "secrets", egress_slots(p));
 	doc_append_str(doc_put(d, "keep", doc_new_array()), "ca");
 	doc_put(routes, "routes", doc_retain(p->routes));
 	doc_format(routes, true, &text); /* JSON is YAML */

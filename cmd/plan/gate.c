@@ -57,7 +57,8 @@ static void add_listener(struct doc *listeners, const char *name, int port)
 static void put_configuration(const struct planner *p, struct doc *daemon)
 {
 	const struct doc *repos = repos_of(p);
-	struct doc *secrets = doc_put(daemon, "secrets", doc_new_array()), *list, *file;
+	/* what must not leave through egress must not be pushed either */
+	struct doc *secrets = doc_put(daemon, "secrets", egress_slots(p)), *list, *file;
 	AUTO_DOC *config = doc_new("git-gate", 1);
 	AUTO_BUF text = BUF_INIT;
 

@@ -81,6 +81,9 @@ void template_replace(struct slice text, const char *mark, const char *value, st
 /* Gather secrets and routes. Fails when a host variable is not set, naming all that are missing. */
 bool egress_gather(struct planner *p, struct error *e);
 
+/* Names of the secrets that must not leave the bottle, the tokens that bb-egress adds to requests among them: a new list. */
+struct doc *egress_slots(const struct planner *p);
+
 /* Add a secret unless it is there; text is the host's variable, the file or the question, as source says. */
 void plan_secret(struct planner *p, const char *name, const char *source, const char *text);
 /* Remember a host variable that is not set, with what needs it. */
