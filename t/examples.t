@@ -24,4 +24,14 @@ done
 for file in home/bottles/*.md; do
 	is "$(grep -rl "\(bottle\|extends\): $(basename "$file" .md)\$" home | head -n 1 | wc -l)" 1 "$file is used by another example"
 done
+# The service of the proxy alone: its command starts, but for where things are.
+mkdir etc
+echo 'routes: [{host: example.com}]' >etc/routes.yaml
+command=$(sed -n 's/^ExecStart=//p' "$BB_SOURCE/examples/bb-egress.service" |
+	sed "s,/usr/local/bin/,,; s,/etc/bb-egress,$PWD/etc,; s,/var/lib/bb-egress,$PWD/state,; s,:9099,:0,")
+# shellcheck disable=SC2086 # words, as systemd splits them
+$command >egress.log 2>&1 &
+at_exit "kill $!"
+check 'bb-egress.service: its command starts' wait_for grep -q '"event":"start"' egress.log
+check 'bb-egress.service: the state has the names that its comment says' ls state/ca.pem state/bundle.pem state/address state/ca.key
 done_testing

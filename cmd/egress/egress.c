@@ -120,6 +120,8 @@ static bool log_start(const struct egress *g, const struct doc *routes, const ch
 	log_begin(&line, "start");
 	log_str(&line, "version", program_version);
 	log_str(&line, "listen", buf_str(&g->addresses));
+	if (g->settings.proxy)
+		log_text(&line, "upstream_proxy", slice_str(g->settings.proxy), LOG_TEXT_MAX);
 	log_int(&line, "workers", (int64_t)g->settings.workers);
 	log_str(&line, "level", log_level_names[g->settings.level]);
 	log_str(&line, "detectors", "token_patterns known_secrets");
@@ -245,7 +247,8 @@ static bool start(struct egress *g, struct error *e)
 	if (!routes || !credentials_take(&g->settings, routes, e))
 		return false;
 	warn_of_detectors(routes);
-	return note_addresses(g) &&
+	return proxy_take(&g->settings, e) &&
+	       note_addresses(g) &&
 	       store_open(&g->settings, e) &&
 	       open_signals(g, e) &&
 	       processes_start(&g->processes, &g->settings, e) &&

@@ -54,6 +54,7 @@ void origin_close(struct upstream *u, struct origin *o)
 		forget_idle(u, o);
 	tls_release(&o->tls);
 	buf_release(&o->in);
+	buf_wipe(&o->ask);
 	routing_release(o->place.rules);
 	*o = (struct origin){ .generation = (uint8_t)(generation + 1), .dirty = dirty };
 	if (index_of(u, o) < u->first_free)
@@ -207,6 +208,9 @@ void origin_expire(struct upstream *u, struct origin *o)
 	switch (o->state) {
 	case ORIGIN_DIALING:
 		fail_dial(u, o, 504, "no answer");
+		break;
+	case ORIGIN_ASKING:
+		job_fail_with(u, o->job, 504, "upstream-proxy", "the upstream proxy did not connect in time");
 		break;
 	case ORIGIN_SECURING:
 		job_fail_with(u, o->job, 504, "connect", "the origin did not complete the TLS handshake in time");
@@ -565,21 +569,12 @@ static void read_response(struct upstream *u, struct origin *o)
 
 /* --- steps --- */
 
-/* The connection is open, or not: begin with TLS, or with the request. */
-static void step_dialing(struct upstream *u, struct origin *o)
+void origin_begin(struct upstream *u, struct origin *o)
 {
 	const struct place *place = &o->place;
 	struct tls_client *trust = place->rules->trust[place->route];
 	struct error e = ERROR_INIT;
-	int error = 0;
-	socklen_t len = sizeof(error);
 
-	if (!o->tls.link.writable)
-		return;
-	if (getsockopt(o->tls.link.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error) {
-		fail_dial(u, o, 502, strerror(error ? error : errno));
-		return;
-	}
 	o->uses = 1;
 	if (place->scheme == SCHEME_HTTP) {
 		o->state = ORIGIN_BUSY;
@@ -591,6 +586,29 @@ static void step_dialing(struct upstream *u, struct origin *o)
 		job_fail_with(u, o->job, 502, "tls", e.text);
 		return;
 	}
+	origin_touch(u, o);
+}
+
+/* The connection is open, or not: go on with what comes first on it. */
+static void step_dialing(struct upstream *u, struct origin *o)
+{
+	const struct proxy *proxy = dial_proxy(u, policy_route(o->place.rules->policy, o->place.route));
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (!o->tls.link.writable)
+		return;
+	if (getsockopt(o->tls.link.fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error) {
+		fail_dial(u, o, 502, strerror(error ? error : errno));
+		return;
+	}
+	if (!proxy) {
+		origin_begin(u, o);
+		return;
+	}
+	proxy_ask(proxy, &o->place.authority, &o->ask);
+	o->state = ORIGIN_ASKING;
+	o->deadline = o->job->deadline;
 	origin_touch(u, o);
 }
 
@@ -620,6 +638,9 @@ void origin_step(struct upstream *u, struct origin *o)
 	switch (o->state) {
 	case ORIGIN_DIALING:
 		step_dialing(u, o);
+		break;
+	case ORIGIN_ASKING:
+		dial_ask(u, o);
 		break;
 	case ORIGIN_SECURING:
 		step_securing(u, o);

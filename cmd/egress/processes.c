@@ -131,6 +131,12 @@ static bool start_upstream(struct processes *p, const struct settings *s, const 
 		add_word(&c, "--trust");
 		add_word(&c, s->trust);
 	}
+	if (s->proxy) {
+		add_word(&c, "--proxy");
+		add_word(&c, s->proxy);
+	}
+	if (s->proxy_password >= 0)
+		add_fd(&c, "--proxy-password", s->proxy_password);
 	return run(p, &c, "upstream", e);
 }
 
@@ -170,6 +176,7 @@ bool processes_start(struct processes *p, struct settings *s, struct error *e)
 		if (!start_upstream(p, s, &t, i, e))
 			return false;
 	fd_close(&s->secrets);
+	fd_close(&s->proxy_password);
 	for (size_t i = 0; i < s->workers; i++)
 		if (!start_front(p, s, &t, i, e))
 			return false;

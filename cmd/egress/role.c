@@ -43,6 +43,8 @@ static const struct option_def options[] = {
 	{ "log-level", 0, "LEVEL", "off, blocks or full" },
 	{ "supervised", 0, NULL, "refusals say how to ask" },
 	{ "trust", 0, "PATH", "certificates to trust instead of the system's" },
+	{ "proxy", 0, "URL", "another proxy on the way to origins" },
+	{ "proxy-password", 0, "FD", "its password" },
 	{ .name = NULL },
 };
 
@@ -80,6 +82,12 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		o->supervised = true;
 		return true;
 	}
+	if (strcmp(name, "proxy-password") == 0)
+		return fd_parse(arg, &o->proxy_password, e);
+	if (strcmp(name, "proxy") == 0) {
+		o->proxy = arg;
+		return true;
+	}
 	if (strcmp(name, "trust") == 0) {
 		o->trust = arg;
 		return true;
@@ -100,7 +108,7 @@ void role_start(const char *name, int argc, char **argv, struct role_options *o)
 		.options = options,
 	};
 
-	*o = (struct role_options){ .control = -1, .signer = -1, .store = -1, .secrets = -1, .rules = -1, .level = LEVEL_BLOCKS };
+	*o = (struct role_options){ .control = -1, .signer = -1, .store = -1, .secrets = -1, .rules = -1, .proxy_password = -1, .level = LEVEL_BLOCKS };
 	if (program_start(&program, argc, argv, take_option, o) != argc || o->control < 0 || o->n_peers == 0)
 		exit(program_usage("this is started by bb-egress, not by people"));
 }

@@ -29,6 +29,8 @@ struct role_options {
 	int worker;                   /* number of the pair */
 	enum log_level level;
 	const char *trust;            /* upstream: certificates to trust instead of the system's */
+	const char *proxy;            /* upstream: another one on the way, see proxy.h */
+	int proxy_password;           /* upstream: its password, or -1 */
 	bool supervised;              /* front: whoever is refused can ask the operator */
 };
 

@@ -12,6 +12,7 @@
 #include "file.h"
 #include "listen.h"
 #include "program.h"
+#include "proxy.h"
 #include "routes.h"
 
 /* Environment variable: prefixes, separated by commas, of the names of variables whose values must not leave. */
@@ -29,6 +30,8 @@ static const struct option_def options[] = {
 	{ "log-level", 0, "LEVEL", "off, blocks (the default) or full" },
 	{ "workers", 0, "NUMBER", "pairs of front and upstream processes; default 1" },
 	{ "rules", 0, "FILE", "token rules to look for instead of those that come with bot-bottle" },
+	{ "upstream-proxy", 0, "URL", "reach origins through this proxy: http://[USER@]HOST:PORT" },
+	{ "upstream-proxy-password", 0, "FD", "read the password for that from there" },
 	{ "supervised", 0, NULL, "tell those who are refused that they can ask their operator over MCP" },
 	{ "trust", 0, "PATH", "file or hashed directory of certificates to trust instead of the system's" },
 	{ .name = NULL },
@@ -79,6 +82,10 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		s->trust = arg;
 	else if (strcmp(name, "rules") == 0)
 		s->rules = arg;
+	else if (strcmp(name, "upstream-proxy") == 0)
+		s->proxy = arg;
+	else if (strcmp(name, "upstream-proxy-password") == 0)
+		return fd_parse(arg, &s->proxy_password, e);
 	else if (strcmp(name, "supervised") == 0)
 		s->supervised = true;
 	else if (strcmp(name, "log-level") == 0)
@@ -124,7 +131,7 @@ static char *directory_of(const char *path)
 
 void settings_parse(struct settings *s, int argc, char **argv)
 {
-	*s = (struct settings){ .store = -1, .secrets = -1, .ready = -1, .level = LEVEL_BLOCKS, .workers = 1 };
+	*s = (struct settings){ .store = -1, .secrets = -1, .ready = -1, .proxy_password = -1, .level = LEVEL_BLOCKS, .workers = 1 };
 	if (program_start(&program, argc, argv, take_option, s) != argc)
 		exit(program_usage("unexpected operand"));
 	if (!s->routes)
@@ -258,4 +265,41 @@ bool credentials_take(struct settings *s, const struct doc *routes, struct error
 	s->secrets = secret_set_memfd(&set, names, set.count, e);
 	wipe_variables(&set);
 	return s->secrets >= 0;
+}
+
+/* Move the password from its descriptor to a memory file that each upstream process reads. */
+static bool take_password(struct settings *s, struct error *e)
+{
+	static const char *const names[] = { PROXY_PASSWORD };
+	AUTO_SECRETS set = SECRET_SET_INIT;
+	struct buf text = BUF_INIT;
+	bool ok;
+
+	buf_reserve(&text, PROXY_PASSWORD_MAX + 2); /* so that no copy is left behind by growing */
+	ok = fd_read_all(s->proxy_password, PROXY_PASSWORD_MAX, "the upstream proxy's password", &text, e);
+	fd_close(&s->proxy_password);
+	ok = ok && secret_set_add(&set, PROXY_PASSWORD, slice_trim(buf_slice(&text), "\r\n"), e);
+	buf_wipe(&text);
+	if (ok)
+		s->proxy_password = secret_set_memfd(&set, names, 1, e);
+	return ok && s->proxy_password >= 0;
+}
+
+bool proxy_take(struct settings *s, struct error *e)
+{
+	struct proxy proxy = { .user = BUF_INIT };
+	bool ok, named;
+
+	if (!s->proxy)
+		return s->proxy_password < 0 ? true :
+		       error_set(e, STATUS_CALLER, "a password without a proxy: say --upstream-proxy http://USER@HOST:PORT");
+	ok = proxy_parse(slice_str(s->proxy), &proxy, e);
+	named = proxy.user.len;
+	buf_release(&proxy.user);
+	buf_wipe(&proxy.authorization);
+	if (!ok || s->proxy_password < 0)
+		return ok;
+	if (!named)
+		return error_set(e, STATUS_CALLER, "the upstream proxy has a password and no user: say http://USER@HOST:PORT");
+	return take_password(s, e);
 }

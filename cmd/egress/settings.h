@@ -29,6 +29,8 @@ struct settings {
 	size_t workers;
 	const char *trust;       /* --trust */
 	const char *rules;       /* --rules, or the file that comes with the program */
+	const char *proxy;       /* --upstream-proxy, or NULL */
+	int proxy_password;      /* --upstream-proxy-password, read and put into a sealed memory file; or -1 */
 	bool supervised;         /* --supervised: there is a bb-supervise beside us */
 };
 
@@ -52,6 +54,9 @@ void ca_file_path(const struct settings *s, const char *path, struct buf *out);
  * is not set is an error. Does nothing when --secrets was given.
  */
 bool credentials_take(struct settings *s, const struct doc *routes, struct error *e);
+
+/* Check the URL of the proxy on the way, and take its password from where it is to be read. */
+bool proxy_take(struct settings *s, struct error *e);
 
 /* Open the store of the CA: what was handed over, or the file in the state directory. */
 bool store_open(struct settings *s, struct error *e);

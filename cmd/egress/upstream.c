@@ -217,6 +217,27 @@ static int run(struct upstream *u)
 
 /* --- the start --- */
 
+/* The proxy on the way to origins, if there is one. */
+static bool prepare_proxy(struct upstream *u, struct error *e)
+{
+	AUTO_SECRETS set = SECRET_SET_INIT;
+	struct slice password;
+
+	if (!u->options.proxy)
+		return true;
+	if (!proxy_parse(slice_str(u->options.proxy), &u->proxy, e))
+		return false;
+	if (u->options.proxy_password < 0)
+		return true;
+	if (!secret_set_read(u->options.proxy_password, &set, e))
+		return false;
+	if (!secret_set_find(&set, PROXY_PASSWORD, &password))
+		return error_set(e, STATUS_WORLD, "the upstream proxy's password was not handed over");
+	proxy_password(&u->proxy, password);
+	fd_close(&u->options.proxy_password);
+	return true;
+}
+
 /* Everything that needs power, or is large. */
 static bool prepare(struct upstream *u, struct error *e)
 {
@@ -231,6 +252,8 @@ static bool prepare(struct upstream *u, struct error *e)
 		return false;
 	fd_close(&o->secrets);
 	if (!known_make(&u->secrets, &u->known, e))
+		return false;
+	if (!prepare_proxy(u, e))
 		return false;
 	u->trust = tls_client_new(o->trust, SLICE(""), e);
 	if (!u->trust || !loop_init(&u->loop, e))

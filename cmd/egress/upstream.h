@@ -7,6 +7,7 @@
  *
  *	upstream.c   the loop and the channel to the front
  *	job.c        one request: from the front's message to a connection, and its body
+ *	proxy.c      another proxy on the way there
  *	dial.c       from a name to a connection that is open
  *	upgrade.c    a connection that became a WebSocket
  *	content.c    a response as the front gets it: decoded, and without the credential
@@ -25,6 +26,7 @@
 #include "loop.h"
 #include "message.h"
 #include "policy.h"
+#include "proxy.h"
 #include "resolve.h"
 #include "role.h"
 #include "secret.h"
@@ -165,6 +167,10 @@ bool upgrade_is_over(const struct job *j);
 /* May this route's host be dialled, as far as can be said without a look-up: is it no address, or a permitted one? */
 bool dial_judge_literal(const struct route *route, const struct authority *a, struct refusal *no);
 
+/* A connection to that proxy is open: ask it for one to the origin, and go on when it is there. */
+void dial_ask(struct upstream *u, struct origin *o);
+/* The proxy on the way to a route's origins, or NULL. */
+const struct proxy *dial_proxy(const struct upstream *u, const struct route *route);
 /* Get a connection for the job: one that is kept (unless fresh), or a new one. */
 void dial_start(struct upstream *u, struct job *j, bool fresh);
 /* The resolver has answered. */
@@ -174,7 +180,7 @@ void dial_next(struct upstream *u, struct job *j, unsigned status, const char *w
 
 /* --- origin.c --- */
 
-enum origin_state { ORIGIN_FREE, ORIGIN_DIALING, ORIGIN_SECURING, ORIGIN_BUSY, ORIGIN_IDLE };
+enum origin_state { ORIGIN_FREE, ORIGIN_DIALING, ORIGIN_ASKING, ORIGIN_SECURING, ORIGIN_BUSY, ORIGIN_IDLE };
 
 struct origin {
 	enum origin_state state;
@@ -187,6 +193,8 @@ struct origin {
 	struct place place;
 	struct job *job;
 	unsigned uses;          /* requests sent on it */
+	struct buf ask;         /* to another proxy, for a connection to the origin */
+	size_t ask_at;
 
 	struct buf in;          /* bytes of a response not yet used */
 	size_t scanned;
@@ -200,6 +208,8 @@ struct origin {
 
 /* Open a connection to an address for the job. False with errno when that fails at once. */
 bool origin_dial(struct upstream *u, struct job *j, const struct sockaddr_storage *address);
+/* The way to the origin is open: begin with TLS, or with the request. */
+void origin_begin(struct upstream *u, struct origin *o);
 /* A kept connection for a place, given to the job. False when there is none. */
 bool origin_reuse(struct upstream *u, struct job *j);
 /* Close it. */
@@ -226,6 +236,7 @@ struct upstream {
 	struct buf known;         /* their fingerprints, until the front has them */
 	struct cookies cookies;   /* that origins have set on routes with auth */
 	struct tls_client *trust; /* the system's, or --trust */
+	struct proxy proxy;       /* --proxy, all connections go through it but those of routes that say where to */
 	struct ca_file *ca_files; /* for the next routes */
 	size_t n_ca_files;
 	struct routing *rules;

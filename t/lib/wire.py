@@ -174,7 +174,8 @@ class Clock:
 
 
 class Proxy:
-    def __init__(self, bench, routes, args, env, name, program):
+    def __init__(self, bench, routes, args, env, name, program, fds):
+        self.fds = list(fds)
         self.program = program
         self.directory = os.path.join(bench.directory, name)
         os.makedirs(self.directory, exist_ok=True)
@@ -195,7 +196,7 @@ class Proxy:
         argv = [self.program, '--routes', self.routes_file, '--listen', '127.0.0.1:0', '--state', self.state,
                 '--ready', str(theirs), '--rules', os.path.join(BUILD, 'share', 'bot-bottle', 'rules', 'tokens.yaml')] + self.args
         with open(self.log_file, 'w') as log, open(self.log_file + '.err', 'w') as err:
-            self.process = subprocess.Popen(argv, stdout=log, stderr=err, env=self.env, pass_fds=[theirs])
+            self.process = subprocess.Popen(argv, stdout=log, stderr=err, env=self.env, pass_fds=[theirs] + self.fds)
         os.close(theirs)
         said = os.read(ready, 1)
         os.close(ready)
@@ -335,8 +336,8 @@ class Bench:
             upstream['ca_file'] = self.authority()
         return dict({'host': host, 'upstream': upstream}, **more)
 
-    def egress(self, routes, args=(), env=None, program=EGRESS):
-        proxy = Proxy(self, routes, args, env, 'egress%d' % len(self.things), program)
+    def egress(self, routes, args=(), env=None, program=EGRESS, fds=()):
+        proxy = Proxy(self, routes, args, env, 'egress%d' % len(self.things), program, fds)
         self.things.append(proxy)
         return proxy
 
