@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """What a request carries is looked through before any of it leaves: checked at the origin's end."""
 import base64
+import gzip
 import json
 import os
 import random
+import subprocess
 import sys
 import urllib.parse
+import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib.wire import Bench, answer, get, wait_for  # noqa: E402
@@ -45,6 +48,10 @@ def record(c):
 
 def pieces(secret):
     return [secret[i:i + 12].encode() for i in range(0, len(secret) - 12)]
+
+
+def tool(argv, data):
+    return subprocess.run(argv, input=data, stdout=subprocess.PIPE, check=True).stdout
 
 
 def seen(secret):
@@ -154,6 +161,34 @@ with Bench('what a request carries is looked through before any of it leaves') a
     c = b.tunnel(proxy, 'ask.test')
     c.send(get('/', 'ask.test', 'Content-Length: %d' % len(secret), 'Expect: 100-continue', method='POST', body=secret.encode()))
     b.check(c.response()[0].startswith('HTTP/1.1 403 ') and not seen(secret), 'with Expect: 100-continue')
+
+    # --- codings ---
+    noise = base64.b85encode(os.urandom(60000))  # does not compress, so that what was sent shows how far it got
+    text = noise + b' see ' + secret.encode() + b' ' + noise
+    brotli = 'const z=require("zlib");process.stdout.write(z.brotliCompressSync(require("fs").readFileSync(0)))'
+    packers = {'gzip': lambda x: gzip.compress(x, mtime=0), 'deflate': zlib.compress, 'br': lambda x: tool(['node', '-e', brotli], x),
+               'zstd': lambda x: tool(['zstd', '-q', '-c'], x),
+               'gzip, zstd': lambda x: tool(['zstd', '-q', '-c'], gzip.compress(x, mtime=0))}
+    for coding, pack in packers.items():
+        field = 'Content-Encoding: ' + coding
+        packed, harmless = pack(text), pack(noise)
+        arrived.clear()
+        c, (head, said) = ask('ask.test', raw=post('ask.test', packed, field))
+        got = b''.join(bytes(a) for a in arrived).split(b'\r\n\r\n', 1)[-1]
+        b.check(head.startswith('HTTP/1.1 403 ') and b'known-secret' in said and len(got) < len(packed) // 2 + 2000,
+                '%s: found, %d of %d bytes were sent on' % (coding, len(got), len(packed)))
+        c, (head, said) = ask('ask.test', raw=post('ask.test', harmless, field))
+        b.check(head.startswith('HTTP/1.1 200 ') and said.split(b':', 1)[1] == harmless, '... and what holds nothing arrives as it was')
+        c, (head, said) = ask('ask.test', raw=post('ask.test', harmless[:-3], field))
+        b.check(head.startswith('HTTP/1.1 403 '), '... a body that is cut short is refused')
+        c, (head, said) = ask('redact.test', raw=post('redact.test', packed, field))
+        b.check(head.startswith('HTTP/1.1 403 '), '... and one out of which something would have to be taken')
+    c, (head, said) = ask('ask.test', raw=post('ask.test', b'xxx', 'Content-Encoding: compress'))
+    b.check(head.startswith('HTTP/1.1 403 ') and b"'compress'" in said, 'a coding that cannot be taken off is refused')
+    c, (head, said) = ask('off.test', raw=post('off.test', b'xxx', 'Content-Encoding: compress'))
+    b.check(head.startswith('HTTP/1.1 200 '), '... unless nothing is looked for')
+    c, (head, said) = ask('ask.test', raw=post('ask.test', gzip.compress(bytes(100 << 20), 1), 'Content-Encoding: gzip'))
+    b.check(head.startswith('HTTP/1.1 403 ') and b'cannot be looked through' in said, 'a bomb is refused')
 
     # --- redacted ---
     arrived.clear()

@@ -6,8 +6,25 @@
 #include "inspect.h"
 #include "limits.h"
 
+enum {
+	STEP = 1024,                         /* bytes of a coded body that are decoded together */
+	STEPS_MAX = DETECT_HELD_MAX / STEP,  /* steps whose decoded bytes may still be held */
+};
+
+/* A body with codings: what it decodes to is judged, and as much of it passed on as decodes to what was judged. */
+struct coded {
+	struct coding coding;
+	struct detect *detect;
+	uint64_t in, out;                    /* bytes so far, as they came and decoded */
+	struct step {
+		uint64_t in, out;
+	} steps[STEPS_MAX];
+	size_t n;
+};
+
 struct inspection {
 	struct inspector *inspector;
+	struct coded *coded;
 	bool redact;
 	size_t whole;           /* bytes that may have to be kept until the end; 0: passed on as it is judged */
 	struct detect *detect;
@@ -55,7 +72,7 @@ static bool take_found(void *ctx, const struct detection *d)
 	return true;
 }
 
-/* Something is there even after what was found was replaced. */
+/* Something is there decoded, where nothing can be replaced, or even after what was found was replaced. */
 static bool take_again(void *ctx, const struct detection *d)
 {
 	struct inspection *n = ctx;
@@ -64,16 +81,23 @@ static bool take_again(void *ctx, const struct detection *d)
 	return !inspector_name(n->inspector, d, &found) || fail(n, &found);
 }
 
-struct inspection *inspection_new(struct inspector *i, const struct detectors *d, size_t whole)
+struct inspection *inspection_new(struct inspector *i, const struct detectors *d, const struct coding_list *codings,
+				  size_t whole)
 {
 	struct inspection *n;
 
-	if (i->bodies == BODIES_MAX)
+	if (i->bodies == BODIES_MAX || (codings && codings->n && i->coded == CODED_MAX))
 		return NULL;
 	n = alloc_zero(1, sizeof(*n));
 	*n = (struct inspection){ .inspector = i, .redact = d->on_match == ON_MATCH_REDACT, .whole = whole,
 				  .set = inspector_set(i, d) };
 	n->detect = detect_new(n->set, take_found, n);
+	if (codings && codings->n) {
+		n->coded = alloc_zero(1, sizeof(*n->coded));
+		coding_init(&n->coded->coding, codings, CODING_LOOK, &coding_limits);
+		n->coded->detect = detect_new(n->set, take_again, n);
+		i->coded++;
+	}
 	i->bodies++;
 	i->buffered += whole;
 	return n;
@@ -85,6 +109,12 @@ void inspection_release(struct inspection *n)
 		return;
 	n->inspector->bodies--;
 	n->inspector->buffered -= n->whole;
+	if (n->coded) {
+		n->inspector->coded--;
+		coding_release(&n->coded->coding);
+		detect_release(n->coded->detect);
+		free(n->coded);
+	}
 	detect_release(n->detect);
 	detect_release(n->again);
 	buf_wipe(&n->held);
@@ -173,13 +203,76 @@ static void settle(struct inspection *n, uint64_t held)
 	buf_consume(&n->checked, len);
 }
 
+/* Look at what a step of a coded body decodes to. */
+static bool decode(struct inspection *n, struct slice bytes)
+{
+	struct coded *c = n->coded;
+	enum coding_result r = CODING_PIECE;
+	struct slice piece;
+	const char *why;
+
+	c->in += bytes.len;
+	while (r == CODING_PIECE) {
+		r = coding_feed(&c->coding, &bytes, &piece, &why);
+		if (r != CODING_PIECE)
+			break;
+		c->out += piece.len;
+		if (!detect_feed(c->detect, piece))
+			return false;
+	}
+	if (r == CODING_BAD)
+		return fail(n, &(struct found){ .kind = "unjudged", .why = why });
+	if (c->n == STEPS_MAX)
+		memmove(c->steps, c->steps + 1, --c->n * sizeof(c->steps[0]));
+	c->steps[c->n++] = (struct step){ c->in, c->out };
+	return true;
+}
+
+/* How many of the last bytes of a coded body decode to what may be the beginning of something. */
+static uint64_t coded_held(struct coded *c)
+{
+	uint64_t judged = c->out - detect_held(c->detect), safe = 0;
+	size_t done = 0;
+
+	while (done < c->n && c->steps[done].out <= judged)
+		safe = c->steps[done++].in;
+	if (done) { /* the last of them stays, for the next time */
+		memmove(c->steps, c->steps + done - 1, (c->n - done + 1) * sizeof(c->steps[0]));
+		c->n -= done - 1;
+	}
+	return c->in - safe < DETECT_HELD_MAX ? c->in - safe : DETECT_HELD_MAX;
+}
+
+/* Look at bytes of a coded body. */
+static bool feed_coded(struct inspection *n, struct slice bytes)
+{
+	while (bytes.len) {
+		if (!decode(n, slice_sub(bytes, 0, STEP)))
+			return false;
+		bytes = slice_sub(bytes, STEP, bytes.len);
+	}
+	return true;
+}
+
+/* The coded body is complete: it has to be whole. */
+static bool finish_coded(struct inspection *n)
+{
+	const char *why;
+
+	if (!coding_finish(&n->coded->coding, &why))
+		return fail(n, &(struct found){ .kind = "unjudged", .why = why });
+	return detect_finish(n->coded->detect);
+}
+
 bool inspection_feed(struct inspection *n, struct slice bytes, struct found *found)
 {
 	uint64_t held;
 
 	buf_add_slice(&n->held, bytes);
-	if (detect_feed(n->detect, bytes)) {
+	if (detect_feed(n->detect, bytes) && (!n->coded || feed_coded(n, bytes))) {
 		held = detect_held(n->detect);
+		if (n->coded && coded_held(n->coded) > held)
+			held = coded_held(n->coded);
 		held = held ? held : 1;
 		if (held >= n->held.len || release_to(n, n->base + n->held.len - held))
 			settle(n, n->again ? detect_held(n->again) : 0);
@@ -190,7 +283,7 @@ bool inspection_feed(struct inspection *n, struct slice bytes, struct found *fou
 
 bool inspection_finish(struct inspection *n, struct found *found)
 {
-	if (detect_finish(n->detect) && release_to(n, n->base + n->held.len) && (!n->again || detect_finish(n->again)))
+	if (detect_finish(n->detect) && (!n->coded || finish_coded(n)) && release_to(n, n->base + n->held.len) && (!n->again || detect_finish(n->again)))
 		settle(n, 0);
 	n->finished = true;
 	*found = n->found;

@@ -50,19 +50,37 @@ bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct req
 	return refuse_found(d, &found, no);
 }
 
+/* The codings of the body. False with a refusal when it cannot be looked into. */
+static bool find_codings(const struct http_head *h, struct coding_list *list, struct refusal *no)
+{
+	for (size_t i = 0; i < h->n_fields; i++) {
+		struct slice value = slice_sub(h->fields[i].value, 0, 64);
+
+		if (h->fields[i].id == HTTP_CONTENT_ENCODING && !coding_parse(list, h->fields[i].value))
+			return refuse(no, 403, "dlp", "a body with the Content-Encoding '%.*s' cannot be looked through", SLICE_ARG(value));
+	}
+	return true;
+}
+
 bool dlp_body(struct front *f, struct client *c, const struct http_head *h, struct refusal *no)
 {
 	const struct detectors *d = detectors_at(c);
 	struct inspector *i = &f->inspector;
+	struct coding_list codings = { .n = 0 };
 	size_t whole = 0;
 
 	if (!d->outbound || c->x.request_done || c->x.websocket)
 		return true;
+	if (!find_codings(h, &codings, no))
+		return false;
 	if (d->on_match == ON_MATCH_REDACT && h->body == HTTP_BODY_LENGTH && h->length <= WHOLE_MAX && !h->expect_continue &&
 	    i->buffered + h->length <= WHOLE_ALL_MAX)
 		whole = (size_t)h->length;
-	c->x.inspection = inspection_new(i, d, whole);
-	return c->x.inspection ? true : refuse(no, 403, "dlp", "more than %d bodies at once cannot be looked through; try again", BODIES_MAX);
+	c->x.inspection = inspection_new(i, d, &codings, whole);
+	if (c->x.inspection)
+		return true;
+	return refuse(no, 403, "dlp", "more than %d bodies at once, or %d with a Content-Encoding, cannot be looked through; try again",
+		      BODIES_MAX, CODED_MAX);
 }
 
 bool dlp_message(struct front *f, struct client *c, struct found *found)
@@ -71,7 +89,7 @@ bool dlp_message(struct front *f, struct client *c, struct found *found)
 
 	if (!d->outbound || c->x.inspection)
 		return true;
-	c->x.inspection = inspection_new(&f->inspector, d, 0);
+	c->x.inspection = inspection_new(&f->inspector, d, NULL, 0);
 	if (!c->x.inspection)
 		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "message" };
 	return c->x.inspection;
@@ -86,7 +104,7 @@ bool dlp_control(struct front *f, struct client *c, struct slice payload, struct
 
 	if (!d->outbound || !payload.len)
 		return true;
-	n = inspection_new(&f->inspector, d, 0);
+	n = inspection_new(&f->inspector, d, NULL, 0);
 	if (!n) {
 		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "control frame" };
 		return false;

@@ -16,6 +16,7 @@
 #ifndef BB_EGRESS_INSPECT_H
 #define BB_EGRESS_INSPECT_H
 
+#include "coding.h"
 #include "detect.h"
 #include "detectors.h"
 #include "policy.h"
@@ -61,6 +62,7 @@ struct inspector {
 	struct buf text;             /* of the head */
 	struct buf changed;          /* values that were redacted */
 	size_t bodies;               /* under inspection now */
+	size_t coded;                /* of those, with codings to take off */
 	size_t buffered;             /* bytes of bodies that are kept back whole, at most */
 };
 
@@ -93,8 +95,13 @@ void inspect_text(struct inspector *i, struct slice text, struct buf *out);
 
 struct inspection;
 
-/* Begin with a body; NULL when too many are under way. With whole nothing is passed on before the end. */
-struct inspection *inspection_new(struct inspector *i, const struct detectors *d, size_t whole);
+/*
+ * Begin with a body whose Content-Encoding is codings (NULL: none); NULL when too many
+ * are under way. It is looked at as it is and decoded, and passed on as it is. With whole
+ * nothing is passed on before the end.
+ */
+struct inspection *inspection_new(struct inspector *i, const struct detectors *d, const struct coding_list *codings,
+				  size_t whole);
 void inspection_release(struct inspection *n);
 /* May what is passed on differ from what is fed? Is nothing passed on before the end? */
 bool inspection_may_change(const struct inspection *n);

@@ -19,6 +19,7 @@
 #define HEAD_MESSAGE_MAX (2 * HTTP_HEAD_MAX) /* bytes of a head between front and upstream; rewriting can make one longer */
 #define DECODING_MAX 64             /* coded responses that are decoded at once, each in up to 16 MiB */
 #define BODIES_MAX 256              /* requests whose body is looked through at once: each costs up to 1 MiB, most 100 KiB */
+#define CODED_MAX 32                /* and with a Content-Encoding, each in up to 16 MiB */
 #define WHOLE_MAX (1 << 20)         /* bytes of a body that is kept until its end, so that a redacted one has its right length */
 #define WHOLE_ALL_MAX (16 << 20)    /* and of all such bodies; further ones are sent on chunked */
 #define RULES_BYTES_MAX (1 << 20)   /* bytes of the file of token rules */
