@@ -208,7 +208,7 @@ static int watch(struct egress *g)
 			if (events[i].ref.type == REF_SIGNALS)
 				ok = take_signals(g, &stop, &e);
 			else
-				ok = process_listen(&g->processes.list[events[i].ref.index], &e);
+				ok = process_listen(&g->processes, &g->processes.list[events[i].ref.index], &e);
 		}
 	}
 	return ok ? STATUS_YES : program_fail(&e);

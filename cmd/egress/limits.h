@@ -49,6 +49,7 @@
 #define ORIGIN_IDLE_TIME 55000      /* an unused upstream connection: below the 60 s after which most servers close */
 #define TRIM_TIME 2000              /* without traffic, after which what was needed for it is given back */
 #define TRIM_LATEST 15000           /* and with traffic: what is no longer needed since a flood has ended */
+#define CAUSE_TIME 1000             /* for the process to end for want of which another one has, so that its end is reported */
 #define START_TIME 20000            /* for a role to say that it is ready, or has taken new routes */
 
 #endif

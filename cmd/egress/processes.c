@@ -14,6 +14,7 @@
 #include "loop.h"
 #include "message.h"
 #include "program.h"
+#include "role.h"
 #include "spawn.h"
 
 enum { ARGUMENTS_MAX = 2 * SPAWN_FDS_MAX + 16 };
@@ -183,13 +184,35 @@ bool processes_start(struct processes *p, struct settings *s, struct error *e)
 	return true;
 }
 
-/* Say that a process has ended, and how if the kernel knows already. */
-static bool process_ended(struct process *one, struct error *e)
+/* Did it end only because another one had ended? */
+static bool is_bereft(int status)
 {
-	int status;
+	return WIFEXITED(status) && WEXITSTATUS(status) == STATUS_BEREFT;
+}
+
+/* Does it end before the deadline? Then its status. */
+static bool await_end(const struct process *one, int64_t deadline, int *status)
+{
+	struct pollfd p = { .fd = one->control.fd, .events = 0 };
+	int64_t left = deadline - loop_clock();
+
+	return poll(&p, 1, left > 0 ? (int)left : 0) == 1 && waitpid(one->pid, status, 0) == one->pid;
+}
+
+/* Say that a process has ended, and how; when that was for want of another, which is the first to be said, how that one did. */
+static bool process_ended(const struct processes *p, const struct process *one, struct error *e)
+{
+	int64_t deadline = loop_clock() + CAUSE_TIME;
+	int status, other;
 
 	if (waitpid(one->pid, &status, 0) != one->pid)
 		return error_set(e, STATUS_WORLD, "the %s is gone", one->role);
+	for (size_t i = 0; i < p->count && is_bereft(status); i++) {
+		if (&p->list[i] == one || !await_end(&p->list[i], deadline, &other) || is_bereft(other))
+			continue;
+		one = &p->list[i];
+		status = other;
+	}
 	if (WIFSIGNALED(status))
 		return error_set(e, STATUS_WORLD, "the %s was ended by signal %d", one->role, WTERMSIG(status));
 	return error_set(e, STATUS_WORLD, "the %s has ended with status %d", one->role, WEXITSTATUS(status));
@@ -215,13 +238,13 @@ static bool take_message(struct process *one, const struct message *m, struct er
 	}
 }
 
-bool process_listen(struct process *one, struct error *e)
+bool process_listen(const struct processes *p, struct process *one, struct error *e)
 {
 	enum channel_result r = channel_fill(&one->control);
 	struct message m;
 
 	if (r == CHANNEL_CLOSED)
-		return process_ended(one, e);
+		return process_ended(p, one, e);
 	while ((r = channel_next(&one->control, &m)) == CHANNEL_DONE)
 		if (!take_message(one, &m, e))
 			return false;
@@ -244,7 +267,7 @@ static bool wait_for(struct process *one, int64_t deadline, struct error *e)
 }
 
 /* Wait for a process's first message. */
-static bool await_ready(struct process *one, struct buf *pem, struct error *e)
+static bool await_ready(const struct processes *p, struct process *one, struct buf *pem, struct error *e)
 {
 	int64_t deadline = loop_clock() + START_TIME;
 	enum channel_result r;
@@ -254,7 +277,7 @@ static bool await_ready(struct process *one, struct buf *pem, struct error *e)
 		if (!wait_for(one, deadline, e))
 			return false;
 		if (channel_fill(&one->control) == CHANNEL_CLOSED)
-			return process_ended(one, e);
+			return process_ended(p, one, e);
 	}
 	if (r != CHANNEL_DONE || m.type != MESSAGE_READY)
 		return error_set(e, STATUS_WORLD, "the %s sent an unknown message", one->role);
@@ -266,7 +289,7 @@ static bool await_ready(struct process *one, struct buf *pem, struct error *e)
 bool processes_ready(struct processes *p, struct buf *pem, struct error *e)
 {
 	for (size_t i = 0; i < p->count; i++)
-		if (!await_ready(&p->list[i], pem, e))
+		if (!await_ready(p, &p->list[i], pem, e))
 			return false;
 	return true;
 }
@@ -297,7 +320,8 @@ static bool queue_ca_files(struct channel *c, const struct settings *s, const st
 }
 
 /* Give one process the messages and wait until it says that the routes are in force. */
-static bool give(struct process *one, struct slice ca_files, struct slice routes, struct error *e)
+static bool give(const struct processes *p, struct process *one, struct slice ca_files, struct slice routes,
+		 struct error *e)
 {
 	int64_t deadline = loop_clock() + START_TIME;
 
@@ -308,8 +332,8 @@ static bool give(struct process *one, struct slice ca_files, struct slice routes
 	channel_put(&one->control, MESSAGE_ROUTES, 0, routes);
 	while (!one->answered) {
 		if (channel_flush(&one->control) == CHANNEL_CLOSED)
-			return process_ended(one, e);
-		if (!wait_for(one, deadline, e) || !process_listen(one, e))
+			return process_ended(p, one, e);
+		if (!wait_for(one, deadline, e) || !process_listen(p, one, e))
 			return false;
 	}
 	return one->refused.len ? error_set(e, STATUS_CALLER, "%s", buf_str(&one->refused)) : true;
@@ -328,7 +352,7 @@ bool processes_give(struct processes *p, const struct settings *s, const struct 
 		return error_set(e, STATUS_CALLER, "the routes are larger than %d bytes", ROUTES_MESSAGE_MAX);
 	ok = queue_ca_files(&ca_files, s, routes, e);
 	for (size_t i = 1; ok && i < p->count; i++) {
-		ok = give(&p->list[i], buf_slice(&ca_files.out), buf_slice(&text), e);
+		ok = give(p, &p->list[i], buf_slice(&ca_files.out), buf_slice(&text), e);
 		if (ok && i == 1)
 			buf_add_slice(missing, buf_slice(&p->list[i].missing));
 	}

@@ -40,6 +40,6 @@ bool processes_give(struct processes *p, const struct settings *s, const struct 
 		    struct error *e);
 
 /* Write what a process has to say to the log. False, with what is known about it, when it has ended. */
-bool process_listen(struct process *one, struct error *e);
+bool process_listen(const struct processes *p, struct process *one, struct error *e);
 
 #endif

@@ -115,7 +115,7 @@ void role_start(const char *name, int argc, char **argv, struct role_options *o)
 
 void role_peer_gone(void)
 {
-	_exit(STATUS_WORLD);
+	_exit(STATUS_BEREFT);
 }
 
 void role_peer_broke(const char *peer, const char *what)

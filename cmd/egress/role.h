@@ -45,6 +45,9 @@ int signer_main(int argc, char **argv);
 int front_main(int argc, char **argv);
 int upstream_main(int argc, char **argv);
 
+/* The status of a role that ends because a peer is gone: the end of that one is what there is to report. */
+enum { STATUS_BEREFT = 2 };
+
 /* End because a peer process is gone (silently: main says what there is to say) or broke the rules of a channel. */
 void role_peer_gone(void) __attribute__((noreturn));
 void role_peer_broke(const char *peer, const char *what) __attribute__((noreturn));
