@@ -282,6 +282,7 @@ class Limits(Bench):
         self.check(c.ended(), '... after 30 s it is closed')
         c = self.plain(self.proxy)
         c.send(b'GET http://p.test/ HTTP/1.1\r\n')
+        self.settle()
         for _ in range(29):
             self.clock.turn(SECOND)
             self.settle()
@@ -301,6 +302,7 @@ class Limits(Bench):
         self.check(c.ended(), '... after 300 s it is closed')
         c = self.ask('/')
         c.response()
+        self.settle()
         self.clock.turn(299 * SECOND)
         self.settle()
         c.send(b'GET http://p.test/ HTTP/1.1\r\n')

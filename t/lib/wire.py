@@ -220,7 +220,7 @@ class Proxy:
 
     def lines(self, event=None):
         with open(self.log_file) as f:
-            lines = [json.loads(line) for line in f.read().splitlines()]
+            lines = [json.loads(line) for line in f.read().rpartition('\n')[0].splitlines()]  # the last one may not be whole
         return [line for line in lines if event is None or line['event'] == event]
 
     def await_lines(self, event, count):
