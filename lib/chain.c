@@ -26,38 +26,6 @@ bool chain_is_word(struct slice text)
 
 /* --- making --- */
 
-/* Length of a sequence by its first byte, in text that is UTF-8; *code gets what that byte holds of the character. */
-static size_t first_byte(unsigned char c, uint32_t *code)
-{
-	if (c < 0xE0)
-		return *code = c & 0x1F, 2;
-	if (c < 0xF0)
-		return *code = c & 0x0F, 3;
-	return *code = c & 0x07, 4;
-}
-
-/* Append JSON with every character that is not visible ASCII as \uXXXX: such characters stand in strings only. */
-static void add_ascii(struct buf *out, struct slice json)
-{
-	for (size_t i = 0; i < json.len;) {
-		unsigned char c = (unsigned char)json.ptr[i];
-		uint32_t code = c;
-		size_t n = 1;
-
-		if (c >= 0x80)
-			n = first_byte(c, &code);
-		for (size_t k = 1; k < n; k++)
-			code = code << 6 | ((unsigned char)json.ptr[i + k] & 0x3F);
-		if (code >= 0x10000)
-			buf_add_format(out, "\\u%04x\\u%04x", 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF));
-		else if (code >= 0x7F)
-			buf_add_format(out, "\\u%04x", code);
-		else
-			buf_add_char(out, (char)c);
-		i += n;
-	}
-}
-
 /* Add a text, cut where it is too long; nothing when it is empty. */
 static void add_text(struct buf *out, const char *key, struct slice text)
 {
@@ -106,7 +74,7 @@ static void add_detail(struct buf *body, const struct doc *detail)
 	AUTO_BUF ascii = BUF_INIT;
 
 	add_object(&json, "detail", detail);
-	add_ascii(&ascii, buf_slice(&json));
+	doc_ascii(buf_slice(&json), &ascii);
 	if (body->len + ascii.len + 4 * CHAIN_HASH <= CHAIN_LINE_MAX) {
 		buf_add_slice(body, buf_slice(&ascii));
 		return;
@@ -131,7 +99,7 @@ void chain_body(const char *identity, const struct chain_entry *entry, struct bu
 	add_text(&json, "notes", entry->notes);
 	add_text(&json, "difference", entry->difference);
 	add_object(&json, "hashes", entry->hashes);
-	add_ascii(body, buf_slice(&json));
+	doc_ascii(buf_slice(&json), body);
 	add_detail(body, entry->detail);
 }
 

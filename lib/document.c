@@ -370,6 +370,37 @@ void doc_format(const struct doc *d, bool pretty, struct buf *out)
 	json_dump_callback(value_of(d), add_to_buf, out, flags);
 }
 
+/* Length of a sequence by its first byte, in text that is UTF-8; *code gets what that byte holds of the character. */
+static size_t first_byte(unsigned char c, uint32_t *code)
+{
+	if (c < 0xE0)
+		return *code = c & 0x1F, 2;
+	if (c < 0xF0)
+		return *code = c & 0x0F, 3;
+	return *code = c & 0x07, 4;
+}
+
+void doc_ascii(struct slice json, struct buf *out)
+{
+	for (size_t i = 0; i < json.len;) {
+		unsigned char c = (unsigned char)json.ptr[i];
+		uint32_t code = c;
+		size_t n = 1;
+
+		if (c >= 0x80)
+			n = first_byte(c, &code);
+		for (size_t k = 1; k < n; k++)
+			code = code << 6 | ((unsigned char)json.ptr[i + k] & 0x3F);
+		if (code >= 0x10000)
+			buf_add_format(out, "\\u%04x\\u%04x", 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF));
+		else if (code >= 0x7F)
+			buf_add_format(out, "\\u%04x", code);
+		else
+			buf_add_char(out, (char)c);
+		i += n;
+	}
+}
+
 bool doc_write(const struct doc *d, int fd, struct error *e)
 {
 	AUTO_BUF text = BUF_INIT;

@@ -127,6 +127,12 @@ bool doc_remove(struct doc *object, const char *key);
 /* Append as text: on one line, or indented by two with pretty. No newline at the end. */
 void doc_format(const struct doc *d, bool pretty, struct buf *out);
 
+/*
+ * Append the text of a document with every character that is not visible ASCII as \uXXXX, as
+ * such characters stand in strings only: for documents that a terminal may show.
+ */
+void doc_ascii(struct slice json, struct buf *out);
+
 /* Write to a descriptor in one go, with a newline. Blocks. */
 bool doc_write(const struct doc *d, int fd, struct error *e);
 
