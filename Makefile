@@ -4,6 +4,7 @@ VERSION   = 0.1.0
 PREFIX    = /usr/local
 SAN       =
 DEV       =
+V         =
 O         = build$(if $(filter clang,$(CC)),-clang)$(if $(SAN),-san)
 
 # program             packages it links beside libc (pkg-config names)
@@ -44,6 +45,14 @@ DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap
 
+# One line for each thing that is made; V=1 shows the commands instead.
+MAKEFLAGS += --no-print-directory
+silent  := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say      = $(if $(V),,@$(if $(silent),,printf '  %-4s %s\n' $(1) $(@:$(O)/%=%) && ))
+Q        = $(if $(V),,@)
+# A sub-make uses all processors, unless -j was given.
+submake  = $(Q)$(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wconversion \
            -Wpointer-arith -Wwrite-strings -Wundef
 HARDEN   = -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE \
@@ -74,35 +83,35 @@ all: $(PROGRAMS) $(O)/bin/bb $(FRONTS) $(O)/share/bot-bottle $(O)/share/man ## b
 
 $(O)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/libbb.a: $(LIB_OBJS)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR)$(AR) rcs $@ $^
 
 sources = $(wildcard cmd/$(1).c cmd/$(1)/*.c)
 objects = $(patsubst %.c,$(O)/obj/%.o,$(call sources,$(1)))
 
 $(O)/bin/bb-%: $$(call objects,%) $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(or $(PIE_$*),-pie) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$*)
+	$(call say,LD)$(CC) $(ALL_CFLAGS) $(or $(PIE_$*),-pie) $(ALL_LDFLAGS) -o $@ $^ $(call libs,$*)
 
 # AddressSanitizer has no static run time; UBSan can do without one.
 ifneq ($(SAN),)
 .PHONY: FORCE
 $(O)/bin/bb-prove: FORCE
 	@mkdir -p $(@D)
-	$(MAKE) SAN= O=$(O)/static CFLAGS="$(CFLAGS) -fsanitize=undefined -fsanitize-undefined-trap-on-error" $(O)/static/bin/bb-prove
+	$(Q)$(MAKE) SAN= O=$(O)/static CFLAGS="$(CFLAGS) -fsanitize=undefined -fsanitize-undefined-trap-on-error" $(O)/static/bin/bb-prove
 	cmp -s $(O)/static/bin/bb-prove $@ || cp $(O)/static/bin/bb-prove $@
 endif
 
 $(O)/bin/bb: sh/bb
 	@mkdir -p $(@D)
-	sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
+	$(call say,GEN)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
 
 $(O)/libexec/bot-bottle/%: sh/%
 	@mkdir -p $(@D)
-	sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod $(if $(filter bb-%,$(@F)),755,644) $@.tmp && mv $@.tmp $@
+	$(call say,GEN)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod $(if $(filter bb-%,$(@F)),755,644) $@.tmp && mv $@.tmp $@
 
 $(O)/share/bot-bottle: $(DATA)
 	@mkdir -p $@
@@ -118,17 +127,17 @@ $(O)/share/man: $(MANUALS)
 
 $(O)/t/%.t: $(O)/obj/t/%.o $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(TEST_PACKAGES)) -lm
+	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(TEST_PACKAGES)) -lm
 
 $(O)/t/lib/%: $(O)/obj/t/lib/%.o $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 
 bench_objects = $(patsubst %.c,$(O)/obj/%.o,$(wildcard bench/$(1).c bench/$(1)/*.c))
 
 $(O)/bench/%: $$(call bench_objects,%) $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 
 # What a fuzzer links beside lib/: the parts of a program without its main.
 FUZZ_WITH_manifest = $(filter-out cmd/parse/parse.c,$(wildcard cmd/parse/*.c))
@@ -136,25 +145,25 @@ FUZZ_WITH_mcp = $(filter-out cmd/supervise/supervise.c,$(wildcard cmd/supervise/
 
 $(O)/fuzz/%: t/fuzz/%.c $$(FUZZ_WITH_$$*) $(wildcard lib/*.c lib/*.h)
 	@mkdir -p $(@D)
-	clang $(filter-out -fcf-protection -D_FORTIFY_SOURCE=2 -fstack-clash-protection,$(ALL_CFLAGS)) \
+	$(call say,FUZZ)clang $(filter-out -fcf-protection -D_FORTIFY_SOURCE=2 -fstack-clash-protection,$(ALL_CFLAGS)) \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_WITH_$*) $(wildcard lib/*.c) \
 		$(shell pkg-config --libs $(PACKAGES)) -lm
 
 # The launcher with one layer left out at will: only the tests have it (cmd/launch-native/sabotage.h).
 $(O)/obj/sabotaged/%.o: cmd/launch-native/%.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -DBB_SABOTAGE -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -DBB_SABOTAGE -MMD -MP -c -o $@ $<
 
 SABOTAGED := $(patsubst cmd/launch-native/%.c,$(O)/obj/sabotaged/%.o,$(wildcard cmd/launch-native/*.c))
 
 $(O)/t/lib/bb-launch-sabotaged: $(SABOTAGED) $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,launch-native)
+	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,launch-native)
 
 # The proxy with a clock that a test turns: its own objects, and a clock before that of libc.
 $(O)/t/lib/bb-egress-clock: $$(call objects,egress) $(O)/obj/t/lib/egress/clock.o $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,egress)
+	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,egress)
 
 tests: all $(UNIT_TESTS) $(HELPERS) $(O)/t/lib/bb-launch-sabotaged $(O)/t/lib/bb-egress-clock
 
@@ -164,42 +173,42 @@ TEST_ENV = BB_BUILD="$(CURDIR)/$(O)" BB_SOURCE="$(CURDIR)" BB_CORPORA="$${BB_COR
            PATH="$(CURDIR)/$(O)/bin:$$PATH"
 
 test: deps-test ## install what is missing, build, run every test that needs Debian packages only
-	$(MAKE) tests
-	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(TESTS)
+	$(submake) tests
+	$(Q)$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(TESTS)
 
 test-unit: deps-test ## the tests in C alone: quick, and with SAN=1 under sanitizers
-	$(MAKE) tests
-	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(UNIT_TESTS)
+	$(submake) tests
+	$(Q)$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(UNIT_TESTS)
 
 test-agents: deps-test ## tests with real agents; downloads them from npm
-	$(MAKE) tests
-	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/agents/*.t))
+	$(submake) tests
+	$(Q)$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/agents/*.t))
 
 test-docker: deps-test ## tests that need a Docker Engine
-	$(MAKE) tests
-	$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/docker/*.t))
+	$(submake) tests
+	$(Q)$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/docker/*.t))
 
 # What an older kernel may change; in an emulated machine each of them takes minutes.
 KERNEL_TESTS = $(wildcard $(addprefix $(CURDIR)/t/,prove.t launch.t launch-limits.t start-native.t isolation-sabotage.t))
 test-kernel: deps-kernel ## tests of the launcher under Debian's own kernel, in an emulated machine: takes 20 minutes
-	$(MAKE) tests
-	BB_BUILD="$(CURDIR)/$(O)" t/kernel/run prove --merge --nocolor --timer --exec '' $(PROVE_FLAGS) $(KERNEL_TESTS)
+	$(submake) tests
+	$(Q)BB_BUILD="$(CURDIR)/$(O)" t/kernel/run prove --merge --nocolor --timer --exec '' $(PROVE_FLAGS) $(KERNEL_TESTS)
 
 FUZZ_SECONDS = 60
 fuzz: deps-lint ## run each fuzzer for FUZZ_SECONDS
-	$(MAKE) $(FUZZERS)
-	t/fuzz/run "$(O)/fuzz" $(FUZZ_SECONDS)
+	$(submake) $(FUZZERS)
+	$(Q)t/fuzz/run "$(O)/fuzz" $(FUZZ_SECONDS)
 
 lint: deps-lint ## shellcheck, cppcheck, mandoc and the rules of the house
-	t/lint
+	$(Q)t/lint
 
 bench: deps-bench ## measure, next to the peers that are installed
-	$(MAKE) tests
-	$(TEST_ENV) bench/run
+	$(submake) tests
+	$(Q)$(TEST_ENV) bench/run
 
 demo: deps ## build and watch a real bottle being attacked from the inside
-	$(MAKE) all $(HELPERS)
-	$(TEST_ENV) examples/demo/run
+	$(submake) all $(HELPERS)
+	$(Q)$(TEST_ENV) examples/demo/run
 
 # --- what must be installed ---
 
@@ -232,6 +241,6 @@ clean: ## remove what was built
 help: ## show this text
 	@echo 'targets:'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
-	@echo 'variables: CC=clang  SAN=1 (ASan, UBSan)  DEV=1 (-Werror)  O=DIR  PREFIX=  DESTDIR=  FUZZ_SECONDS='
+	@echo 'variables: V=1 (commands)  CC=clang  SAN=1 (ASan, UBSan)  DEV=1 (-Werror)  O=DIR  PREFIX=  DESTDIR=  FUZZ_SECONDS='
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -83,7 +83,7 @@ $(git -C work rev-parse "HEAD:doc-$scheme")" '... about this line of this object
 	answer approved 'an example'
 	ends 0 'approved: the push goes on'
 	is "$(has "$scheme")" "$(git -C work rev-parse HEAD)" '... and has arrived'
-	is "$(find queue -maxdepth 1 -name '*.json' | wc -l) $(ls queue/processed | grep -c "$id")" '0 2' '... question and answer are put away'
+	is "$(find queue -maxdepth 1 -name '*.json' | wc -l) $(find queue/processed -name "*$id*" | wc -l)" '0 2' '... question and answer are put away'
 done
 
 push origin HEAD:again
