@@ -183,9 +183,9 @@ planned 'supervise: its daemon and its name' claude . '[.sidecar.daemons[].name,
 planned 'supervise: the agent is told, and a failure of that is a warning' claude . \
 	'.bottle.setup[] | [.argv[-1], .on_failure] | join(" ")' '{"type": "http", "url": "http://supervise:9100/", "timeout": 600000} warn'
 planned 'supervise: a provider without a command for that is told nothing' web . '.bottle.setup | length' 0
-planned 'supervise: refusals say how to ask' claude . '.sidecar.daemons[0].args | index("--supervised") != null' true
+planned 'supervise: refusals say how to ask' claude . '.sidecar.daemons[0].args | index("--queue") != null' true
 planned 'supervise false: none of it' claude '.supervise = false' \
-	'[([.sidecar.daemons[].name, .bottle.services[].name] | join(" ")), (.bottle.setup | length), (.sidecar.daemons[0].args | index("--supervised")), .preflight.supervise, ([.bottle.files[].content | select(test("9100"))] | length)] | map(tostring) | join("/")' \
+	'[([.sidecar.daemons[].name, .bottle.services[].name] | join(" ")), (.bottle.setup | length), (.sidecar.daemons[0].args | index("--queue")), .preflight.supervise, ([.bottle.files[].content | select(test("9100"))] | length)] | map(tostring) | join("/")' \
 	'egress egress/0/null/false/0'
 planned 'a provider route may have a token of its own' plugin '.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "PI_TOKEN"}' \
 	'.secrets | map(.name) | join(" ")' 'token:models token:PI_TOKEN'

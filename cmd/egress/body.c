@@ -41,6 +41,9 @@ struct inspection {
 	size_t changed;
 	const char *changed_kind;
 	struct found found;     /* what cannot pass */
+	char *host;             /* that it goes to, where the operator may be asked; else NULL */
+	struct found asked[ASKED_MAX];
+	size_t n_asked;         /* that wait for the operator: nothing is passed on meanwhile */
 };
 
 /* Note what cannot pass. */
@@ -53,6 +56,34 @@ static bool fail(struct inspection *n, const struct found *found)
 	return false;
 }
 
+/* Bytes of what is held, from place start of the body to place end. */
+static struct slice held_part(const struct inspection *n, uint64_t start, uint64_t end)
+{
+	return slice_sub(buf_slice(&n->held), (size_t)(start - n->base), (size_t)(end - n->base));
+}
+
+/* Has the operator let it go? If not, have the operator asked: true, too, as that comes out later. */
+static bool is_permitted(struct inspection *n, const struct detection *d, struct found *found)
+{
+	uint64_t end = n->base + n->held.len;
+
+	if (!n->host || d->why || !d->placed || d->start < n->base || d->start >= end)
+		return false;
+	permits_digest(&n->inspector->permits, n->host,
+		       d->rule ? d->secret : held_part(n, d->start, d->end < end ? d->end : end), found->digest);
+	if (permits_has(&n->inspector->permits, found->digest))
+		return true;
+	for (size_t i = 0; i < n->n_asked; i++)
+		if (memcmp(n->asked[i].digest, found->digest, DIGEST_SIZE) == 0)
+			return true;
+	if (n->n_asked == ASKED_MAX)
+		return false;
+	found->askable = true;
+	snprintf(found->place, sizeof(found->place), "body");
+	n->asked[n->n_asked++] = *found;
+	return true;
+}
+
 /* Something was found in the body. */
 static bool take_found(void *ctx, const struct detection *d)
 {
@@ -60,7 +91,7 @@ static bool take_found(void *ctx, const struct detection *d)
 	uint64_t start = d->start, end = n->base + n->held.len;
 	struct found found;
 
-	if (!inspector_name(n->inspector, d, &found))
+	if (!inspector_name(n->inspector, d, &found) || is_permitted(n, d, &found))
 		return true;
 	if (!n->redact || d->why || !d->placed)
 		return fail(n, &found);
@@ -82,7 +113,7 @@ static bool take_again(void *ctx, const struct detection *d)
 }
 
 struct inspection *inspection_new(struct inspector *i, const struct detectors *d, const struct coding_list *codings,
-				  size_t whole)
+				  const char *host, size_t whole)
 {
 	struct inspection *n;
 
@@ -91,6 +122,8 @@ struct inspection *inspection_new(struct inspector *i, const struct detectors *d
 	n = alloc_zero(1, sizeof(*n));
 	*n = (struct inspection){ .inspector = i, .redact = d->on_match == ON_MATCH_REDACT, .whole = whole,
 				  .set = inspector_set(i, d) };
+	if (host && i->permits.asks && d->on_match == ON_MATCH_SUPERVISE)
+		n->host = alloc_copy(host, strlen(host));
 	n->detect = detect_new(n->set, take_found, n);
 	if (codings && codings->n) {
 		n->coded = alloc_zero(1, sizeof(*n->coded));
@@ -120,6 +153,7 @@ void inspection_release(struct inspection *n)
 	buf_wipe(&n->held);
 	buf_wipe(&n->checked);
 	buf_release(&n->ready);
+	free(n->host);
 	free(n);
 }
 
@@ -142,12 +176,6 @@ static bool pass(struct inspection *n, struct slice bytes)
 	}
 	buf_add_slice(&n->checked, bytes);
 	return detect_feed(n->again, bytes);
-}
-
-/* Bytes of what is held, from place start of the body to place end. */
-static struct slice held_part(const struct inspection *n, uint64_t start, uint64_t end)
-{
-	return slice_sub(buf_slice(&n->held), (size_t)(start - n->base), (size_t)(end - n->base));
 }
 
 /* Replace one part. */
@@ -264,28 +292,58 @@ static bool finish_coded(struct inspection *n)
 	return detect_finish(n->coded->detect);
 }
 
+/* Pass on what is judged of what is held. */
+static void go_on(struct inspection *n)
+{
+	uint64_t held = detect_held(n->detect), coded;
+
+	if (n->n_asked)
+		return;
+	coded = n->coded ? coded_held(n->coded) : 0;
+	held = coded > held ? coded : held;
+	held = held ? held : 1;
+	if (held >= n->held.len || release_to(n, n->base + n->held.len - held))
+		settle(n, n->again ? detect_held(n->again) : 0);
+}
+
+/* Pass on all that is left. */
+static void go_to_end(struct inspection *n)
+{
+	if (!n->n_asked && release_to(n, n->base + n->held.len) && (!n->again || detect_finish(n->again)))
+		settle(n, 0);
+}
+
 bool inspection_feed(struct inspection *n, struct slice bytes, struct found *found)
 {
-	uint64_t held;
-
 	buf_add_slice(&n->held, bytes);
-	if (detect_feed(n->detect, bytes) && (!n->coded || feed_coded(n, bytes))) {
-		held = detect_held(n->detect);
-		if (n->coded && coded_held(n->coded) > held)
-			held = coded_held(n->coded);
-		held = held ? held : 1;
-		if (held >= n->held.len || release_to(n, n->base + n->held.len - held))
-			settle(n, n->again ? detect_held(n->again) : 0);
-	}
+	if (detect_feed(n->detect, bytes) && (!n->coded || feed_coded(n, bytes)))
+		go_on(n);
 	*found = n->found;
 	return !n->found.kind;
 }
 
 bool inspection_finish(struct inspection *n, struct found *found)
 {
-	if (detect_finish(n->detect) && (!n->coded || finish_coded(n)) && release_to(n, n->base + n->held.len) && (!n->again || detect_finish(n->again)))
-		settle(n, 0);
 	n->finished = true;
+	if (detect_finish(n->detect) && (!n->coded || finish_coded(n)))
+		go_to_end(n);
+	*found = n->found;
+	return !n->found.kind;
+}
+
+const struct found *inspection_asks(struct inspection *n)
+{
+	n->asked[0].context = buf_slice(&n->held);
+	return n->n_asked ? &n->asked[0] : NULL;
+}
+
+bool inspection_permitted(struct inspection *n, struct found *found)
+{
+	memmove(n->asked, n->asked + 1, --n->n_asked * sizeof(n->asked[0]));
+	if (n->finished)
+		go_to_end(n);
+	else
+		go_on(n);
 	*found = n->found;
 	return !n->found.kind;
 }

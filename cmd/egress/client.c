@@ -32,7 +32,7 @@ static void update_phase(struct front *f, struct client *c)
 
 	switch (c->state) {
 	case CLIENT_REQUESTS:
-		phase = c->x.active || c->ending ? PHASE_EXCHANGE : c->in.len ? PHASE_HEAD : c->phase == PHASE_EXCHANGE ? PHASE_IDLE : phase;
+		phase = c->x.active || c->held || c->ending ? PHASE_EXCHANGE : c->in.len ? PHASE_HEAD : c->phase == PHASE_EXCHANGE ? PHASE_IDLE : phase;
 		break;
 	case CLIENT_TUNNEL:
 	case CLIENT_HANDSHAKE:
@@ -79,6 +79,7 @@ void client_drop(struct front *f, struct client *c)
 	buf_release(&c->out);
 	buf_release(&c->x.path);
 	websocket_release(c->x.websocket);
+	dlp_settled(c);
 	*c = (struct client){ .generation = (uint8_t)(generation + 1), .streams = streams, .dirty = dirty };
 	f->n_clients--;
 	if (slot < f->first_free)
@@ -166,9 +167,11 @@ static ssize_t receive(struct client *c, size_t room, struct slice *input)
 	return n;
 }
 
-/* How many bytes to ask for: what an exchange can take, or anything while a request is awaited. */
+/* How many bytes to ask for: what an exchange can take, or anything while a request is awaited, but none while one is held. */
 static size_t read_room(const struct client *c)
 {
+	if (c->held)
+		return 0;
 	return c->x.active ? exchange_room(c) : READ_MAX;
 }
 
@@ -183,7 +186,7 @@ static enum step step_requests(struct front *f, struct client *c)
 	if (input.len) {
 		used = exchange_take(f, c, input);
 		keep(c, input, used);
-		if (used)
+		if (used || c->held)
 			return STEP_AGAIN;
 	}
 	switch (receive(c, read_room(c), &input)) {

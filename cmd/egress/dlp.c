@@ -1,28 +1,100 @@
 /* What follows when a request holds something that must stay in the bottle. */
 #include "front.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "alloc.h"
+#include "escape.h"
+
 /* The detectors that the request began under: a reload may have come since, and a WebSocket lasts. */
 static const struct detectors *detectors_at(const struct client *c)
 {
 	return &c->x.detectors;
 }
 
-/* Ask the operator whether what was found may leave. There is nobody to ask yet, so it may not. */
-static bool ask(const struct found *found, struct refusal *no)
+/* --- asking the operator --- */
+
+/* Append what surrounds a value: without it and all others, one line, short. */
+static void add_context(struct front *f, struct slice context, struct buf *out)
 {
-	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle, and there is no supervisor to ask",
-		      found->place, found->kind);
+	AUTO_BUF plain = BUF_INIT;
+	struct slice text;
+	size_t at;
+
+	inspect_text(&f->inspector, context, &plain);
+	text = buf_slice(&plain);
+	at = slice_search(text, SLICE("[REDACTED"));
+	if (at == SLICE_NONE) /* it stands in another encoding, or nothing is left of it */
+		at = 0;
+	at = at > CONTEXT_MAX / 2 ? at - CONTEXT_MAX / 2 : 0;
+	escape_cut(out, slice_sub(text, at, at + CONTEXT_MAX), CONTEXT_MAX);
 }
 
+/* The question: what the operator has to know, and a name for the value that tells nothing about it. */
+static void write_question(struct front *f, const struct client *c, const struct found *found, struct buf *out)
+{
+	AUTO_DOC *d = doc_new_object();
+	AUTO_BUF host = BUF_INIT;
+	AUTO_BUF path = BUF_INIT;
+	AUTO_BUF plain = BUF_INIT;
+	AUTO_BUF context = BUF_INIT;
+	char value[17];
+
+	authority_format(&host, &c->x.authority, c->x.scheme);
+	inspect_text(&f->inspector, buf_slice(&c->x.path), &plain);
+	escape_cut(&path, buf_slice(&plain), LOG_TEXT_MAX);
+	add_context(f, found->context, &context);
+	for (size_t i = 0; i < 8; i++)
+		snprintf(value + 2 * i, 3, "%02x", found->digest[i]);
+	doc_put_str(d, "host", buf_str(&host));
+	doc_put_str(d, "method", c->x.method);
+	doc_put_str(d, "path", buf_str(&path));
+	doc_put_str(d, "kind", found->kind);
+	doc_put_str(d, "place", found->place);
+	doc_put_str(d, "context", buf_str(&context));
+	doc_put_str(d, "value", value);
+	doc_format(d, true, out);
+	buf_add_char(out, '\n');
+}
+
+/* Put the question. The client waits for dlp_answered. */
+static void ask(struct front *f, struct client *c, const struct found *found)
+{
+	AUTO_BUF text = BUF_INIT;
+	struct buf *body;
+
+	write_question(f, c, found, &text);
+	memcpy(c->asked, found->digest, DIGEST_SIZE);
+	body = channel_open(&f->asker, MESSAGE_ASK, 0);
+	buf_add(body, found->digest, DIGEST_SIZE);
+	buf_add_slice(body, slice_sub(buf_slice(&text), 0, QUESTION_MAX - DIGEST_SIZE));
+	channel_close(&f->asker);
+	audit_dlp(f, c, "ask", found, 1);
+}
+
+/* The no of a question, or that there is nobody to ask. */
+static bool refuse_asked(const struct front *f, const struct client *c, const struct found *found, struct refusal *no)
+{
+	bool answered = c->denied && found->askable && memcmp(c->asked, found->digest, DIGEST_SIZE) == 0;
+
+	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle, and %s", found->place, found->kind,
+		      answered			  ? c->denied
+		      : f->inspector.permits.asks ? "the operator cannot be asked about it there"
+						  : "there is no supervisor to ask");
+}
+
+/* --- what follows from a finding --- */
+
 /* The no that a finding calls for under the policy of its route. */
-static bool refuse_found(const struct detectors *d, const struct found *found, struct refusal *no)
+static bool refuse_found(const struct front *f, const struct client *c, const struct found *found, struct refusal *no)
 {
 	if (found->why)
 		return refuse(no, 403, "dlp", "the %s cannot be looked through (%s), so it must not leave the bottle", found->place,
 			      found->why);
-	switch (d->on_match) {
+	switch (detectors_at(c)->on_match) {
 	case ON_MATCH_SUPERVISE:
-		return ask(found, no);
+		return refuse_asked(f, c, found, no);
 	case ON_MATCH_REDACT:
 		return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle and cannot be taken out there",
 			      found->place, found->kind);
@@ -46,8 +118,13 @@ bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct req
 	case INSPECT_FOUND:
 		break;
 	}
+	if (found.askable && !(c->denied && memcmp(c->asked, found.digest, DIGEST_SIZE) == 0)) {
+		ask(f, c, &found);
+		c->held = true;
+		return false;
+	}
 	audit_dlp(f, c, "refuse", &found, 1);
-	return refuse_found(d, &found, no);
+	return refuse_found(f, c, &found, no);
 }
 
 /* The codings of the body. False with a refusal when it cannot be looked into. */
@@ -76,7 +153,7 @@ bool dlp_body(struct front *f, struct client *c, const struct http_head *h, stru
 	if (d->on_match == ON_MATCH_REDACT && h->body == HTTP_BODY_LENGTH && h->length <= WHOLE_MAX && !h->expect_continue &&
 	    i->buffered + h->length <= WHOLE_ALL_MAX)
 		whole = (size_t)h->length;
-	c->x.inspection = inspection_new(i, d, &codings, whole);
+	c->x.inspection = inspection_new(i, d, &codings, c->x.authority.host, whole);
 	if (c->x.inspection)
 		return true;
 	return refuse(no, 403, "dlp", "more than %d bodies at once, or %d with a Content-Encoding, cannot be looked through; try again",
@@ -89,7 +166,7 @@ bool dlp_message(struct front *f, struct client *c, struct found *found)
 
 	if (!d->outbound || c->x.inspection)
 		return true;
-	c->x.inspection = inspection_new(&f->inspector, d, NULL, 0);
+	c->x.inspection = inspection_new(&f->inspector, d, NULL, NULL, 0);
 	if (!c->x.inspection)
 		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "message" };
 	return c->x.inspection;
@@ -104,7 +181,7 @@ bool dlp_control(struct front *f, struct client *c, struct slice payload, struct
 
 	if (!d->outbound || !payload.len)
 		return true;
-	n = inspection_new(&f->inspector, d, NULL, 0);
+	n = inspection_new(&f->inspector, d, NULL, NULL, 0);
 	if (!n) {
 		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "control frame" };
 		return false;
@@ -124,8 +201,71 @@ void dlp_found(struct front *f, struct client *c, const struct found *found)
 	struct refusal no;
 
 	audit_dlp(f, c, "refuse", found, 1);
-	refuse_found(detectors_at(c), found, &no);
+	refuse_found(f, c, found, &no);
 	exchange_refuse(f, c, &no, false);
+}
+
+void dlp_body_fed(struct front *f, struct client *c)
+{
+	const struct found *asked = c->x.inspection ? inspection_asks(c->x.inspection) : NULL;
+
+	if (asked && memcmp(c->asked, asked->digest, DIGEST_SIZE) != 0)
+		ask(f, c, asked);
+}
+
+/* The answer to a question about a body. */
+static void body_answered(struct front *f, struct client *c, bool permitted)
+{
+	struct found found = *inspection_asks(c->x.inspection);
+
+	audit_dlp(f, c, permitted ? "permit" : "deny", &found, 1);
+	if (!permitted) {
+		dlp_found(f, c, &found);
+		return;
+	}
+	alloc_wipe(c->asked, DIGEST_SIZE);
+	if (!inspection_permitted(c->x.inspection, &found))
+		dlp_found(f, c, &found);
+	else if (inspection_asks(c->x.inspection))
+		dlp_body_fed(f, c);
+	else
+		exchange_push(f, c);
+}
+
+/* An answer has come: go on with whatever waits for it. why is NULL when the value may go. */
+static void client_answered(struct front *f, struct client *c, const uint8_t *digest, struct slice why)
+{
+	const struct found *asked = c->x.inspection ? inspection_asks(c->x.inspection) : NULL;
+
+	if (memcmp(c->asked, digest, DIGEST_SIZE) != 0 || (!c->held && !(asked && memcmp(asked->digest, digest, DIGEST_SIZE) == 0)))
+		return;
+	free(c->denied);
+	c->denied = why.len ? alloc_copy(why.ptr, why.len) : NULL;
+	if (c->held)
+		c->held = false; /* the head is judged once more */
+	else
+		body_answered(f, c, !why.len);
+	client_touch(f, c);
+}
+
+void answer_take(struct front *f, const struct message *m)
+{
+	const uint8_t *digest = (const uint8_t *)m->body.ptr;
+	struct slice why = slice_sub(m->body, DIGEST_SIZE, m->body.len);
+
+	if ((m->type != MESSAGE_PERMIT && m->type != MESSAGE_DENY) || m->body.len < DIGEST_SIZE || (m->type == MESSAGE_DENY) != !!why.len)
+		role_peer_broke("asker", "an unknown message");
+	if (!why.len && !permits_has(&f->inspector.permits, digest))
+		permits_add(&f->inspector.permits, digest);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		if (f->clients[i].state == CLIENT_REQUESTS)
+			client_answered(f, &f->clients[i], digest, why);
+}
+
+void dlp_settled(struct client *c)
+{
+	free(STEAL(c->denied));
+	alloc_wipe(c->asked, DIGEST_SIZE);
 }
 
 void dlp_judged(struct front *f, struct client *c)

@@ -281,6 +281,8 @@ int main(int argc, char **argv)
 		return front_main(argc - 1, argv + 1);
 	if (strcmp(verb, "upstream") == 0)
 		return upstream_main(argc - 1, argv + 1);
+	if (strcmp(verb, "asker") == 0)
+		return asker_main(argc - 1, argv + 1);
 	if (strcmp(verb, "signer") == 0)
 		return signer_main(argc - 1, argv + 1);
 	if (strcmp(verb, "env") == 0)

@@ -28,6 +28,8 @@ size_t exchange_room(const struct client *c)
 		return websocket_room(c);
 	if (x->deferred.len)
 		return WHOLE_MAX;
+	if (x->inspection && inspection_asks(x->inspection))
+		return 0;
 	waiting = x->inspection ? inspection_waiting(x->inspection) : 0;
 	return x->credit > waiting ? x->credit - waiting : 0;
 }
@@ -115,6 +117,7 @@ static void end_request(struct front *f, struct client *c)
 		dlp_found(f, c, &found);
 	} else {
 		dlp_judged(f, c);
+		dlp_body_fed(f, c);
 		if (x->deferred.len)
 			send_deferred(f, c);
 		x->end_due = true;
@@ -166,8 +169,10 @@ static void pass_body(struct front *f, struct client *c, struct slice piece)
 		send_body(f, c, piece);
 	else if (!inspection_feed(x->inspection, piece, &found))
 		dlp_found(f, c, &found);
-	else
+	else {
+		dlp_body_fed(f, c);
 		exchange_push(f, c);
+	}
 }
 
 /* Take a body of declared length. */
@@ -361,7 +366,13 @@ static void take_request(struct front *f, struct client *c, struct http_head *h)
 			 forward(f, c, h, &j.facts, &j.verdict, &j.verdict.refusal);
 		if (!passes)
 			forget_body(&c->x);
+		if (c->held) {
+			websocket_release(STEAL(c->x.websocket));
+			c->x.active = false;
+			return;
+		}
 	}
+	dlp_settled(c);
 	if (passes)
 		audit_request(f, c, h);
 	else
@@ -394,7 +405,7 @@ static size_t take_head(struct front *f, struct client *c, struct slice input)
 		take_connect(f, c, &h);
 	else
 		take_request(f, c, &h);
-	return consumed;
+	return c->held ? 0 : consumed;
 }
 
 size_t exchange_take(struct front *f, struct client *c, struct slice input)
@@ -408,6 +419,7 @@ void exchange_finish(struct front *f, struct client *c)
 {
 	forget_body(&c->x);
 	websocket_release(STEAL(c->x.websocket));
+	dlp_settled(c);
 	audit_end(f, c, true);
 	c->x.active = false;
 	c->phase = PHASE_EXCHANGE; /* so that the idle time begins now */
@@ -418,6 +430,7 @@ void exchange_finish(struct front *f, struct client *c)
 void exchange_cancel(struct front *f, struct client *c)
 {
 	forget_body(&c->x);
+	dlp_settled(c);
 	if (!c->x.open)
 		return;
 	c->x.open = false;

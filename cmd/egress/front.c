@@ -170,6 +170,10 @@ static void handle(struct front *f, const struct loop_event *event)
 		if (event->ready & (LOOP_READ | LOOP_HANGUP))
 			drain(f, &f->signer, "signer", leaf_take);
 		break;
+	case REF_ASKER:
+		if (event->ready & (LOOP_READ | LOOP_HANGUP))
+			drain(f, &f->asker, "asker", answer_take);
+		break;
 	case REF_UPSTREAM:
 		if (event->ready & (LOOP_READ | LOOP_HANGUP))
 			drain(f, &f->upstream, "upstream", reply_take);
@@ -232,6 +236,8 @@ static int run(struct front *f)
 		step_dirty(f);
 		push(f, &f->signer, &f->signer_full, REF_SIGNER);
 		push(f, &f->upstream, &f->upstream_full, REF_UPSTREAM);
+		if (f->options.asker >= 0)
+			push(f, &f->asker, &f->asker_full, REF_ASKER);
 		resume_listening(f);
 		if (role_trim_due(&f->trim, f->loop.now, n > 0))
 			role_trim();
@@ -257,6 +263,10 @@ static bool prepare(struct front *f, struct error *e)
 	channel_init(&f->control, o->control, ROUTES_MESSAGE_MAX);
 	channel_init(&f->signer, o->signer, LEAF_MAX);
 	channel_init(&f->upstream, o->peers[0], HEAD_MESSAGE_MAX);
+	channel_init(&f->asker, o->asker, DIGEST_SIZE + QUESTION_MAX);
+	if (o->asker >= 0 && (!fd_set_nonblocking(o->asker, true, e) ||
+			      !loop_add(&f->loop, o->asker, LOOP_READ, (struct loop_ref){ REF_ASKER, 0, 0 }, e)))
+		return false;
 	return loop_add(&f->loop, o->control, LOOP_READ, (struct loop_ref){ REF_CONTROL, 0, 0 }, e) &&
 	       loop_add(&f->loop, o->signer, LOOP_READ, (struct loop_ref){ REF_SIGNER, 0, 0 }, e) &&
 	       loop_add(&f->loop, o->peers[0], LOOP_READ, (struct loop_ref){ REF_UPSTREAM, 0, 0 }, e);
@@ -281,6 +291,18 @@ static bool confine_front(struct error *e)
 	return confine(&c, e);
 }
 
+/* Somebody can be asked: take the key of the digests. */
+static void take_permits_key(struct front *f)
+{
+	struct message m;
+
+	role_receive(&f->asker, &m, "asker");
+	if (m.type != MESSAGE_PERMITS_KEY || m.body.len != DIGEST_SIZE)
+		role_peer_broke("asker", "no key");
+	memcpy(f->inspector.permits.key, m.body.ptr, DIGEST_SIZE);
+	f->inspector.permits.asks = true;
+}
+
 /* Tell main that we are confined and the signer what our key is, then wait for the routes. */
 static bool introduce(struct front *f, struct error *e)
 {
@@ -291,6 +313,8 @@ static bool introduce(struct front *f, struct error *e)
 	channel_put(&f->signer, MESSAGE_KEY, 0, buf_slice(&key));
 	role_send(&f->signer);
 	f->inspector.known = known_receive(&f->upstream);
+	if (f->options.asker >= 0)
+		take_permits_key(f);
 	channel_put(&f->control, MESSAGE_READY, 0, SLICE(""));
 	role_send(&f->control);
 	role_receive(&f->control, &m, "main process");

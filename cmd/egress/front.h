@@ -33,7 +33,7 @@
 #include "role.h"
 #include "tls.h"
 
-enum ref { REF_CONTROL, REF_SIGNER, REF_UPSTREAM, REF_LISTENER, REF_CLIENT };
+enum ref { REF_CONTROL, REF_SIGNER, REF_UPSTREAM, REF_ASKER, REF_LISTENER, REF_CLIENT };
 
 enum client_state {
 	CLIENT_FREE,
@@ -107,6 +107,9 @@ struct client {
 	struct buf out;    /* bytes to write */
 	size_t out_at;
 	struct exchange x;
+	bool held;         /* the next request, whose head is kept in "in", waits for the operator */
+	uint8_t asked[DIGEST_SIZE]; /* the value that was asked about last, and */
+	char *denied;      /* why it may not go; NULL: no answer yet, or it may */
 };
 
 struct leaf;
@@ -114,8 +117,8 @@ struct leaf;
 struct front {
 	struct role_options options;
 	struct loop loop;
-	struct channel control, signer, upstream;
-	bool upstream_full, signer_full; /* the kernel does not take more now; its writability is watched */
+	struct channel control, signer, upstream, asker;
+	bool upstream_full, signer_full, asker_full; /* the kernel does not take more now; its writability is watched */
 	struct tls_server *tls;
 	struct inspector inspector;
 	struct policy *policy;
@@ -177,7 +180,11 @@ void exchange_refuse(struct front *f, struct client *c, const struct refusal *no
 
 /* --- dlp.c --- */
 
-/* Look at the head of an allowed request. False with a refusal; what is redacted is changed in place. */
+/*
+ * Look at the head of an allowed request; what is redacted is changed in place.
+ * False with a refusal, or when the client is held: the operator is being asked,
+ * and the head has to be judged again when that is over.
+ */
 bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct request_facts *facts, struct refusal *no);
 /* Begin with its body, if it has one that is to be looked through. False with a refusal. */
 bool dlp_body(struct front *f, struct client *c, const struct http_head *h, struct refusal *no);
@@ -187,6 +194,12 @@ void dlp_found(struct front *f, struct client *c, const struct found *found);
 bool dlp_message(struct front *f, struct client *c, struct found *found);
 /* Have them look at the payload of a control frame, which is never changed. */
 bool dlp_control(struct front *f, struct client *c, struct slice payload, struct found *found);
+/* A piece of the body was looked at: ask the operator if that calls for it. */
+void dlp_body_fed(struct front *f, struct client *c);
+/* A message of the asker. */
+void answer_take(struct front *f, const struct message *m);
+/* The request is judged, or over: forget what was asked about it. */
+void dlp_settled(struct client *c);
 /* All of the body or message was judged: log what was redacted. */
 void dlp_judged(struct front *f, struct client *c);
 

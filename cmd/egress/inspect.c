@@ -124,6 +124,7 @@ enum { SEGMENTS_MAX = 4 + 2 * HTTP_FIELDS_MAX };
 struct look {
 	struct inspector *inspector;
 	const struct http_head *head;
+	const char *host; /* that it goes to, where the operator may be asked; else NULL */
 	bool redact;
 	bool hopeless; /* something was found that cannot be replaced */
 	struct segment list[SEGMENTS_MAX];
@@ -183,6 +184,20 @@ static void describe(const struct look *l, const struct segment *s, struct found
 		snprintf(found->place, sizeof(found->place), "header '%.*s'", SLICE_ARG(name));
 }
 
+/* Has the operator let it go? If not, note what the operator is to be asked. */
+static bool is_permitted(const struct look *l, const struct detection *d, const struct segment *s, struct found *found)
+{
+	struct slice text = buf_slice(&l->inspector->text);
+
+	if (!l->host || d->why || !s)
+		return false;
+	permits_digest(&l->inspector->permits, l->host,
+		       d->rule ? d->secret : slice_sub(text, (size_t)d->start, (size_t)d->end), found->digest);
+	found->askable = true;
+	found->context = slice_sub(text, s->start, s->end);
+	return permits_has(&l->inspector->permits, found->digest);
+}
+
 /* Something was found in the head. */
 static bool take_found(void *ctx, const struct detection *d)
 {
@@ -191,7 +206,7 @@ static bool take_found(void *ctx, const struct detection *d)
 	uint64_t end = d->end;
 	struct found found;
 
-	if (!inspector_name(l->inspector, d, &found))
+	if (!inspector_name(l->inspector, d, &found) || is_permitted(l, d, s, &found))
 		return true;
 	if (!l->found->kind) {
 		*l->found = found;
@@ -275,7 +290,8 @@ static void redact(struct look *l, struct http_head *h, struct request_facts *fa
 enum inspect_result inspect_head(struct inspector *i, const struct detectors *d, struct http_head *h,
 				 struct request_facts *facts, struct found *found)
 {
-	struct look l = { .inspector = i, .head = h, .redact = d->on_match == ON_MATCH_REDACT, .found = found };
+	struct look l = { .inspector = i, .head = h, .redact = d->on_match == ON_MATCH_REDACT, .found = found,
+			  .host = i->permits.asks && d->on_match == ON_MATCH_SUPERVISE ? facts->authority.host : NULL };
 	struct found again = { .kind = NULL };
 
 	found->kind = NULL;

@@ -19,6 +19,7 @@
 #include "coding.h"
 #include "detect.h"
 #include "detectors.h"
+#include "permits.h"
 #include "policy.h"
 
 /* --- what was found --- */
@@ -30,6 +31,9 @@ struct found {
 	uint32_t number;   /* with "known-secret": which */
 	size_t count;      /* of a head that was changed: how many parts */
 	char place[96];    /* "path", "header 'x-note'", "body" */
+	bool askable;      /* the operator may let it go: */
+	uint8_t digest[DIGEST_SIZE]; /* what the value is known by (permits.h) */
+	struct slice context;        /* what it stands in, until the inspector is used again */
 };
 
 /* A part of a text that is replaced. */
@@ -56,6 +60,7 @@ void cut_write(struct buf *out, const struct cut *cut);
 struct inspector {
 	struct rules *rules;
 	struct fingerprints *known;
+	struct permits permits;      /* values that the operator has let go */
 	const struct policy *policy; /* in force: its placeholders are no secrets */
 	struct detectors *routes;    /* by route of that policy */
 	struct detect *head;         /* for one head after the other */
@@ -97,11 +102,12 @@ struct inspection;
 
 /*
  * Begin with a body whose Content-Encoding is codings (NULL: none); NULL when too many
- * are under way. It is looked at as it is and decoded, and passed on as it is. With whole
- * nothing is passed on before the end.
+ * are under way. It is looked at as it is and decoded, and passed on as it is. With a
+ * host, the one that it is for, the operator may be asked about what is found in it as
+ * it is. With whole nothing is passed on before the end.
  */
 struct inspection *inspection_new(struct inspector *i, const struct detectors *d, const struct coding_list *codings,
-				  size_t whole);
+				  const char *host, size_t whole);
 void inspection_release(struct inspection *n);
 /* May what is passed on differ from what is fed? Is nothing passed on before the end? */
 bool inspection_may_change(const struct inspection *n);
@@ -110,6 +116,14 @@ bool inspection_is_whole(const struct inspection *n);
 /* Take bytes; or the end. False when something was found that cannot pass. */
 bool inspection_feed(struct inspection *n, struct slice bytes, struct found *found);
 bool inspection_finish(struct inspection *n, struct found *found);
+
+/*
+ * The first thing that was found and that the operator has to be asked about, or
+ * NULL. While there is one nothing more is passed on. With its permit it is done
+ * with: false when, going on, something was found that cannot pass.
+ */
+const struct found *inspection_asks(struct inspection *n);
+bool inspection_permitted(struct inspection *n, struct found *found);
 
 /* Bytes that may be passed on; drop what was. */
 struct slice inspection_ready(const struct inspection *n);

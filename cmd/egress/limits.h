@@ -24,6 +24,10 @@
 #define WHOLE_ALL_MAX (16 << 20)    /* and of all such bodies; further ones are sent on chunked */
 #define RULES_BYTES_MAX (1 << 20)   /* bytes of the file of token rules */
 #define KNOWN_BYTES_MAX (64 << 20)  /* bytes of fingerprints: 256 secrets of any length */
+#define ASKED_MAX 8                 /* values of one body that the operator is asked about */
+#define CONTEXT_MAX 240             /* bytes of what surrounds a value, in a question */
+#define QUESTION_MAX (16 << 10)     /* bytes of a question: a path of LOG_TEXT_MAX, escaped, and the rest */
+#define ANSWER_TEXT_MAX 300         /* bytes of an operator's reason that the agent is told */
 #define DRAIN_MAX (1 << 20)         /* bytes of a refused request's body that are read so that the connection can go on */
 #define LEAVES_MAX 256              /* certificates that a front keeps: hosts in use at one time */
 #define LEAF_AGE (30ll * 24 * 3600 * 1000) /* a kept certificate is then made again, long before it expires */
@@ -50,6 +54,8 @@
 #define TRIM_TIME 2000              /* without traffic, after which what was needed for it is given back */
 #define TRIM_LATEST 15000           /* and with traffic: what is no longer needed since a flood has ended */
 #define CAUSE_TIME 1000             /* for the process to end for want of which another one has, so that its end is reported */
+#define ASK_SECONDS 300             /* seconds that a request waits for the operator: clients give up at about that time */
+#define ASK_SECONDS_MAX 800         /* and what can be asked for: less than SILENCE_TIME */
 #define START_TIME 20000            /* for a role to say that it is ready, or has taken new routes */
 
 #endif

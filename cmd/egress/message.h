@@ -33,6 +33,13 @@ enum message_type {
 	MESSAGE_LEAF,
 	MESSAGE_NO_LEAF,
 
+	/* asker to front, first thing: the key of the values' digests (permits.h) */
+	MESSAGE_PERMITS_KEY = 24,
+	/* front to asker: a digest, and the question about it in words; the answers go to every front */
+	MESSAGE_ASK,
+	MESSAGE_PERMIT, /* a digest: that value may go */
+	MESSAGE_DENY,   /* a digest, and why it may not */
+
 	/* front to upstream, each for one stream; the number is fresh for each request */
 	MESSAGE_REQUEST = 32, /* struct request_start, host, head */
 	MESSAGE_CANCEL,       /* forget the stream; nothing more will be said about it */

@@ -85,10 +85,11 @@ static bool run(struct processes *p, struct command *c, const char *role, struct
 	return one->pid < 0 ? error_wrap(e, "while starting the %s", role) : fd_set_nonblocking(one->control.fd, true, e);
 }
 
-/* The sockets between the roles: front and signer, front and upstream. */
+/* The sockets between the roles: front and signer, front and upstream, front and asker if there is one. */
 struct pairs {
 	int front_signer[WORKERS_MAX][2];
 	int front_upstream[WORKERS_MAX][2];
+	int front_asker[WORKERS_MAX][2];
 };
 
 static void pairs_release(struct pairs *t)
@@ -97,15 +98,17 @@ static void pairs_release(struct pairs *t)
 		for (size_t side = 0; side < 2; side++) {
 			fd_close(&t->front_signer[i][side]);
 			fd_close(&t->front_upstream[i][side]);
+			fd_close(&t->front_asker[i][side]);
 		}
 	}
 }
 
-static bool pairs_make(struct pairs *t, size_t workers, struct error *e)
+static bool pairs_make(struct pairs *t, const struct settings *s, struct error *e)
 {
 	memset(t, -1, sizeof(*t));
-	for (size_t i = 0; i < workers; i++)
-		if (!fd_socketpair(SOCK_STREAM, t->front_signer[i], e) || !fd_socketpair(SOCK_STREAM, t->front_upstream[i], e))
+	for (size_t i = 0; i < s->workers; i++)
+		if (!fd_socketpair(SOCK_STREAM, t->front_signer[i], e) || !fd_socketpair(SOCK_STREAM, t->front_upstream[i], e) ||
+		    (s->queue && !fd_socketpair(SOCK_STREAM, t->front_asker[i], e)))
 			return false;
 	return true;
 }
@@ -161,9 +164,29 @@ static bool start_front(struct processes *p, const struct settings *s, const str
 	add_word(&c, worker);
 	add_word(&c, "--log-level");
 	add_word(&c, log_level_names[s->level]);
-	if (s->supervised)
-		add_word(&c, "--supervised");
+	if (s->queue)
+		add_fd(&c, "--asker", t->front_asker[i][0]);
 	return run(p, &c, "front", e);
+}
+
+static bool start_asker(struct processes *p, const struct settings *s, const struct pairs *t, struct error *e)
+{
+	struct command c;
+	char seconds[24];
+
+	begin(&c, "asker");
+	for (size_t i = 0; i < s->workers; i++)
+		add_fd(&c, "--peer", t->front_asker[i][1]);
+	if (s->permits >= 0)
+		add_fd(&c, "--permits", s->permits);
+	snprintf(seconds, sizeof(seconds), "%d", s->ask_seconds);
+	add_word(&c, "--ask-seconds");
+	add_word(&c, seconds);
+	add_word(&c, "--queue");
+	add_word(&c, s->queue);
+	add_word(&c, "--bottle");
+	add_word(&c, s->bottle);
+	return run(p, &c, "asker", e);
 }
 
 bool processes_start(struct processes *p, struct settings *s, struct error *e)
@@ -171,7 +194,7 @@ bool processes_start(struct processes *p, struct settings *s, struct error *e)
 	__attribute__((cleanup(pairs_release))) struct pairs t;
 
 	p->count = 0;
-	if (!pairs_make(&t, s->workers, e) || !start_signer(p, s, &t, e))
+	if (!pairs_make(&t, s, e) || !start_signer(p, s, &t, e))
 		return false;
 	for (size_t i = 0; i < s->workers; i++)
 		if (!start_upstream(p, s, &t, i, e))
@@ -181,7 +204,7 @@ bool processes_start(struct processes *p, struct settings *s, struct error *e)
 	for (size_t i = 0; i < s->workers; i++)
 		if (!start_front(p, s, &t, i, e))
 			return false;
-	return true;
+	return !s->queue || start_asker(p, s, &t, e);
 }
 
 /* Did it end only because another one had ended? */
@@ -352,6 +375,8 @@ bool processes_give(struct processes *p, const struct settings *s, const struct 
 		return error_set(e, STATUS_CALLER, "the routes are larger than %d bytes", ROUTES_MESSAGE_MAX);
 	ok = queue_ca_files(&ca_files, s, routes, e);
 	for (size_t i = 1; ok && i < p->count; i++) {
+		if (strcmp(p->list[i].role, "asker") == 0) /* it has no use for them */
+			continue;
 		ok = give(p, &p->list[i], buf_slice(&ca_files.out), buf_slice(&text), e);
 		if (ok && i == 1)
 			buf_add_slice(missing, buf_slice(&p->list[i].missing));

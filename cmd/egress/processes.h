@@ -20,7 +20,7 @@ struct process {
 };
 
 struct processes {
-	struct process list[1 + 2 * WORKERS_MAX]; /* signer, then upstreams, then fronts: the order in which routes are given */
+	struct process list[2 + 2 * WORKERS_MAX]; /* signer, then upstreams, then fronts: the order in which routes are given; asker */
 	size_t count;
 };
 

@@ -54,7 +54,7 @@ static void say(const struct front *f, const struct refusal *no, struct buf *out
 {
 	buf_add_str(out, no->text);
 	if (no->askable)
-		buf_add_str(out, f->options.supervised ? "; ask for it with the tool 'egress-block' of the MCP server 'supervise'"
+		buf_add_str(out, f->options.asker >= 0 ? "; ask for it with the tool 'egress-block' of the MCP server 'supervise'"
 						       : "; only the operator can change the routes");
 }
 

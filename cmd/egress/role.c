@@ -41,7 +41,11 @@ static const struct option_def options[] = {
 	{ "listener", 0, "FD", "listening socket" },
 	{ "worker", 0, "NUMBER", "number of this pair of front and upstream" },
 	{ "log-level", 0, "LEVEL", "off, blocks or full" },
-	{ "supervised", 0, NULL, "refusals say how to ask" },
+	{ "asker", 0, "FD", "channel to the role that asks the operator" },
+	{ "queue", 0, "DIR", "directory of the questions" },
+	{ "bottle", 0, "NAME", "identity of the bottle" },
+	{ "permits", 0, "FD", "what the operator has approved" },
+	{ "ask-seconds", 0, "NUMBER", "time for an answer" },
 	{ "trust", 0, "PATH", "certificates to trust instead of the system's" },
 	{ "proxy", 0, "URL", "another proxy on the way to origins" },
 	{ "proxy-password", 0, "FD", "its password" },
@@ -60,6 +64,9 @@ static bool add_fd(int *list, size_t *n, size_t max, const char *arg, struct err
 static bool take_option(void *context, const char *name, const char *arg, struct error *e)
 {
 	struct role_options *o = context;
+	const struct {
+		const char *name, **value;
+	} texts[] = { { "trust", &o->trust }, { "proxy", &o->proxy }, { "queue", &o->queue }, { "bottle", &o->bottle } };
 	uint64_t n;
 
 	if (strcmp(name, "control") == 0)
@@ -78,18 +85,20 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		return add_fd(o->listeners, &o->n_listeners, LISTENERS_MAX, arg, e);
 	if (strcmp(name, "log-level") == 0)
 		return log_level_parse(arg, &o->level, e);
-	if (strcmp(name, "supervised") == 0) {
-		o->supervised = true;
+	if (strcmp(name, "asker") == 0)
+		return fd_parse(arg, &o->asker, e);
+	if (strcmp(name, "permits") == 0)
+		return fd_parse(arg, &o->permits, e);
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		if (strcmp(name, texts[i].name) != 0)
+			continue;
+		*texts[i].value = arg;
 		return true;
 	}
 	if (strcmp(name, "proxy-password") == 0)
 		return fd_parse(arg, &o->proxy_password, e);
-	if (strcmp(name, "proxy") == 0) {
-		o->proxy = arg;
-		return true;
-	}
-	if (strcmp(name, "trust") == 0) {
-		o->trust = arg;
+	if (strcmp(name, "ask-seconds") == 0) {
+		o->ask_seconds = slice_to_u64(slice_str(arg), &n) && n <= ASK_SECONDS_MAX ? (int)n : 0;
 		return true;
 	}
 	if (!slice_to_u64(slice_str(arg), &n) || n >= WORKERS_MAX)
@@ -108,7 +117,8 @@ void role_start(const char *name, int argc, char **argv, struct role_options *o)
 		.options = options,
 	};
 
-	*o = (struct role_options){ .control = -1, .signer = -1, .store = -1, .secrets = -1, .rules = -1, .proxy_password = -1, .level = LEVEL_BLOCKS };
+	*o = (struct role_options){ .control = -1, .signer = -1, .store = -1, .secrets = -1, .rules = -1, .proxy_password = -1,
+				    .asker = -1, .permits = -1, .level = LEVEL_BLOCKS };
 	if (program_start(&program, argc, argv, take_option, o) != argc || o->control < 0 || o->n_peers == 0)
 		exit(program_usage("this is started by bb-egress, not by people"));
 }

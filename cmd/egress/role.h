@@ -31,7 +31,10 @@ struct role_options {
 	const char *trust;            /* upstream: certificates to trust instead of the system's */
 	const char *proxy;            /* upstream: another one on the way, see proxy.h */
 	int proxy_password;           /* upstream: its password, or -1 */
-	bool supervised;              /* front: whoever is refused can ask the operator */
+	int asker;                    /* front: whoever is refused can ask the operator; -1: nobody is there */
+	const char *queue, *bottle;   /* asker: directory of the questions; identity of the bottle */
+	int permits;                  /* asker: file of what was approved, or -1 */
+	int ask_seconds;              /* asker: that a request is held */
 };
 
 /* Users that a role becomes when it starts as root: numbers that no system assigns. */
@@ -43,6 +46,7 @@ void role_start(const char *name, int argc, char **argv, struct role_options *o)
 /* The roles; argv[0] is the role's name. Return the exit status. */
 int signer_main(int argc, char **argv);
 int front_main(int argc, char **argv);
+int asker_main(int argc, char **argv);
 int upstream_main(int argc, char **argv);
 
 /* The status of a role that ends because a peer is gone: the end of that one is what there is to report. */

@@ -14,6 +14,9 @@
 #include "program.h"
 #include "proxy.h"
 #include "routes.h"
+#include "state.h"
+
+#define ASK_VARIABLE "EGRESS_TOKEN_ALLOW_TIMEOUT_SECONDS"
 
 /* Environment variable: prefixes, separated by commas, of the names of variables whose values must not leave. */
 #define SENSITIVE_PREFIXES "BOT_BOTTLE_SENSITIVE_PREFIXES"
@@ -32,7 +35,9 @@ static const struct option_def options[] = {
 	{ "rules", 0, "FILE", "token rules to look for instead of those that come with bot-bottle" },
 	{ "upstream-proxy", 0, "URL", "reach origins through this proxy: http://[USER@]HOST:PORT" },
 	{ "upstream-proxy-password", 0, "FD", "read the password for that from there" },
-	{ "supervised", 0, NULL, "tell those who are refused that they can ask their operator over MCP" },
+	{ "queue", 0, "DIR", "ask the operator there before what must not leave is refused" },
+	{ "bottle", 0, "NAME", "identity of the bottle, for the operator; with --queue" },
+	{ "permits", 0, "FD", "file that keeps over a restart what the operator has approved" },
 	{ "trust", 0, "PATH", "file or hashed directory of certificates to trust instead of the system's" },
 	{ .name = NULL },
 };
@@ -86,8 +91,12 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		s->proxy = arg;
 	else if (strcmp(name, "upstream-proxy-password") == 0)
 		return fd_parse(arg, &s->proxy_password, e);
-	else if (strcmp(name, "supervised") == 0)
-		s->supervised = true;
+	else if (strcmp(name, "queue") == 0)
+		s->queue = arg;
+	else if (strcmp(name, "bottle") == 0)
+		s->bottle = arg;
+	else if (strcmp(name, "permits") == 0)
+		return fd_parse(arg, &s->permits, e);
 	else if (strcmp(name, "log-level") == 0)
 		return log_level_parse(arg, &s->level, e);
 	else if (strcmp(name, "workers") == 0)
@@ -129,9 +138,22 @@ static char *directory_of(const char *path)
 	return slash == path ? alloc_copy("/", 1) : alloc_copy(path, (size_t)(slash - path));
 }
 
+/* How long a request is held for an answer: what the environment says, or the default. */
+static bool take_ask_seconds(struct settings *s)
+{
+	const char *text = getenv(ASK_VARIABLE);
+	uint64_t n = ASK_SECONDS;
+
+	if (text && *text && (!slice_to_u64(slice_str(text), &n) || n > ASK_SECONDS_MAX))
+		return false;
+	s->ask_seconds = (int)n;
+	return true;
+}
+
 void settings_parse(struct settings *s, int argc, char **argv)
 {
-	*s = (struct settings){ .store = -1, .secrets = -1, .ready = -1, .proxy_password = -1, .level = LEVEL_BLOCKS, .workers = 1 };
+	*s = (struct settings){ .store = -1, .secrets = -1, .permits = -1, .ready = -1, .proxy_password = -1, .level = LEVEL_BLOCKS,
+				.workers = 1 };
 	if (program_start(&program, argc, argv, take_option, s) != argc)
 		exit(program_usage("unexpected operand"));
 	if (!s->routes)
@@ -142,6 +164,10 @@ void settings_parse(struct settings *s, int argc, char **argv)
 		exit(program_usage("nowhere to keep the certificate authority: say --state DIR"));
 	if (s->state && s->store >= 0)
 		exit(program_usage("--state and --ca-store exclude each other"));
+	if (s->queue && (*s->queue != '/' || !s->bottle || !state_is_identity(slice_str(s->bottle))))
+		exit(program_usage("--queue wants an absolute path, and --bottle the identity of a bottle"));
+	if (!take_ask_seconds(s))
+		exit(program_usage("$" ASK_VARIABLE " is not between 0 and %d", ASK_SECONDS_MAX));
 	s->alone = s->secrets < 0;
 	if (!s->rules)
 		s->rules = shipped_rules();

@@ -31,7 +31,10 @@ struct settings {
 	const char *rules;       /* --rules, or the file that comes with the program */
 	const char *proxy;       /* --upstream-proxy, or NULL */
 	int proxy_password;      /* --upstream-proxy-password, read and put into a sealed memory file; or -1 */
-	bool supervised;         /* --supervised: there is a bb-supervise beside us */
+	const char *queue;       /* --queue: where questions to the operator go; NULL: nobody is asked */
+	const char *bottle;      /* --bottle: whose questions they are */
+	int permits;             /* --permits: file of what was approved, or -1 */
+	int ask_seconds;         /* that a request is held for an answer */
 };
 
 /* Parse the options of bb-egress itself; ends the process when they are wrong. */

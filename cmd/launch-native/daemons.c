@@ -26,7 +26,8 @@ enum { FD_DOCUMENT = 3, FD_SECRETS, FD_READY, FD_LISTENERS };
 /* What daemons get of the operator's environment; the sidecar passes on no more than this either. */
 static const char *const passed_on[] = { "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE",
 					 "SSL_CERT_DIR", "BOT_BOTTLE_SIDECAR_DAEMONS",
-					 "SUPERVISE_RESPONSE_TIMEOUT_SECONDS", "SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS" };
+					 "SUPERVISE_RESPONSE_TIMEOUT_SECONDS", "SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS",
+					 "EGRESS_TOKEN_ALLOW_TIMEOUT_SECONDS" };
 
 /* A memory file holding a document. Returns -1 with an error. */
 static int document_file(const struct doc *d, struct error *e)

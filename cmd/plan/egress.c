@@ -305,6 +305,17 @@ struct doc *egress_slots(const struct planner *p)
 	return slots;
 }
 
+/* Where bb-egress asks the operator, and what it remembers of the answers over a restart. */
+static void put_queue(const struct planner *p, struct doc *daemon, struct doc *args, struct doc *keep)
+{
+	const char *const more[] = { "--queue", "{dir}/../queue", "--bottle", p->options->identity, "--permits", "{keep:permits}" };
+
+	for (size_t i = 0; i < COUNT_OF(more); i++)
+		doc_append_str(args, more[i]);
+	doc_append_str(keep, "permits");
+	doc_append_str(doc_put(daemon, "env", doc_new_array()), "EGRESS_TOKEN_ALLOW_TIMEOUT_SECONDS");
+}
+
 /* bb-egress, its files and its descriptors. */
 static struct doc *daemon_make(const struct planner *p)
 {
@@ -313,22 +324,23 @@ static struct doc *daemon_make(const struct planner *p)
 				     "--secrets",  "{secrets}",	     "--ca-store", "{keep:ca}",
 				     "--ca-cert",  "{dir}/ca.pem",      "--ready",	"{ready}",
 				     "--log-level", log ? log : "blocks" };
-	struct doc *d = doc_new_object(), *list, *item;
+	struct doc *d = doc_new_object(), *list, *keep, *item;
 	AUTO_DOC *routes = doc_new_object();
 	AUTO_BUF text = BUF_INIT;
 
 	doc_put_str(d, "name", "egress");
 	doc_put_str(d, "program", "bb-egress");
 	list = doc_put(d, "args", doc_new_array());
+	keep = doc_put(d, "keep", doc_new_array());
+	doc_append_str(keep, "ca");
 	if (supervise_is_wanted(p))
-		doc_append_str(list, "--supervised");
+		put_queue(p, d, list, keep);
 	for (size_t i = 0; i < COUNT_OF(args); i++)
 		doc_append_str(list, args[i]);
 	item = doc_append(doc_put(d, "listeners", doc_new_array()), doc_new_object());
 	doc_put_str(item, "name", "egress");
 	doc_put_int(item, "port", PLAN_EGRESS_PORT);
 	doc_put(d, "secrets", egress_slots(p));
-	doc_append_str(doc_put(d, "keep", doc_new_array()), "ca");
 	doc_put(routes, "routes", doc_retain(p->routes));
 	doc_format(routes, true, &text); /* JSON is YAML */
 	buf_add_char(&text, '\n');
