@@ -83,6 +83,12 @@ like "$(cat out)" "^$(echo "$id" | cut -c1-8)  web-1  allow  2026-01-31T12:01:00
 check 'show' "$bb" supervise show "$id"
 like "$(cat out)" '^proposal  '"$id"'$' '... by its whole id'
 check 'show, by the beginning of the id' "$bb" supervise show "$(echo "$id" | cut -c1-8)"
+is "$(sed -n '/^what it would/,/^$/p' out)" 'what it would change:
+    + allows every method to b.test
+        as in GET https://b.test/bb-example' '... says what would change, with a request that shows it'
+is "$("$bb" supervise show --json "$id" | jq -c '(.difference[] | [.kind, .example]), .untold')" \
+	'["grants","GET https://b.test/bb-example HTTP/1.1"]
+0' '... in the document as well'
 like "$(cat out)" "^bb supervise approve $id --shown $(shown | cut -c1-16)\$" '... says how to approve just that'
 check_status 1 'one that is not there' "$bb" supervise show 00000000
 check_status 100 'too little of an id' "$bb" supervise show 123

@@ -2,7 +2,9 @@
 
 #include <inttypes.h>
 
+#include "difference.h"
 #include "escape.h"
+#include "routes.h"
 
 #define SHORT_ID 8 /* digits of an id in a list */
 #define JUSTIFICATION_MIN 16 /* bytes of room that it is worth showing in */
@@ -70,6 +72,21 @@ static void add_text(struct slice text, struct buf *out)
 	}
 }
 
+/* The changes, indented; they are escaped already. */
+static void add_escaped(const struct difference *d, struct buf *out)
+{
+	AUTO_BUF text = BUF_INIT;
+	struct slice rest;
+
+	difference_format(d, &text);
+	rest = buf_slice(&text);
+	while (rest.len) {
+		buf_add_str(out, "    ");
+		buf_add_slice(out, slice_cut(&rest, '\n'));
+		buf_add_char(out, '\n');
+	}
+}
+
 /* A part with a head, if there is any. */
 static void add_part(const char *head, struct slice text, struct buf *out)
 {
@@ -89,6 +106,42 @@ static bool is_stale(const struct item *i, struct slice routes)
 	return queue_tool_is_routes(i->proposal.tool) && asked.len && !slice_eq(asked, slice_str(hash));
 }
 
+/* Compile a routes file; NULL when it does not load. */
+static struct policy *compile(struct slice text)
+{
+	AUTO_PROBLEMS problems = PROBLEMS_INIT;
+	struct error e = ERROR_INIT;
+	AUTO_DOC *routes = NULL;
+
+	return routes_load(text, "routes", ROUTES_BOTTLE, &routes, &problems, NULL) ? policy_new(routes, &e) : NULL;
+}
+
+bool show_difference(struct slice before, struct slice after, struct difference *d)
+{
+	struct policy *old = compile(before), *new = compile(after);
+	bool ok = old && new;
+
+	if (ok)
+		difference_find(d, old, new);
+	policy_release(old);
+	policy_release(new);
+	return ok;
+}
+
+/* What an approval would change, in words. */
+static void add_difference(const struct item *i, struct slice routes, struct buf *out)
+{
+	AUTO_DIFFERENCE d = DIFFERENCE_INIT;
+
+	if (!queue_tool_is_routes(i->proposal.tool))
+		return;
+	buf_add_str(out, "\nwhat it would change:\n");
+	if (!show_difference(routes, doc_get_str(i->proposal.doc, "proposed_file"), &d))
+		buf_add_str(out, "    cannot be said: the routes do not load\n");
+	else
+		add_escaped(&d, out);
+}
+
 bool show_item(const struct item *i, struct buf *out, struct error *e)
 {
 	const struct proposal *p = &i->proposal;
@@ -106,11 +159,35 @@ bool show_item(const struct item *i, struct buf *out, struct error *e)
 	buf_add_char(out, '\n');
 	if (is_stale(i, buf_slice(&routes)))
 		buf_add_str(out, "warning   the routes in force have changed since it was asked: an approval undoes that change\n");
+	add_difference(i, buf_slice(&routes), out);
 	add_part("justification, by the agent", doc_get_str(p->doc, "justification"), out);
 	add_part(queue_tool_is_routes(p->tool) ? "proposed routes" : "what it is about", doc_get_str(p->doc, "proposed_file"), out);
 	buf_add_format(out, "\nbb supervise approve %s --shown %.16s%s\nbb supervise reject %s --reason REASON\n", p->id, seen,
 		       queue_tool_is_routes(p->tool) ? "" : " --reason REASON", p->id);
 	return true;
+}
+
+/* The same as a member "difference": a list, absent when it cannot be said. */
+static void put_difference(const struct item *i, struct slice routes, struct doc *out)
+{
+	static const char *const kinds[] = { "grants", "takes", "other" };
+	AUTO_DIFFERENCE d = DIFFERENCE_INIT;
+	struct doc *list;
+
+	if (!queue_tool_is_routes(i->proposal.tool) ||
+	    !show_difference(routes, doc_get_str(i->proposal.doc, "proposed_file"), &d))
+		return;
+	list = doc_put(out, "difference", doc_new_array());
+	for (size_t n = 0; n < d.count; n++) {
+		struct doc *one = doc_append(list, doc_new_object());
+		struct slice head = slice_str(d.list[n].request);
+
+		doc_put_str(one, "kind", kinds[d.list[n].kind]);
+		doc_put_str(one, "text", d.list[n].text);
+		if (head.len)
+			doc_put_slice(one, "example", slice_cut(&head, '\r'));
+	}
+	doc_put_int(out, "untold", (int64_t)d.untold);
 }
 
 struct doc *show_item_document(const struct item *i, struct error *e)
@@ -126,5 +203,6 @@ struct doc *show_item_document(const struct item *i, struct error *e)
 	doc_put(d, "proposal", describe(i));
 	doc_put_str(d, "shown", seen);
 	doc_put_bool(d, "routes_changed_since", is_stale(i, buf_slice(&routes)));
+	put_difference(i, buf_slice(&routes), d);
 	return d;
 }

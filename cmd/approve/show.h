@@ -7,6 +7,7 @@
 #ifndef BB_APPROVE_SHOW_H
 #define BB_APPROVE_SHOW_H
 
+#include "difference.h"
 #include "inbox.h"
 
 /* One line: id, bottle, tool, time, how often it was asked again, justification, cut to width bytes of output. */
@@ -20,6 +21,9 @@ struct doc *show_list_document(const struct inbox *b);
 
 /* All of one, lines that end with a newline: what it is, what it would change, why, the file. */
 bool show_item(const struct item *i, struct buf *out, struct error *e);
+
+/* What changes when one routes file takes the place of another; false when one of them does not load. */
+bool show_difference(struct slice before, struct slice after, struct difference *d);
 
 /* A document "proposal-shown". */
 struct doc *show_item_document(const struct item *i, struct error *e);

@@ -1,0 +1,54 @@
+/*
+ * What changes when one set of routes takes the place of another, in words, with
+ * a request for each that shows it.
+ *
+ * Whether a request passes is asked of the policy (policy.h), which decides for
+ * bb-egress as well; so "allows" and "takes away" are only said with a request that
+ * the one policy refuses and the other lets through. What cannot be shown that way
+ * (a rule that lets nothing more through, a regular expression for which no text was
+ * found) is told as a change of the rules, without a claim. What is not a matter of
+ * passing or not (credentials, detectors, where it goes) is compared as written.
+ *
+ * When nothing is said, every request is decided alike and treated alike.
+ *
+ * Pure. Texts are escaped (escape.h).
+ */
+#ifndef BB_DIFFERENCE_H
+#define BB_DIFFERENCE_H
+
+#include "policy.h"
+
+#define DIFFERENCE_MAX 200 /* changes that are told; the rest is counted: nobody reads more */
+
+enum change_kind {
+	CHANGE_GRANTS, /* a request passes that did not, or something watches it less */
+	CHANGE_TAKES,  /* the reverse */
+	CHANGE_OTHER,  /* neither, or not shown to be */
+};
+
+struct change {
+	enum change_kind kind;
+	char *text;
+	char *request; /* a head as a proxy gets it, which is decided otherwise by the two; NULL: none */
+};
+
+struct difference {
+	struct change *list;
+	size_t count;
+	size_t untold;
+};
+
+#define DIFFERENCE_INIT { NULL, 0, 0 }
+#define AUTO_DIFFERENCE __attribute__((cleanup(difference_release))) struct difference
+void difference_release(struct difference *d);
+
+/* Compare. */
+void difference_find(struct difference *d, const struct policy *before, const struct policy *after);
+
+/* Does a policy let the request with this head through? */
+bool difference_decide(const struct policy *p, struct slice request);
+
+/* Append the changes as lines, each with its example on the line below. */
+void difference_format(const struct difference *d, struct buf *out);
+
+#endif

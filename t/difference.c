@@ -1,0 +1,263 @@
+/*
+ * The difference of two policies: every example is decided as it is said, by the policy's own code; and what is
+ * decided otherwise does not go untold. Over random policies, and in words for chosen ones.
+ */
+#include <stdlib.h>
+
+#include "difference.h"
+#include "digest.h"
+#include "routes.h"
+#include "t/lib/tap.h"
+
+#define POLICIES 1500
+#define REQUESTS 40
+
+static const char *const hosts[] = { "a.test", "b.test", "*.w.test", "x.w.test", "bb-example.w.test", "*.v.w.test" };
+static const char *const asked[] = { "a.test", "b.test", "y.w.test", "x.w.test", "bb-example.w.test", "z.v.w.test", "c.test" };
+static const char *const verbs[] = { "GET", "POST", "PUT", "DELETE", "PROPFIND" };
+static const char *const paths[] = { "/", "/v1", "/v1/a", "/v1/b", "/api" };
+static const char *const patterns[] = { "/v[12]/.*", "/(a|b)+/x{2}", "/v1(/[a-z]+)?", "/\\\\d+" };
+
+static unsigned state = 7;
+
+/* A number below n, the same in every run. */
+static unsigned draw(unsigned n)
+{
+	state = state * 1103515245u + 12345u;
+	return (state >> 16) % n;
+}
+
+static const char *pick_of(const char *const *list, size_t n)
+{
+	return list[draw((unsigned)n)];
+}
+#define PICK(list) pick_of(list, sizeof(list) / sizeof((list)[0]))
+
+/* Append an entry of "matches". */
+static void add_entry(struct buf *out)
+{
+	const char *separator = "";
+
+	buf_add_str(out, "{");
+	if (draw(3)) {
+		bool regex = draw(4) == 0;
+		const char *type = regex ? "regex" : draw(3) ? "prefix" : "exact";
+
+		buf_add_format(out, "\"paths\":[{\"type\":\"%s\",\"value\":\"%s\"}]", type, regex ? PICK(patterns) : PICK(paths));
+		separator = ",";
+	}
+	if (draw(2)) {
+		buf_add_format(out, "%s\"methods\":[\"%s\"]", separator, PICK(verbs));
+		separator = ",";
+	}
+	if (draw(5) == 0 || !*separator)
+		buf_add_format(out, "%s\"headers\":[{\"name\":\"X-A\",\"value\":\"%s\"}]", separator, draw(2) ? "1" : "2");
+	buf_add_str(out, "}");
+}
+
+/* A random routes file. */
+static void make_routes(struct buf *out)
+{
+	size_t n = 0;
+
+	buf_add_str(out, "{\"routes\":[");
+	for (size_t i = 0; i < sizeof(hosts) / sizeof(hosts[0]); i++) {
+		if (draw(2))
+			continue;
+		buf_add_format(out, "%s{\"host\":\"%s\"", n++ ? "," : "", hosts[i]);
+		if (draw(4) == 0)
+			buf_add_format(out, ",\"ports\":[%s]", draw(2) ? "443,8443" : "80");
+		if (draw(5) == 0)
+			buf_add_str(out, ",\"auth\":{\"scheme\":\"Bearer\",\"token_ref\":\"token:T\"}");
+		if (draw(5) == 0)
+			buf_add_str(out, ",\"git\":{\"fetch\":true}");
+		if (draw(2)) {
+			buf_add_str(out, ",\"matches\":[");
+			add_entry(out);
+			if (draw(2)) {
+				buf_add_str(out, ",");
+				add_entry(out);
+			}
+			buf_add_str(out, "]");
+		}
+		buf_add_str(out, "}");
+	}
+	buf_add_str(out, "]}");
+}
+
+/* Load and compile. */
+static struct policy *compile(struct slice text)
+{
+	AUTO_PROBLEMS problems = PROBLEMS_INIT;
+	struct error e = ERROR_INIT;
+	AUTO_DOC *routes = NULL;
+
+	if (!routes_load(text, "routes", ROUTES_BOTTLE, &routes, &problems, NULL)) {
+		printf("# %s\n", problems.count ? problems.list[0].text : "?");
+		return NULL;
+	}
+	return policy_new(routes, &e);
+}
+
+/* A random request. */
+static void make_request(struct buf *out)
+{
+	static const char *const ends[] = { "", "/a", "/b/xx", "/info/refs?service=git-upload-pack", "/12" };
+	const char *host = PICK(asked), *port = draw(4) ? "" : ":8443";
+	bool https = draw(4) != 0;
+	const char *path = PICK(paths);
+
+	buf_add_format(out, "%s http%s://%s%s%s%s HTTP/1.1\r\nHost: %s%s\r\n", PICK(verbs), https ? "s" : "", host, port,
+		       path[1] ? path : "", PICK(ends), host, port);
+	if (draw(3) == 0)
+		buf_add_format(out, "X-A: %s\r\n", draw(2) ? "1" : "2");
+	buf_add_str(out, "\r\n");
+}
+
+/* Is every example what it says? */
+static bool examples_hold(const struct difference *d, const struct policy *before, const struct policy *after)
+{
+	for (size_t i = 0; i < d->count; i++) {
+		const struct change *c = &d->list[i];
+		bool was, is;
+
+		if (!c->request)
+			continue;
+		was = difference_decide(before, slice_str(c->request));
+		is = difference_decide(after, slice_str(c->request));
+		if (was == is || is != (c->kind == CHANGE_GRANTS)) {
+			printf("# %s\n# %s", c->text, c->request);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* How many changes claim that something passes, or no longer does. */
+static size_t count_kind(const struct difference *d, enum change_kind kind)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < d->count; i++)
+		n += d->list[i].kind == kind;
+	return n;
+}
+
+static void test_random(void)
+{
+	size_t wrong = 0, untold = 0, claims = 0, silent = 0, changed = 0, shown = 0;
+
+	for (int i = 0; i < POLICIES; i++) {
+		AUTO_BUF a = BUF_INIT, b = BUF_INIT;
+		AUTO_DIFFERENCE d = DIFFERENCE_INIT;
+		struct policy *before, *after;
+
+		make_routes(&a);
+		if (draw(4))
+			make_routes(&b);
+		else
+			buf_add_slice(&b, buf_slice(&a));
+		before = compile(buf_slice(&a));
+		after = compile(buf_slice(&b));
+		if (!before || !after) {
+			ok(false, "routes compile: %s %s", buf_str(&a), buf_str(&b));
+			return;
+		}
+		difference_find(&d, before, after);
+		wrong += !examples_hold(&d, before, after);
+		claims += count_kind(&d, CHANGE_GRANTS) + count_kind(&d, CHANGE_TAKES);
+		silent += d.count == 0;
+		for (int r = 0; r < REQUESTS; r++) {
+			AUTO_BUF request = BUF_INIT;
+			bool was, is;
+
+			make_request(&request);
+			was = difference_decide(before, buf_slice(&request));
+			is = difference_decide(after, buf_slice(&request));
+			if (was == is)
+				continue;
+			changed++;
+			untold += d.count == 0;
+			shown += count_kind(&d, is ? CHANGE_GRANTS : CHANGE_TAKES) > 0;
+		}
+		policy_release(before);
+		policy_release(after);
+	}
+	is_int(wrong, 0, "of %zu claims over %d pairs of policies every example is decided as it is said", claims, POLICIES);
+	is_int(untold, 0, "%zu requests that are decided otherwise: where nothing is said, none is", changed);
+	ok(silent > POLICIES / 5, "for %zu pairs nothing is said", silent);
+	ok(claims > POLICIES && changed > POLICIES, "and the others are no idle test");
+	ok(shown * 1000 >= changed * 995, "%zu of the %zu are in the direction of a claim with its example", shown, changed);
+}
+
+/* What is said for two files. */
+static void says(const char *before, const char *after, const char *want, const char *name)
+{
+	struct policy *a = compile(slice_str(before)), *b = compile(slice_str(after));
+	AUTO_DIFFERENCE d = DIFFERENCE_INIT;
+	AUTO_BUF text = BUF_INIT;
+
+	if (!ok(a && b, "routes compile"))
+		return;
+	difference_find(&d, a, b);
+	difference_format(&d, &text);
+	is_str(buf_str(&text), want, "%s", name);
+	policy_release(a);
+	policy_release(b);
+}
+
+static void test_words(void)
+{
+	says("routes: [{host: a.test}]", "routes: [{host: a.test}]",
+	     "nothing: every request is decided and treated as before\n", "equal routes");
+	says("routes: []", "routes: [{host: api.example.com, matches: [{methods: [get, post], paths: [{value: /v1}]}]}]",
+	     "+ allows GET, POST to api.example.com under /v1\n    as in GET https://api.example.com/v1\n", "a new host");
+	says("routes: [{host: a.test}]", "routes: []", "- takes away every method to a.test\n    as in GET https://a.test/bb-example\n",
+	     "a host that is gone");
+	says("routes: [{host: a.test, matches: [{methods: [GET]}]}]", "routes: [{host: a.test}]",
+	     "+ allows HEAD, POST, PUT, PATCH, DELETE, OPTIONS to a.test\n    as in HEAD https://a.test/bb-example\n"
+	     "~ drops a rule of a.test; no request was found that it decides otherwise\n",
+	     "rules that are gone");
+	says("routes: [{host: a.test, matches: [{paths: [{value: /a}]}]}]",
+	     "routes: [{host: a.test, matches: [{paths: [{value: /a}]}, {paths: [{value: /a/b}]}]}]",
+	     "~ adds a rule of a.test under /a/b; no request was found that it decides otherwise\n", "a rule that adds nothing");
+	says("routes: [{host: a.test, matches: [{paths: [{value: /a}]}]}]",
+	     "routes: [{host: a.test, matches: [{paths: [{value: /a}, {type: regex, value: '/v\\d+/(x|y)[abc]{2}'}], methods: [GET]}]}]",
+	     "~ adds a rule of a.test under /a; no request was found that it decides otherwise\n"
+	     "+ allows GET to a.test where the path matches /v\\\\d+/(x|y)[abc]{2}\n    as in GET https://a.test/v1/xaa\n"
+	     "- takes away HEAD, POST, PUT, PATCH, DELETE, OPTIONS to a.test under /a\n    as in HEAD https://a.test/a\n",
+	     "a regular expression");
+	says("routes: [{host: a.test}]", "routes: [{host: a.test, ports: [443, 8443]}]",
+	     "+ allows https on port 8443 of a.test\n    as in GET https://a.test:8443/bb-example\n"
+	     "+ allows plain http on port 8443 of a.test\n    as in GET http://a.test:8443/bb-example\n"
+	     "- takes away plain http on port 80 of a.test\n    as in GET http://a.test/bb-example\n",
+	     "ports");
+	says("routes: [{host: bb-example.w.test}, {host: '*.w.test', matches: [{methods: [GET]}]}]",
+	     "routes: [{host: bb-example.w.test}, {host: '*.w.test', matches: [{methods: [GET]}, {methods: [POST]}]}]",
+	     "+ allows POST to *.w.test\n    as in POST https://bb-example-1.w.test/bb-example\n",
+	     "a wildcard, with a route of the name that examples usually have");
+	says("routes: [{host: a.test, dlp: {outbound_on_match: block}}]",
+	     "routes: [{host: a.test, allow_private: true, max_body: 5, dlp: {outbound_detectors: false}, git: {fetch: true}, "
+	     "upstream: {connect: 'b.test:1'}, auth: {scheme: Bearer, token_ref: 'token:T'}}]",
+	     "+ allows git clone and fetch from a.test\n"
+	     "    as in GET https://a.test/bb-example/info/refs?service=git-upload-pack\n"
+	     "+ requests to a.test carry the credential 'token:T' in 'authorization'\n"
+	     "+ requests to a.test go to b.test:1\n+ a.test may now be at a private address\n"
+	     "- bodies to a.test have at most 5 bytes\n"
+	     "+ looks less at what goes to a.test: detectors are none, were all that are on by default\n"
+	     "+ what is found on its way to a.test: supervise, was block\n"
+	     "- takes away plain http on port 80 of a.test\n    as in GET http://a.test/bb-example\n",
+	     "all that is not a matter of passing");
+	says("routes: []", "routes: [{host: a.test, matches: [{paths: [{value: /a}], headers: [{name: X-A, value: \"b\\u202e\"}]}]}]",
+	     "+ allows every method to a.test under /a with the header X-A: b\\u{202E}\n    as in GET https://a.test/a, X-A: b\\u{202E}\n",
+	     "what an agent wrote is escaped");
+}
+
+int main(void)
+{
+	document_seed();
+	digest_init();
+	test_words();
+	test_random();
+	return tap_done();
+}
