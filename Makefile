@@ -21,13 +21,19 @@ NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libpsl libcrypto libseccomp
 NEEDS_approve       = jansson yaml-0.1 libpcre2-8 libpsl libcrypto ncursesw
 NEEDS_audit         = jansson libcrypto
 NEEDS_commit        = jansson libcrypto
-NEEDS_launch-docker = jansson libcurl
+NEEDS_launch-docker = jansson libcurl libcrypto libarchive
+NEEDS_inside        = jansson libseccomp
 
 # lib/rules measures entropy with log2.
 LIBS_gitgate        = -lm
 
-# bb-prove runs in any root file system: it brings all of its code.
+# These run in any root file system: they bring all of their code.
 PIE_prove           = -static-pie
+PIE_inside          = -static-pie
+
+# What a program shares with the native launcher.
+WITH_inside         = $(addprefix cmd/launch-native/,agent.c filter.c feature.c)
+WITH_launch-docker  = $(addprefix cmd/launch-native/,plan.c probe.c certificates.c terminal.c screen.c timing.c active.c record.c)
 
 NAMES    := $(sort $(basename $(notdir $(wildcard cmd/*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 PROGRAMS := $(NAMES:%=$(O)/bin/bb-%)
@@ -38,11 +44,12 @@ PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$
 TEST_PACKAGES := $(PACKAGES) libbrotlienc
 
 # Debian packages: to build, to run, and what only the tests and the checks want.
-DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libpsl-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev libarchive-dev libutf8proc-dev
+DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libpsl-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev libarchive-dev libutf8proc-dev libcurl4-openssl-dev
 DEPS_RUN   = jq git openssh-client ca-certificates util-linux mawk man-db
 DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils busybox-static strace openssh-server nginx-light fcgiwrap git-lfs
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
+DEPS_DOCKER = docker.io mmdebstrap iptables
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap
 
 # One line for each thing that is made; V=1 shows the commands instead.
@@ -72,7 +79,7 @@ BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) $(notdir $(patsu
 HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(BENCHES:%=$(O)/bench/%)
 FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-.PHONY: test-unit all deps deps-test deps-lint deps-bench deps-kernel demo test test-agents test-docker test-kernel lint fuzz bench install clean help tests
+.PHONY: test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench install clean help tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -89,7 +96,7 @@ $(O)/libbb.a: $(LIB_OBJS)
 	@rm -f $@
 	$(call say,AR)$(AR) rcs $@ $^
 
-sources = $(wildcard cmd/$(1).c cmd/$(1)/*.c)
+sources = $(wildcard cmd/$(1).c cmd/$(1)/*.c) $(WITH_$(1))
 objects = $(patsubst %.c,$(O)/obj/%.o,$(call sources,$(1)))
 
 $(O)/bin/bb-%: $$(call objects,%) $(O)/libbb.a
@@ -99,10 +106,10 @@ $(O)/bin/bb-%: $$(call objects,%) $(O)/libbb.a
 # AddressSanitizer has no static run time; UBSan can do without one.
 ifneq ($(SAN),)
 .PHONY: FORCE
-$(O)/bin/bb-prove: FORCE
+$(O)/bin/bb-prove $(O)/bin/bb-inside: FORCE
 	@mkdir -p $(@D)
-	$(Q)$(MAKE) SAN= O=$(O)/static CFLAGS="$(CFLAGS) -fsanitize=undefined -fsanitize-undefined-trap-on-error" $(O)/static/bin/bb-prove
-	cmp -s $(O)/static/bin/bb-prove $@ || cp $(O)/static/bin/bb-prove $@
+	$(Q)$(MAKE) SAN= O=$(O)/static CFLAGS="$(CFLAGS) -fsanitize=undefined -fsanitize-undefined-trap-on-error" $(O)/static/bin/$(@F)
+	cmp -s $(O)/static/bin/$(@F) $@ || cp $(O)/static/bin/$(@F) $@
 endif
 
 $(O)/bin/bb: sh/bb
@@ -116,12 +123,17 @@ $(O)/libexec/bot-bottle/%: sh/%
 $(O)/share/bot-bottle: $(DATA)
 	@mkdir -p $@
 	@for d in $(DATA); do ln -sfn "$(CURDIR)/$$d" "$@/$$d"; done
+	@ln -sfn "$(CURDIR)" "$@/source"
 	@touch $@
 
 # The manual, where "bb help" looks for it relative to itself.
 $(O)/share/man: $(MANUALS)
 	@for m in $(MANUALS); do d="$@/man$${m##*.}"; mkdir -p "$$d" && ln -sf "$(CURDIR)/$$m" "$$d/" || exit 1; done
 	@mkdir -p $@ && touch $@
+
+# What the sidecar's image is built from (sidecar/Dockerfile), and the part of it that goes in.
+SOURCES := Makefile lib cmd sidecar rules
+sidecar-programs: $(addprefix $(O)/bin/bb-,$(filter sidecar egress gitgate supervise,$(NAMES)))
 
 # --- tests: C tests and helpers may link everything ---
 
@@ -189,9 +201,9 @@ test-agents: deps-test ## tests with real agents; downloads them from npm
 	$(submake) tests
 	$(Q)$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/agents/*.t))
 
-test-docker: deps-test ## tests that need a Docker Engine
+test-docker: deps-docker ## tests with a Docker engine: one that runs, or one of their own, which takes root
 	$(submake) tests
-	$(Q)$(TEST_ENV) prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/docker/*.t))
+	$(Q)$(TEST_ENV) t/docker/with-engine prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/docker/*.t))
 
 # What an older kernel may change; in an emulated machine each of them takes minutes.
 KERNEL_TESTS = $(wildcard $(addprefix $(CURDIR)/t/,prove.t launch.t launch-limits.t start-native.t isolation-sabotage.t))
@@ -225,6 +237,10 @@ deps-lint:
 	@sh/deps.sh $(DEPS_BUILD) $(DEPS_LINT)
 deps-kernel:
 	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_KERNEL)
+deps-docker:
+	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_DOCKER)
+list-deps-build:
+	@echo $(DEPS_BUILD)
 deps-bench:
 	@sh/deps.sh $(DEPS_BUILD) $(DEPS_RUN) $(DEPS_TEST) $(DEPS_BENCH)
 
@@ -235,6 +251,8 @@ install: all ## install to DESTDIR/PREFIX
 	install -m 755 $(PROGRAMS) $(O)/bin/bb "$(DESTDIR)$(PREFIX)/bin"
 	cp -p $(FRONTS) "$(DESTDIR)$(PREFIX)/libexec/bot-bottle"
 	cp -R $(DATA) "$(DESTDIR)$(PREFIX)/share/bot-bottle/"
+	install -d "$(DESTDIR)$(PREFIX)/share/bot-bottle/source"
+	cp -R $(SOURCES) "$(DESTDIR)$(PREFIX)/share/bot-bottle/source/"
 	install -d "$(DESTDIR)$(PREFIX)/share/bash-completion/completions"
 	install -m 644 sh/completion/bb.bash "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/bb"
 	@for m in $(MANUALS); do s=$${m##*.}; install -d "$(DESTDIR)$(PREFIX)/share/man/man$$s" && \

@@ -185,6 +185,8 @@ bool doc_equal(const struct doc *a, const struct doc *b)
 
 enum doc_type doc_type_of(const struct doc *d)
 {
+	if (!d)
+		return DOC_NULL;
 	switch (json_typeof(value_of(d))) {
 	case JSON_OBJECT:
 		return DOC_OBJECT;

@@ -80,6 +80,7 @@ bool doc_equal(const struct doc *a, const struct doc *b);
 #define AUTO_DOC __attribute__((cleanup(doc_auto_release))) struct doc
 void doc_auto_release(struct doc **d);
 
+/* DOC_NULL for NULL. */
 enum doc_type doc_type_of(const struct doc *d);
 
 /* Member of an object; NULL when absent, null, or d is NULL. */

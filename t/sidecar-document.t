@@ -149,7 +149,7 @@ usage "'--grace' is '-1', wanted 0 to 3600 seconds" --grace -1
 usage "'--ready-within' is '3601', wanted 0 to 3600 seconds" --ready-within 3601
 usage "option '--dir' is missing" health
 check 'bb-sidecar --help' bb-sidecar --help
-like "$(cat out)" '^usage: bb-sidecar --document FD --dir DIR' '... shows the usage'
+like "$(cat out)" '^usage: bb-sidecar \{--document FD [|] --stdin\} --dir DIR' '... shows the usage'
 check 'bb-sidecar health --help' bb-sidecar health --help
 
 check_status 100 'no socket for a listener' run_document good.json

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "active.h"
 #include "alloc.h"
 #include "check.h"
 #include "digest.h"
@@ -124,7 +125,7 @@ static int do_look(const struct program *p, int argc, char **argv)
 	if (!home)
 		return program_fail(&e);
 	if (p == &list_program)
-		ok = remains_list(home, o.json, &e);
+		ok = active_list(home, "native", o.json, &e);
 	else if (p == &cleanup_program)
 		ok = remains_remove(home, o.dry_run, o.json, &e);
 	else

@@ -17,52 +17,13 @@ struct listing {
 	const char *home; /* where removals are recorded; NULL: nothing is removed */
 };
 
-/* The document that both commands print. */
+/* The document that is printed. */
 static struct doc *new_document(const char *kind)
 {
 	struct doc *d = doc_new(kind, 1);
 
 	doc_put_str(d, "backend", "native");
 	return d;
-}
-
-/* Names of the sidecar's daemons, from the plan. */
-static struct doc *daemon_names(const struct doc *plan)
-{
-	const struct doc *daemons = doc_get(doc_get(plan, "sidecar"), "daemons");
-	struct doc *names = doc_new_array();
-
-	for (size_t i = 0; i < doc_count(daemons); i++) {
-		const char *name = doc_get_cstr(doc_at(daemons, i), "name");
-
-		if (name)
-			doc_append_str(names, name);
-	}
-	return names;
-}
-
-/* Add an active bottle of this backend. One that is still being started has no metadata yet. */
-static bool add_active(void *ctx, const struct state_entry *entry, struct error *e)
-{
-	static const char *const copied[] = { "agent", "label", "color", "started_at" };
-	const struct listing *l = ctx;
-	struct doc *bottle;
-
-	(void)e;
-	if (!entry->active || !slice_eq(doc_get_str(entry->metadata, "backend"), SLICE("native")))
-		return true;
-	bottle = doc_append(l->list, doc_new_object());
-	doc_put_str(bottle, "identity", entry->identity);
-	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++) {
-		const struct doc *value = doc_get(entry->metadata, copied[i]);
-
-		if (value)
-			doc_put(bottle, copied[i], doc_copy(value));
-	}
-	doc_put(bottle, "daemons", daemon_names(entry->plan));
-	if (l->text)
-		printf("%s\n", entry->identity);
-	return true;
 }
 
 /* Add what is to be removed; the control group is found through the state, and so goes first. */
@@ -103,14 +64,6 @@ static void add_rootfs(void *ctx, const char *name, const char *path)
 static bool finish(const struct doc *d, bool json, struct error *e)
 {
 	return json ? doc_write(d, STDOUT_FILENO, e) : program_flush(e);
-}
-
-bool remains_list(const char *home, bool json, struct error *e)
-{
-	AUTO_DOC *d = new_document("active");
-	struct listing l = { doc_put(d, "bottles", doc_new_array()), !json, NULL };
-
-	return state_each(home, add_active, &l, e) && finish(d, json, e);
 }
 
 bool remains_remove(const char *home, bool dry_run, bool json, struct error *e)

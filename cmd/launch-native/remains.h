@@ -1,5 +1,5 @@
 /*
- * What is there: bottles that run, and what those left that ended badly.
+ * What bottles left that ended badly.
  *
  * The kernel ends the processes, mounts and namespaces of a bottle whose launcher
  * dies; what remains is its state directory, and perhaps an empty control group that
@@ -9,9 +9,6 @@
 #define BB_LAUNCH_REMAINS_H
 
 #include "error.h"
-
-/* Print the active bottles: {"kind":"active","v":1,"backend":"native","bottles":[…]}, or one line each. Blocks. */
-bool remains_list(const char *home, bool json, struct error *e);
 
 /* Remove what no running bottle owns and say what: {"kind":"cleanup","v":1,…,"items":[…]}, or one line each. Blocks. */
 bool remains_remove(const char *home, bool dry_run, bool json, struct error *e);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "delivery.h"
 #include "digest.h"
 #include "fd.h"
 #include "file.h"
@@ -34,6 +35,8 @@ struct options {
 	const char *dir;
 	const char *bind;
 	const char *audit;
+	const char *door;
+	bool input;
 	int document, secrets, ready, lifeline;
 	int64_t grace_ms, ready_ms;
 	struct inherited listeners[INHERITED_MAX];
@@ -43,10 +46,12 @@ struct options {
 static const struct option_def option_defs[] = {
 	{ "document", 0, "FD", "descriptor to read the sidecar document from" },
 	{ "secrets", 0, "FD", "descriptor to read the secrets from" },
+	{ "stdin", 0, NULL, "document and secrets come on standard input, which then is the lifeline" },
 	{ "dir", 0, "DIR", "directory of the daemons' directories and the health socket" },
 	{ "listener", 0, "NAME=FD", "an inherited listening socket; may be repeated" },
 	{ "bind", 0, "ADDRESS", "bind the listeners that are not inherited to this address" },
 	{ "audit", 0, "FILE", "the bottle's audit log, HOME/audit/IDENTITY.jsonl" },
+	{ "door", 0, "PATH", "take the listeners from whoever first connects to a socket there" },
 	{ "ready", 0, "FD", "gets one newline when all daemons are ready" },
 	{ "lifeline", 0, "FD", "end when this descriptor reaches its end of file" },
 	{ "grace", 0, "SECONDS", "from TERM to KILL at the end (8)" },
@@ -57,7 +62,7 @@ static const struct option_def option_defs[] = {
 static const struct program program = {
 	"bb-sidecar",
 	"start the daemons of a bottle from a document and keep them running",
-	"--document FD --dir DIR [OPTION]...\n       bb-sidecar health --dir DIR\n"
+	"{--document FD | --stdin} --dir DIR [OPTION]...\n       bb-sidecar health --dir DIR\n"
 	"       bb-sidecar reload --dir DIR [--sha256 HEX]",
 	option_defs,
 };
@@ -152,6 +157,10 @@ static bool take_option(void *ctx, const char *name, const char *arg, struct err
 		o->bind = arg;
 	else if (strcmp(name, "audit") == 0)
 		o->audit = arg;
+	else if (strcmp(name, "door") == 0)
+		o->door = arg;
+	else if (strcmp(name, "stdin") == 0)
+		o->input = true;
 	else
 		o->dir = arg;
 	return true;
@@ -266,6 +275,25 @@ static bool take_secrets(int fd, const struct roster *r, struct secret_set *kept
 	return true;
 }
 
+/* Take all listeners through the door: from then on they are inherited ones. */
+static bool take_from_door(struct options *o, const struct roster *r, struct error *e)
+{
+	const char *names[INHERITED_MAX];
+	int fds[FD_PASS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->count; i++)
+		for (size_t k = 0; k < r->list[i].n_listeners; k++)
+			names[n++] = r->list[i].listeners[k].name;
+	if (n > FD_PASS_MAX || o->n_listeners)
+		return error_set(e, STATUS_CALLER, "'--door' takes at most %d listeners, and all of them", FD_PASS_MAX);
+	if (n && !door_receive(o->door, o->lifeline, fds, n, e))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		o->listeners[o->n_listeners++] = (struct inherited){ alloc_copy(names[i], strlen(names[i])), fds[i] };
+	return true;
+}
+
 /* Give each daemon its listening sockets: inherited ones, or bound here. Inherited ones of nobody are closed. */
 static bool open_listeners(struct options *o, const struct roster *r, struct daemon *daemons, struct error *e)
 {
@@ -327,9 +355,11 @@ static int run(struct options *o, struct error *e)
 					 o->audit ? &audit : NULL };
 	int status;
 
+	if (o->input && !delivery_read(STDIN_FILENO, &o->document, &o->secrets, e))
+		return (int)e->status;
 	if (!bin || (o->audit && !audit_open(&audit, o->audit, e)) || (lock = enter_directory(o->dir, &dir, e)) < 0 ||
 	    !roster_load(&roster, o->document, dir, bin, getenv(SUBSET_VARIABLE), e) ||
-	    !take_secrets(o->secrets, &roster, &secrets, e))
+	    !take_secrets(o->secrets, &roster, &secrets, e) || (o->door && !take_from_door(o, &roster, e)))
 		return (int)e->status;
 	daemons = alloc_zero(roster.count, sizeof(*daemons));
 	if (!prepare_daemons(&roster, daemons, e) || !open_listeners(o, &roster, daemons, e) ||
@@ -404,8 +434,12 @@ int main(int argc, char **argv)
 	first = program_start(&program, argc, argv, take_option, &o);
 	if (first < argc)
 		return program_usage("unexpected argument '%s'", argv[first]);
-	if (o.document < 0 || !o.dir)
+	if ((o.document < 0 && !o.input) || !o.dir)
 		return program_usage("option '%s' is missing", o.dir ? "--document" : "--dir");
+	if (o.input && (o.document >= 0 || o.secrets >= 0 || o.lifeline >= 0))
+		return program_usage("'--stdin' stands for '--document', '--secrets' and '--lifeline'");
+	if (o.input)
+		o.lifeline = STDIN_FILENO;
 	if (!warden_block_signals(&e) || !confine(&e)) /* first the signals: an early HUP must neither kill nor be lost */
 		return program_fail(&e);
 	document_seed();
