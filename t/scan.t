@@ -39,6 +39,9 @@ run 1 "with --show" bb-scan --show tree/sub/file
 is "$(grep -c ": github-pat: $token" out)" 1 "it is"
 
 got=0
+bb-scan tree/sub/file >/dev/null || got=$?
+is "$got" 1 "output to a device: status 1"
+got=0
 bb-scan - <tree/sub/file >out || got=$?
 is "$got" 1 "standard input"
 got=0

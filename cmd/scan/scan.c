@@ -312,9 +312,14 @@ static bool confine_to(char *const *paths, struct error *e)
 /* Everything that is read before confinement, but for what is scanned. */
 static bool prepare(struct run *r, struct error *e)
 {
+	static char buffer[PIECE];
+	bool terminal = isatty(STDOUT_FILENO);
+
 	document_seed();
 	report_start(&r->report);
-	r->report.colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	r->report.colour = terminal && !getenv("NO_COLOR");
+	/* With a buffer of its own, stdio does not ask what kind of device it writes to, which it may not once confined. */
+	setvbuf(stdout, buffer, terminal ? _IOLBF : _IOFBF, sizeof(buffer));
 	r->stream.report = &r->report;
 	return load_all_rules(r, e) && take_known_secrets(r, e) && (!r->baseline || report_baseline(&r->report, r->baseline, e));
 }
