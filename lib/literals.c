@@ -5,9 +5,10 @@
 #include "alloc.h"
 
 enum {
-	FILTER_BITS = 17, /* one bit for each hash of a window: 16 KiB, which stays in the first-level cache */
+	FILTER_BITS = 17, /* one bit for each hash of a window: 16 KiB, so that both filters stay in the first-level cache */
 	TABLE_BITS = 12,  /* lists of windows by a shorter hash */
-	WINDOW = 3,
+	WINDOW = 4,       /* bytes of a window, */
+	SHORT_WINDOW = 3, /* and of one in a literal of less than WINDOW + STRIDE - 1 */
 	STRIDE = 2,
 };
 
@@ -21,7 +22,7 @@ struct literal {
 /* A window of a literal: when these bytes stand at a sample, the literal may start offset bytes before it. */
 struct window {
 	uint32_t gram;  /* folded bytes, first one lowest */
-	uint32_t mask;  /* bytes that count: all three, or the first two */
+	uint32_t mask;  /* bytes that count: the first four, three or two */
 	uint32_t literal;
 	uint32_t offset;
 };
@@ -33,29 +34,31 @@ struct literals {
 	struct window *windows; /* grouped by hash */
 	size_t n_windows;
 	uint32_t starts[(1u << TABLE_BITS) + 1]; /* of each group in windows */
-	uint8_t filter[1u << (FILTER_BITS - 3)];
+	uint8_t filter[1u << (FILTER_BITS - 3)];       /* windows of four bytes */
+	uint8_t short_filter[1u << (FILTER_BITS - 3)]; /* of three or two */
 };
 
 /* Setting this bit maps upper case onto lower; what else it merges, the comparison tells apart. */
-static const uint32_t fold_mask = 0x202020u;
+static const uint32_t fold_mask = 0x20202020u, short_mask = 0xFFFFFFu;
 
 static inline uint32_t hash_of(uint32_t gram, unsigned bits)
 {
 	return (gram * 0x9E3779B1u) >> (32 - bits);
 }
 
+/* Whether a window may begin with these four bytes. */
 static inline unsigned filter_test(const struct literals *l, uint32_t gram)
 {
-	uint32_t h = hash_of(gram, FILTER_BITS);
+	uint32_t h = hash_of(gram, FILTER_BITS), k = hash_of(gram & short_mask, FILTER_BITS);
 
-	return (unsigned)l->filter[h >> 3] >> (h & 7) & 1u;
+	return ((unsigned)l->filter[h >> 3] >> (h & 7) | (unsigned)l->short_filter[k >> 3] >> (k & 7)) & 1u;
 }
 
-static void filter_set(struct literals *l, uint32_t gram)
+static void filter_set(uint8_t *filter, uint32_t gram)
 {
 	uint32_t h = hash_of(gram, FILTER_BITS);
 
-	l->filter[h >> 3] = (uint8_t)(l->filter[h >> 3] | 1u << (h & 7));
+	filter[h >> 3] = (uint8_t)(filter[h >> 3] | 1u << (h & 7));
 }
 
 struct literals *literals_new(void)
@@ -108,11 +111,19 @@ static unsigned commonness(unsigned char c)
 	return c >= 0x80 || c < 0x20 ? 1 : 3;
 }
 
+/* How many bytes the windows of a literal have. */
+static size_t window_of(const struct literal *lit)
+{
+	return lit->len >= WINDOW + STRIDE - 1 ? WINDOW : SHORT_WINDOW;
+}
+
 static unsigned window_cost(const struct literal *lit, size_t offset)
 {
-	const unsigned char *p = (const unsigned char *)lit->bytes + offset;
+	unsigned cost = 1;
 
-	return commonness(p[0]) * commonness(p[1]) * commonness(p[2]);
+	for (size_t i = 0; i < window_of(lit); i++)
+		cost *= commonness((unsigned char)lit->bytes[offset + i]);
+	return cost;
 }
 
 /* Where the two neighbouring windows with the fewest false alarms begin. */
@@ -121,7 +132,7 @@ static size_t best_offset(const struct literal *lit)
 	size_t best = 0;
 	unsigned best_cost = ~0u;
 
-	for (size_t o = 0; o + WINDOW + STRIDE - 1 <= lit->len; o++) {
+	for (size_t o = 0; o + window_of(lit) + STRIDE - 1 <= lit->len; o++) {
 		unsigned cost = window_cost(lit, o) + window_cost(lit, o + 1);
 
 		if (cost < best_cost) {
@@ -132,24 +143,32 @@ static size_t best_offset(const struct literal *lit)
 	return best;
 }
 
+/* Which bytes of a gram count, of n. */
+static uint32_t mask_of(size_t n)
+{
+	return 0xFFFFFFFFu >> 8 * (WINDOW - n);
+}
+
+/* The first n bytes, 1 to 4, as a gram. */
 static uint32_t gram_at(const char *p, size_t n)
 {
 	uint32_t gram = 0;
 
 	for (size_t i = 0; i < n; i++)
 		gram |= (uint32_t)(unsigned char)p[i] << 8 * i;
-	return (gram | fold_mask) & (n == WINDOW ? 0xFFFFFFu : 0xFFFFu);
+	return (gram | fold_mask) & mask_of(n);
 }
 
-/* Enter one window into the filter; one of two bytes in front of any third. */
+/* Enter one window into its filter; one of two bytes in front of any third. */
 static void filter_window(struct literals *l, const struct window *w)
 {
-	if (w->mask == 0xFFFFFFu) {
-		filter_set(l, w->gram);
-		return;
-	}
-	for (uint32_t third = 0; third < 256; third++)
-		filter_set(l, w->gram | (third << 16 | fold_mask));
+	if (w->mask == mask_of(WINDOW))
+		filter_set(l->filter, w->gram);
+	else if (w->mask == mask_of(SHORT_WINDOW))
+		filter_set(l->short_filter, w->gram);
+	else
+		for (uint32_t third = 0; third < 256; third++)
+			filter_set(l->short_filter, w->gram | ((third << 16 | fold_mask) & 0xFF0000u));
 }
 
 static uint32_t group_of(const struct window *w)
@@ -165,13 +184,13 @@ void literals_build(struct literals *l)
 	l->n_windows = 0;
 	for (size_t i = 0; i < l->count; i++) {
 		const struct literal *lit = &l->list[i];
-		size_t o = lit->len > WINDOW ? best_offset(lit) : 0;
+		size_t window = window_of(lit), o = lit->len > window ? best_offset(lit) : 0;
 
 		for (size_t k = o; k < o + STRIDE; k++) {
-			size_t n = lit->len - k < WINDOW ? lit->len - k : WINDOW;
+			size_t n = lit->len - k < window ? lit->len - k : window;
 
 			unsorted[l->n_windows++] = (struct window){ .gram = gram_at(lit->bytes + k, n),
-								    .mask = n == WINDOW ? 0xFFFFFFu : 0xFFFFu,
+								    .mask = mask_of(n),
 								    .literal = (uint32_t)i,
 								    .offset = (uint32_t)k };
 		}
@@ -232,8 +251,7 @@ static bool look_closer(const struct scan *s, size_t at, uint32_t gram)
 static bool scan_tail(const struct scan *s, size_t at)
 {
 	for (; at + 2 <= s->text.len; at += STRIDE) {
-		uint32_t gram = gram_at(s->text.ptr + at, 2) | (s->text.len - at > 2 ? (uint32_t)(unsigned char)s->text.ptr[at + 2] << 16 : 0) |
-				fold_mask;
+		uint32_t gram = gram_at(s->text.ptr + at, s->text.len - at < WINDOW ? s->text.len - at : WINDOW) | fold_mask;
 
 		if (filter_test(s->l, gram) && !look_closer(s, at, gram))
 			return false;
@@ -262,9 +280,9 @@ bool literals_scan(const struct literals *l, struct slice text, size_t from, lit
 		uint64_t word = load_little_endian(text.ptr + at) | 0x2020202020202020u;
 		uint32_t g0, g1, g2;
 
-		g0 = word & 0xFFFFFFu;
-		g1 = word >> 16 & 0xFFFFFFu;
-		g2 = word >> 32 & 0xFFFFFFu;
+		g0 = (uint32_t)word;
+		g1 = (uint32_t)(word >> 16);
+		g2 = (uint32_t)(word >> 32);
 		if (__builtin_expect(!(filter_test(l, g0) | filter_test(l, g1) | filter_test(l, g2)), 1))
 			continue;
 		if ((filter_test(l, g0) && !look_closer(&s, at, g0)) || (filter_test(l, g1) && !look_closer(&s, at + 2, g1)) ||
