@@ -8,7 +8,7 @@ enum {
 	FILTER_BITS = 17, /* one bit for each hash of a window: 16 KiB, so that both filters stay in the first-level cache */
 	TABLE_BITS = 12,  /* lists of windows by a shorter hash */
 	WINDOW = 4,       /* bytes of a window, */
-	SHORT_WINDOW = 3, /* and of one in a literal of less than WINDOW + STRIDE - 1 */
+	SHORT_WINDOW = 3, /* and of those that a literal is too short for: they are looked for at every position */
 	STRIDE = 2,
 };
 
@@ -22,7 +22,7 @@ struct literal {
 /* A window of a literal: when these bytes stand at a sample, the literal may start offset bytes before it. */
 struct window {
 	uint32_t gram;  /* folded bytes, first one lowest */
-	uint32_t mask;  /* bytes that count: the first four, three or two */
+	uint32_t mask;  /* bytes that count: all four, or the first three */
 	uint32_t literal;
 	uint32_t offset;
 };
@@ -35,7 +35,7 @@ struct literals {
 	size_t n_windows;
 	uint32_t starts[(1u << TABLE_BITS) + 1]; /* of each group in windows */
 	uint8_t filter[1u << (FILTER_BITS - 3)];       /* windows of four bytes */
-	uint8_t short_filter[1u << (FILTER_BITS - 3)]; /* of three or two */
+	uint8_t short_filter[1u << (FILTER_BITS - 3)]; /* of three */
 };
 
 /* Setting this bit maps upper case onto lower; what else it merges, the comparison tells apart. */
@@ -46,12 +46,17 @@ static inline uint32_t hash_of(uint32_t gram, unsigned bits)
 	return (gram * 0x9E3779B1u) >> (32 - bits);
 }
 
-/* Whether a window may begin with these four bytes. */
+static inline unsigned filter_bit(const uint8_t *filter, uint32_t gram)
+{
+	uint32_t h = hash_of(gram, FILTER_BITS);
+
+	return (unsigned)filter[h >> 3] >> (h & 7);
+}
+
+/* Whether a window may begin with the first four of these bytes, or a short one with those or the three behind the first. */
 static inline unsigned filter_test(const struct literals *l, uint32_t gram)
 {
-	uint32_t h = hash_of(gram, FILTER_BITS), k = hash_of(gram & short_mask, FILTER_BITS);
-
-	return ((unsigned)l->filter[h >> 3] >> (h & 7) | (unsigned)l->short_filter[k >> 3] >> (k & 7)) & 1u;
+	return (filter_bit(l->filter, gram) | filter_bit(l->short_filter, gram & short_mask) | filter_bit(l->short_filter, gram >> 8)) & 1u;
 }
 
 static void filter_set(uint8_t *filter, uint32_t gram)
@@ -111,10 +116,21 @@ static unsigned commonness(unsigned char c)
 	return c >= 0x80 || c < 0x20 ? 1 : 3;
 }
 
+static bool is_short(const struct literal *lit)
+{
+	return lit->len < WINDOW + STRIDE - 1;
+}
+
 /* How many bytes the windows of a literal have. */
 static size_t window_of(const struct literal *lit)
 {
-	return lit->len >= WINDOW + STRIDE - 1 ? WINDOW : SHORT_WINDOW;
+	return is_short(lit) ? SHORT_WINDOW : WINDOW;
+}
+
+/* How many neighbouring windows are looked for. */
+static size_t windows_of(const struct literal *lit)
+{
+	return is_short(lit) ? 1 : STRIDE;
 }
 
 static unsigned window_cost(const struct literal *lit, size_t offset)
@@ -126,14 +142,14 @@ static unsigned window_cost(const struct literal *lit, size_t offset)
 	return cost;
 }
 
-/* Where the two neighbouring windows with the fewest false alarms begin. */
+/* Where the neighbouring windows with the fewest false alarms begin. */
 static size_t best_offset(const struct literal *lit)
 {
 	size_t best = 0;
 	unsigned best_cost = ~0u;
 
-	for (size_t o = 0; o + window_of(lit) + STRIDE - 1 <= lit->len; o++) {
-		unsigned cost = window_cost(lit, o) + window_cost(lit, o + 1);
+	for (size_t o = 0; o + window_of(lit) + windows_of(lit) - 1 <= lit->len; o++) {
+		unsigned cost = window_cost(lit, o) + (is_short(lit) ? 0 : window_cost(lit, o + 1));
 
 		if (cost < best_cost) {
 			best_cost = cost;
@@ -159,18 +175,6 @@ static uint32_t gram_at(const char *p, size_t n)
 	return (gram | fold_mask) & mask_of(n);
 }
 
-/* Enter one window into its filter; one of two bytes in front of any third. */
-static void filter_window(struct literals *l, const struct window *w)
-{
-	if (w->mask == mask_of(WINDOW))
-		filter_set(l->filter, w->gram);
-	else if (w->mask == mask_of(SHORT_WINDOW))
-		filter_set(l->short_filter, w->gram);
-	else
-		for (uint32_t third = 0; third < 256; third++)
-			filter_set(l->short_filter, w->gram | ((third << 16 | fold_mask) & 0xFF0000u));
-}
-
 static uint32_t group_of(const struct window *w)
 {
 	return hash_of(w->gram & 0xFFFFu, TABLE_BITS);
@@ -184,19 +188,16 @@ void literals_build(struct literals *l)
 	l->n_windows = 0;
 	for (size_t i = 0; i < l->count; i++) {
 		const struct literal *lit = &l->list[i];
-		size_t window = window_of(lit), o = lit->len > window ? best_offset(lit) : 0;
+		size_t o = best_offset(lit), n = window_of(lit);
 
-		for (size_t k = o; k < o + STRIDE; k++) {
-			size_t n = lit->len - k < window ? lit->len - k : window;
-
+		for (size_t k = o; k < o + windows_of(lit); k++)
 			unsorted[l->n_windows++] = (struct window){ .gram = gram_at(lit->bytes + k, n),
 								    .mask = mask_of(n),
 								    .literal = (uint32_t)i,
 								    .offset = (uint32_t)k };
-		}
 	}
 	for (size_t i = 0; i < l->n_windows; i++) {
-		filter_window(l, &unsorted[i]);
+		filter_set(unsorted[i].mask == short_mask ? l->short_filter : l->filter, unsorted[i].gram);
 		l->starts[group_of(&unsorted[i]) + 1]++;
 	}
 	for (size_t g = 0; g < 1u << TABLE_BITS; g++)
@@ -226,8 +227,8 @@ static bool is_at(const struct literal *lit, const char *p)
 	return lit->fold ? slice_eq_fold(want, got) : slice_eq(want, got);
 }
 
-/* Compare the literals that have a window like the one at the sample. */
-static bool look_closer(const struct scan *s, size_t at, uint32_t gram)
+/* Compare the literals that have a window like the bytes at a place; of four bytes, or of three only. */
+static bool compare(const struct scan *s, size_t at, uint32_t gram, bool only_short)
 {
 	uint32_t g = hash_of(gram & 0xFFFFu, TABLE_BITS);
 
@@ -236,7 +237,7 @@ static bool look_closer(const struct scan *s, size_t at, uint32_t gram)
 		const struct literal *lit = &s->l->list[w->literal];
 		struct literal_hit hit;
 
-		if ((gram & w->mask) != w->gram || at < w->offset)
+		if ((gram & w->mask) != w->gram || at < w->offset || (only_short && w->mask != short_mask))
 			continue;
 		hit = (struct literal_hit){ lit->id, at - w->offset, lit->len };
 		if (hit.start < s->from || hit.len > s->text.len - hit.start || !is_at(lit, s->text.ptr + hit.start))
@@ -245,6 +246,12 @@ static bool look_closer(const struct scan *s, size_t at, uint32_t gram)
 			return false;
 	}
 	return true;
+}
+
+/* Look for what may have a window at the sample, or a short one right behind it. */
+static bool look_closer(const struct scan *s, size_t at, uint32_t gram)
+{
+	return compare(s, at, gram, false) && (!(filter_bit(s->l->short_filter, gram >> 8) & 1u) || compare(s, at + 1, gram >> 8, true));
 }
 
 /* The last samples, which have fewer than eight bytes behind them. */

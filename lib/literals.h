@@ -8,7 +8,8 @@
  * could lie there compared. For that, each literal enters two neighbouring
  * four-byte windows of its own into the table, the rarest ones it has: one of
  * them falls on a sample wherever the literal stands. Literals of three and four
- * bytes have windows of three, and a table of their own. An Aho-Corasick automaton
+ * bytes have one window of three and a table of their own, which is asked for the
+ * place behind each sample, too. An Aho-Corasick automaton
  * finds the same in one dependent load for each byte, which is several times
  * slower than this on text without a hit.
  *
