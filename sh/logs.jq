@@ -1,13 +1,13 @@
 # logs.jq: the lines of a sidecar's log, "[daemon] {json}" or "[daemon] text", for people or as JSON.
-# Arguments: json (true or false), events (names, one a line), host, daemon (empty: any), and the
-# colours of terminal.sh. Everything of a log passes through "shown" on its way to a terminal.
+# Arguments: json (true or false), events (names, one a line), host, daemon (empty: any), since (a
+# time, a number with s, m, h or d for how long ago, or empty), and the colours of terminal.sh. Everything of a log passes through "shown" on its way to a terminal.
 
 include "safe";
 
 def paint($colour): if . == "" or $colour == "" then . else $colour + . + $ARGS.named.reset end;
 
 def colour_of_event:
-	if IN("refuse", "died", "late", "kill", "refusing") then $ARGS.named.red
+	if IN("refuse", "dlp", "died", "late", "kill", "refusing") then $ARGS.named.red
 	elif IN("warning", "reload", "stop") then $ARGS.named.yellow
 	elif IN("start", "ready") then $ARGS.named.green
 	else "" end;
@@ -42,6 +42,13 @@ def for_people:
 	   else [.text | shown] end)
 	| map(select(. != "")) | join(" ");
 
+# The time from which on lines are shown, in the form that they have theirs in.
+def beginning:
+	$ARGS.named.since
+	| if test("^[0-9]+[smhd]$") then
+		now - (.[:-1] | tonumber) * {s: 1, m: 60, h: 3600, d: 86400}[.[-1:]] | strftime("%Y-%m-%dT%H:%M:%SZ")
+	  else . end;
+
 def is_wanted($events; $host; $ids):
 	($ARGS.named.daemon == "" or .daemon == $ARGS.named.daemon)
 	and ($events == [] or (.event as $event | $events | index([$event]) != null))
@@ -49,15 +56,18 @@ def is_wanted($events; $host; $ids):
 
 ($ARGS.named.events | split("\n") | map(select(. != ""))) as $events
 | ($ARGS.named.host | ascii_downcase) as $host
+| beginning as $since
 # Only the first line about a request names its host; the later ones are found by its id.
-| foreach inputs as $line ({ids: {}};
+# A line without a time is as old as the one before it.
+| foreach inputs as $line ({ids: {}, time: ""};
 	.ids as $ids
 	| ($line | parse) as $entry
 	| if $host != "" and ($entry.id | type) == "string" and ($entry.host | type) == "string" and
 	     ($entry.host | ascii_downcase) == $host then .ids[$entry.id] = true
 	  elif $entry.event == "end" and ($entry.id | type) == "string" then del(.ids[$entry.id])
 	  else . end
-	| .entry = if $entry | is_wanted($events; $host; $ids) then $entry else null end;
+	| .time = (($entry.time | strings) // .time)
+	| .entry = if .time >= $since and ($entry | is_wanted($events; $host; $ids)) then $entry else null end;
 	.entry
 	| select(.)
 	| if $ARGS.named.json == "true" then . else for_people end)

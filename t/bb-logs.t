@@ -48,6 +48,20 @@ check 'bb logs --host' bb logs --host nowhere.example web-1
 is "$(cat out)" '' '... may show nothing'
 check 'bb logs --daemon' bb logs --daemon sidecar web-1
 is "$(events)" 'start died ' '... shows one daemon'
+check 'bb logs --since' bb logs --since 2026-11-24T05:54:42 web-1
+is "$(wc -l <out)" 6 '... begins at a time'
+check 'bb logs --since' bb logs --since=2026-11-24T05:54:43Z web-1
+is "$(events)" 'died ' '... shown as the log has it'
+check 'bb logs --since' bb logs --since 2026-11-25 web-1
+is "$(cat out)" '' '... or on a day'
+printf '[egress] {"time":"%s","event":"new"}\n[egress] more of it\n' "$(date -u +%Y-%m-%dT%H:%M:%S.000Z)" >>$log
+for ago in 100s 10m 2h 1d; do
+	check 'bb logs --since' bb logs --since $ago web-1
+	is "$(tail -n 2 out | cut -d ' ' -f 2-)" "$(printf 'egress new\nmore of it')" "... or $ago ago"
+done
+bb logs --since 10m web-1 >out
+is "$(wc -l <out)" 2 '... and no line before that'
+sed -i '8,$d' $log
 check 'bb logs -n' bb logs -n 2 web-1
 is "$(wc -l <out)" 2 '... begins before the end'
 check 'bb logs --lines=0' bb logs --lines=0 web-1
@@ -115,7 +129,7 @@ for n in 1 2 3; do
 	like "$(cat err)" "is a symbolic link; it is not followed" '... is not followed'
 	is "$(cat out)" '' '... and nothing is shown'
 done
-for words in '--lines x web-1' '--lines -1 web-1' '-n 123456789 web-1' '--frob' 'web-1 odd' '-- web-1 odd' '--host'; do
+for words in '--since yesterday web-1' '--since 10 web-1' '--since 2026-1-1 web-1' '--lines x web-1' '--lines -1 web-1' '-n 123456789 web-1' '--frob' 'web-1 odd' '-- web-1 odd' '--host'; do
 	# shellcheck disable=SC2086
 	check_status 100 "bb logs $words" bb logs $words
 	like "$(cat err)" "try 'bb logs --help'$" '... points to the help'
