@@ -2,43 +2,10 @@
 # shellcheck disable=SC2016,SC2317 # jq's dollars; functions that wait_for calls
 test_title='bb supervise: list, show, approve, reject; what fails on the way leaves everything as it was'
 . "$(dirname "$0")/lib/tap.sh"
+. "$BB_SOURCE/t/lib/proposals.sh"
 
 bb=$BB_BUILD/bin/bb
 export BOT_BOTTLE_HOME="$PWD/home"
-state=$PWD/home/state/web-1
-queue=$state/queue
-inforce=$state/egress/routes.yaml
-
-# start_bottle: a bottle's state directory and its sidecar with a real bb-egress; nobody lives in it.
-start_bottle() {
-	bb-sidecar --document 3 --dir "$state" 3<document.json >log 2>errors </dev/null &
-	sidecar=$!
-	at_exit "kill $sidecar"
-	wait_for grep -q '"event":"ready"}' log
-}
-stop_bottle() {
-	kill "$sidecar"
-	wait "$sidecar"
-}
-# ask TOOL FILE [JUSTIFICATION]: put a proposal, as an asker would; $id is its id.
-asked=0
-ask() {
-	asked=$((asked + 1))
-	id=$(printf '%08x-0000-4000-8000-%012x' $((asked * 305419896 % 4294967296)) "$asked")
-	mkdir -p "$queue/processed" && chmod 700 "$queue" "$queue/processed"
-	jq -n --arg id "$id" --arg tool "$1" --rawfile file "$2" --arg why "${3-I need it.}" \
-		--arg time "$(printf '2026-01-31T12:%02d:00.000Z' "$asked")" --arg hash "$(digest "$inforce")" \
-		'{kind: "proposal", v: 1, id: $id, bottle_slug: "web-1", tool: $tool, proposed_file: $file, justification: $why,
-		arrival_timestamp: $time, current_file_hash: $hash}' >"$queue/.asked"
-	mv "$queue/.asked" "$queue/$id.proposal.json"
-}
-digest() {
-	sha256sum "$1" | cut -d' ' -f1
-}
-# answer FILTER: of what was answered to $id.
-answer() {
-	jq -c "$1" "$queue/$id.response.json"
-}
 # shown: the digest that goes with $id now.
 shown() {
 	"$bb" supervise show --json "$id" | jq -r .shown
@@ -58,15 +25,9 @@ in_force() {
 	bb-sidecar reload --dir "$state" | jq -r .sha256
 }
 
-printf 'routes:\n  - host: a.test\n' >first
 printf 'routes:\n  - host: a.test\n  - host: b.test\n' >second
 printf 'routes:\n  - host: c.test\n' >third
-mkdir -p "$state" home/agents home/bottles && chmod 700 home home/state "$state"
-jq -n --rawfile routes first '{kind: "sidecar", v: 1, daemons: [{name: "egress", program: "bb-egress", reload: true, keep: ["ca"],
-	args: ["--routes", "{dir}/routes.yaml", "--ca-store", "{keep:ca}", "--secrets", "{secrets}", "--listen", "127.0.0.1:0",
-	"--ready", "{ready}"], secrets: [], files: [{path: "routes.yaml", mode: "0600", content: $routes}]}]}' >document.json
-echo '{"kind":"plan","v":1,"bottles":["base","web"]}' >"$state/plan.json"
-echo '{"kind":"metadata","v":1}' >"$state/metadata.json"
+make_bottle
 
 check 'nothing is pending' "$bb" supervise list
 is "$(cat out)" '' '... which is said with nothing'
@@ -113,7 +74,7 @@ cp first patched && patch -s patched <difference
 is "$(digest patched)" "$(digest second)" '... and a difference that patch(1) takes'
 is "$("$bb" supervise)" '' '... it is pending no more'
 check_status 1 'a second time' "$bb" supervise approve "$first_id"
-mv "$queue"/*.json "$queue/processed/"
+archive
 
 ask egress-block third
 check 'approve --file' "$bb" supervise approve "$id" --file first --save
@@ -122,7 +83,7 @@ is "$(in_force)" "$(digest first)" '... which are in force'
 like "$(sed -n 2p out)" "^# .* put this into $PWD/home/bottles/web.md:\$" '... --save names the file to edit'
 is "$(sed 1,2d out)" 'egress:
   routes:' '... nothing of it when nothing is new'
-mv "$queue"/*.json "$queue/processed/"
+archive
 cat >slots <<'END'
 routes:
   - host: a.test
@@ -134,8 +95,8 @@ check 'approve --save' "$bb" supervise approve "$id" --save
 sed 1,2d out >saved
 is "$(python3 -c 'import sys, yaml; print(yaml.safe_load(sys.stdin))' <saved)" \
 	"{'egress': {'routes': [{'host': 'd.test', 'auth': {'scheme': 'Bearer', 'token_ref': 'D_TOKEN'}}]}}" '... in the words of a manifest'
-mv "$queue"/*.json "$queue/processed/"
-cp first "$inforce.new" && mv "$inforce.new" "$inforce"
+archive
+restore
 
 # --- reject ---
 
@@ -147,7 +108,7 @@ check 'reject' "$bb" supervise reject "$id" --reason 'no need'
 is "$(answer '[.status, .notes, .final_file]')" '["rejected","no need",""]' '... tells why'
 is "$(in_force)" "$(digest first)" '... the routes stay'
 is "$(recorded '[.action, .notes]')" '["rejected","no need"]' '... and it is recorded'
-mv "$queue"/*.json "$queue/processed/"
+archive
 
 # --- what is not about routes ---
 
@@ -162,7 +123,7 @@ for tool in gitleaks-allow egress-token-allow; do
 	check "$tool: approve" "$bb" supervise approve "$id" --reason 'a fixture'
 	is "$(answer '[.status, .notes, .final_file]')" '["approved","a fixture",""]' '... is answered'
 	is "$(recorded '[.action, .detail.subject]')" '["approved","generic-api-key in k:1\n"]' '... and recorded with what it is about'
-	mv "$queue"/*.json "$queue/processed/"
+	archive
 done
 
 # --- what changed meanwhile ---
@@ -173,7 +134,7 @@ cp third "$inforce.new" && mv "$inforce.new" "$inforce"
 check_status 1 'the routes have changed since it was shown' "$bb" supervise approve "$id" --shown "$seen"
 like "$(cat err)" 'have changed since it was shown' '... so nothing is done'
 like "$("$bb" supervise show "$id")" '^warning   the routes in force have changed since it was asked' '... and show warns'
-cp first "$inforce.new" && mv "$inforce.new" "$inforce"
+restore
 jq '.proposed_file = "routes:\n  - host: evil.test\n"' "$queue/$id.proposal.json" >changed
 mv changed "$queue/$id.proposal.json"
 check_status 1 'the proposal has changed since it was shown' "$bb" supervise approve "$id" --shown "$seen"
@@ -192,8 +153,8 @@ is "$(sort status.[1-5] | tr '\n' ' ')" '0 1 1 1 1 ' 'of five decisions at once 
 is "$(jq -s '[.[] | select(.detail.id == "'"$id"'")] | length' home/audit/web-1.jsonl)" 1 '... one is recorded'
 winner=$(grep -l '^0' status.[1-5] | cut -d. -f2)
 is "$(answer .notes)" "\"operator $winner\"" '... and answered'
-mv "$queue"/*.json "$queue/processed/"
-cp first "$inforce.new" && mv "$inforce.new" "$inforce"
+archive
+restore
 
 # --- what fails ---
 
@@ -234,7 +195,7 @@ rm -r home/state/bad-1
 
 # --- hostile text ---
 
-"$bb" supervise reject "$id" --reason seen >/dev/null && mv "$queue"/*.json "$queue/processed/"
+"$bb" supervise reject "$id" --reason seen >/dev/null && archive
 hostile=$(printf 'a\033[2Jb\302\2332Jc\342\200\256d\ne\rf\007g\342\200\213h')
 printf 'routes:\n  - host: a.test # %s\n' "$hostile" >hostile
 ask allow hostile "$hostile"
@@ -250,7 +211,7 @@ like "$(cat out)" 'a\\x1B\[2Jb\\u\{9B\}2Jc\\u\{202E\}d$' '... but what was there
 
 check 'wait, when something is pending' "$bb" supervise wait
 like "$(cat out)" "^$(echo "$id" | cut -c1-8)" '... shows it'
-"$bb" supervise reject "$id" --reason seen >/dev/null && mv "$queue"/*.json "$queue/processed/"
+"$bb" supervise reject "$id" --reason seen >/dev/null && archive
 check_status 1 'wait, when nothing comes' "$bb" supervise wait --timeout 1
 "$bb" supervise wait >waited 2>&1 &
 waiting=$!

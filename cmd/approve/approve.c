@@ -15,6 +15,7 @@
 #include "program.h"
 #include "routes.h"
 #include "save.h"
+#include "screen.h"
 #include "show.h"
 #include "state.h"
 
@@ -62,6 +63,7 @@ static const struct option_def wait_defs[] = {
 };
 static const struct option_def main_defs[] = {
 	{ "once", 0, NULL, "print what is pending and exit: the same as 'list'" },
+	{ "notify", 0, "COMMAND", "run this for each proposal that comes while the screen is open" },
 	{ "json", 0, NULL, "print a document" },
 	{ "home", 0, "DIR", "bot-bottle's directory (BOT_BOTTLE_HOME, or ~/.bot-bottle)" },
 	{ .name = NULL },
@@ -128,6 +130,8 @@ static bool print_inbox(const struct inbox *b, bool json, struct error *e)
 		show_line(&b->list[i], LINE_WIDTH, &line);
 		puts(buf_str(&line));
 	}
+	if (b->trouble.status != STATUS_YES)
+		program_warn("%s", b->trouble.text);
 	show_rest(b, &text);
 	fputs(buf_str(&text), stdout);
 	return program_flush(e);
@@ -190,7 +194,7 @@ static bool run_decision(struct options *o, const char *id, bool approve, struct
 		return false;
 	item_seen(i, buf_slice(&routes), seen);
 	if (o->seen && !slice_starts(slice_str(seen), slice_str(o->seen)))
-		return error_set(e, STATUS_NO, "the routes in force, or proposal %s, have changed since it was shown; look at it again",
+		return error_set(e, STATUS_NO, "proposal %.8s or the routes in force have changed since it was shown; look again",
 				 i->proposal.id);
 	ruling.seen = seen;
 	ruling.file = o->file ? &file : NULL;
@@ -224,7 +228,7 @@ static bool run_wait(struct options *o, const struct operands *operands, struct 
 
 		if (!inbox_load(&b, o->home, o->bottle, e))
 			return false;
-		if (o->notify && !notify_new(&known, &b, o->notify, e))
+		if (o->notify && !notify_new(&known, &b, o->notify, false, NULL, e))
 			return false;
 		if (!o->notify && b.count)
 			return print_inbox(&b, o->json, e);
@@ -255,7 +259,7 @@ static const struct command commands[] = {
 static const struct program main_program = {
 	"bb-approve",
 	"decide what agents ask for",
-	"{list | show | approve | reject | wait} [OPTION]... [ID]\n       bb-approve --once [--json]",
+	"[--notify COMMAND]\n       bb-approve {list | show | approve | reject | wait} [OPTION]... [ID]\n       bb-approve --once [--json]",
 	main_defs,
 };
 
@@ -302,7 +306,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 	return ok ? STATUS_YES : program_fail(&e);
 }
 
-/* Without a command. */
+/* Without a command: the screen, where there is a terminal to show it on. */
 static int run_plain(int argc, char **argv)
 {
 	const struct operands none = { NULL, 0 };
@@ -313,7 +317,8 @@ static int run_plain(int argc, char **argv)
 
 	if (at < argc)
 		return program_usage("unknown command '%s'", argv[at]);
-	ok = prepare(&o, &e) && run_list(&o, &none, &e);
+	ok = prepare(&o, &e) && (o.once || o.json || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ?
+					 run_list(&o, &none, &e) : screen_run(o.home, o.notify, &e));
 	free(o.home);
 	return ok ? STATUS_YES : program_fail(&e);
 }

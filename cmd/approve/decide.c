@@ -7,7 +7,6 @@
 #include "changes.h"
 #include "fd.h"
 #include "file.h"
-#include "program.h"
 #include "reload.h"
 #include "routes.h"
 
@@ -62,7 +61,7 @@ static bool check_seen(struct decider *d, struct error *e)
 	now.proposal = d->proposal;
 	item_seen(&now, buf_slice(&d->before), seen);
 	if (strcmp(seen, d->ruling->seen) != 0)
-		return error_set(e, STATUS_NO, "the routes in force, or proposal %s, have changed since it was shown; look at it again",
+		return error_set(e, STATUS_NO, "proposal %.8s or the routes in force have changed since it was shown; look again",
 				 d->proposal.id);
 	return true;
 }
@@ -90,8 +89,8 @@ static bool put_in_force(const struct item *i, struct slice routes, struct error
 	return file_replace(path, routes, ROUTES_MODE, e) && reload_ask(i->dir, hash, NULL, e);
 }
 
-/* The old routes are back, whether the bottle runs or not; failing that, say so: the operator has to know. */
-static void put_back(const struct decider *d)
+/* The old routes are back, whether the bottle runs or not; failing that, the error says so: the operator has to know. */
+static void put_back(const struct decider *d, struct error *e)
 {
 	AUTO_FREE char *path = item_routes_path(d->item);
 	struct error why = ERROR_INIT;
@@ -100,7 +99,7 @@ static void put_back(const struct decider *d)
 		return;
 	if (file_replace(path, buf_slice(&d->before), ROUTES_MODE, &why) && !d->item->running)
 		return;
-	program_warn("the old routes are not confirmed to be in force again: %s", why.text);
+	error_wrap(e, "the old routes are not confirmed to be in force again (%s)", why.text);
 }
 
 /* Find out what an approval of routes puts in force; it has to load. */
@@ -186,14 +185,16 @@ bool decide(const char *home, const struct item *i, const struct ruling *r, enum
 	if (!check_ruling(i, r, e) || !take_place(&d, home, e) || (routes && !find_routes(&d, e)))
 		return false;
 	if (routes && !put_in_force(i, d.after, e)) {
-		put_back(&d);
 		e->status = STATUS_WORLD;
-		return error_wrap(e, "apply failed");
+		error_wrap(e, "apply failed");
+		put_back(&d, e);
+		return false;
 	}
 	if (!answer(&d, e)) {
+		error_wrap(e, routes ? "apply failed" : "unable to answer");
 		if (routes)
-			put_back(&d);
-		return error_wrap(e, routes ? "apply failed" : "unable to answer");
+			put_back(&d, e);
+		return false;
 	}
 	*status = d.status;
 	return record(&d, e) || error_wrap(e, "%s, but this is not in the audit log", queue_status_names[d.status]);

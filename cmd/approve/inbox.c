@@ -6,7 +6,6 @@
 
 #include "alloc.h"
 #include "file.h"
-#include "program.h"
 #include "state.h"
 
 /* What a walk over the bottles collects. */
@@ -74,7 +73,8 @@ static bool visit(void *ctx, const struct state_entry *entry, struct error *e)
 		take_pending(w->inbox, entry, &l);
 		return true;
 	}
-	program_warn("%s", why.text);
+	if (w->inbox->trouble.status == STATUS_YES)
+		w->inbox->trouble = why;
 	w->inbox->damaged++;
 	return true;
 }
@@ -118,6 +118,14 @@ const struct item *inbox_find(const struct inbox *b, const char *id, struct erro
 	if (!found)
 		error_set(e, STATUS_NO, "no proposal '%s' is pending", id);
 	return found;
+}
+
+struct item *inbox_item(const struct inbox *b, const char *id)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (strcmp(b->list[i].proposal.id, id) == 0)
+			return &b->list[i];
+	return NULL;
 }
 
 char *item_queue_path(const struct item *i)

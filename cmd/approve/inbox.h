@@ -28,9 +28,10 @@ struct inbox {
 	size_t count;
 	size_t unshown; /* pending beyond what is read of one queue */
 	size_t damaged; /* files that are no proposals, queues that cannot be read */
+	struct error trouble; /* why the first of those queues cannot be read */
 };
 
-#define INBOX_INIT { NULL, 0, 0, 0 }
+#define INBOX_INIT { NULL, 0, 0, 0, ERROR_INIT }
 #define AUTO_INBOX __attribute__((cleanup(inbox_release))) struct inbox
 void inbox_release(struct inbox *b);
 
@@ -39,6 +40,9 @@ bool inbox_load(struct inbox *b, const char *home, const char *identity, struct 
 
 /* The item of an id, or of the first digits of one. STATUS_NO when there is none, STATUS_CALLER when there are several. */
 const struct item *inbox_find(const struct inbox *b, const char *id, struct error *e);
+
+/* The item of a whole id, or NULL. */
+struct item *inbox_item(const struct inbox *b, const char *id);
 
 /* Path of an item's queue, of the routes in force; the caller frees it. */
 char *item_queue_path(const struct item *i);

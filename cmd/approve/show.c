@@ -129,41 +129,48 @@ bool show_difference(struct slice before, struct slice after, struct difference 
 }
 
 /* What an approval would change, in words. */
-static void add_difference(const struct item *i, struct slice routes, struct buf *out)
+static void add_difference(struct slice routes, struct slice proposed, struct buf *out)
 {
 	AUTO_DIFFERENCE d = DIFFERENCE_INIT;
 
-	if (!queue_tool_is_routes(i->proposal.tool))
-		return;
 	buf_add_str(out, "\nwhat it would change:\n");
-	if (!show_difference(routes, doc_get_str(i->proposal.doc, "proposed_file"), &d))
+	if (!show_difference(routes, proposed, &d))
 		buf_add_str(out, "    cannot be said: the routes do not load\n");
 	else
 		add_escaped(&d, out);
 }
 
-bool show_item(const struct item *i, struct buf *out, struct error *e)
+void show_page(const struct item *i, struct slice routes, const struct buf *file, struct buf *out)
 {
 	const struct proposal *p = &i->proposal;
-	AUTO_BUF routes = BUF_INIT;
-	char seen[DIGEST_HEX];
+	bool about_routes = queue_tool_is_routes(p->tool);
+	struct slice proposed = file ? buf_slice(file) : doc_get_str(p->doc, "proposed_file");
 
-	if (!item_routes(i, &routes, e))
-		return false;
-	item_seen(i, buf_slice(&routes), seen);
 	buf_add_format(out, "proposal  %s\nbottle    %s%s\ntool      %s\narrived   ", p->id, i->identity,
 		       i->running ? "" : ", which does not run", queue_tool_names[p->tool]);
 	escape_cut(out, doc_get_str(p->doc, "arrival_timestamp"), 40);
 	if (p->repeats)
 		buf_add_format(out, ", and asked %" PRIu64 " times more", p->repeats);
 	buf_add_char(out, '\n');
-	if (is_stale(i, buf_slice(&routes)))
+	if (is_stale(i, routes))
 		buf_add_str(out, "warning   the routes in force have changed since it was asked: an approval undoes that change\n");
-	add_difference(i, buf_slice(&routes), out);
+	if (about_routes)
+		add_difference(routes, proposed, out);
 	add_part("justification, by the agent", doc_get_str(p->doc, "justification"), out);
-	add_part(queue_tool_is_routes(p->tool) ? "proposed routes" : "what it is about", doc_get_str(p->doc, "proposed_file"), out);
-	buf_add_format(out, "\nbb supervise approve %s --shown %.16s%s\nbb supervise reject %s --reason REASON\n", p->id, seen,
-		       queue_tool_is_routes(p->tool) ? "" : " --reason REASON", p->id);
+	add_part(!about_routes ? "what it is about" : file ? "routes, as modified" : "proposed routes", proposed, out);
+}
+
+bool show_item(const struct item *i, struct buf *out, struct error *e)
+{
+	AUTO_BUF routes = BUF_INIT;
+	char seen[DIGEST_HEX];
+
+	if (!item_routes(i, &routes, e))
+		return false;
+	item_seen(i, buf_slice(&routes), seen);
+	show_page(i, buf_slice(&routes), NULL, out);
+	buf_add_format(out, "\nbb supervise approve %s --shown %.16s%s\nbb supervise reject %s --reason REASON\n", i->proposal.id, seen,
+		       queue_tool_is_routes(i->proposal.tool) ? "" : " --reason REASON", i->proposal.id);
 	return true;
 }
 

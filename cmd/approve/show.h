@@ -19,7 +19,13 @@ void show_rest(const struct inbox *b, struct buf *out);
 /* A document "proposals". */
 struct doc *show_list_document(const struct inbox *b);
 
-/* All of one, lines that end with a newline: what it is, what it would change, why, the file. */
+/*
+ * All of one, lines that end with a newline: what it is, what it would change, why, the file. routes are those in force,
+ * file, if not NULL, those that are to be approved instead of the proposed ones.
+ */
+void show_page(const struct item *i, struct slice routes, const struct buf *file, struct buf *out);
+
+/* The same, with the commands that decide just this. */
 bool show_item(const struct item *i, struct buf *out, struct error *e);
 
 /* What changes when one routes file takes the place of another; false when one of them does not load. */
