@@ -50,7 +50,7 @@ static const char *containment(const char *backend)
 		const char *backend, *text;
 	} texts[] = {
 		{ "native", "namespaces of its own, no network but the proxy; shares the host's kernel and its /usr, read-only" },
-		{ "docker", "a container on an internal network; shares the host's kernel unless the engine has runsc" },
+		{ "docker", "containers of a Docker engine, no network but the proxy; shares the host's kernel, not its files" },
 		{ "macos-container", "a virtual machine of its own on a host-only network; a kernel of its own" },
 		{ "smolmachines", "a micro virtual machine; a kernel of its own; its proxy runs in a container" },
 	};
