@@ -18,7 +18,7 @@
 
 static const struct option_def run_defs[] = {
 	{ "plan", 0, "FILE", "the plan document; - for standard input" },
-	{ "resume", 0, NULL, "go on from what was committed of this identity" },
+	{ "resume", 0, NULL, "refused: what the agent wrote went with its container" },
 	{ "timing", 0, NULL, "print where the time of the start went, as JSON on standard error" },
 	{ .name = NULL },
 };

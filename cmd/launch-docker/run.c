@@ -50,6 +50,9 @@ static bool read_plan(struct run *r, struct error *e)
 	if (strcmp(doc_get_cstr(r->plan.doc, "backend"), "docker") != 0)
 		return error_set(e, STATUS_CALLER, "the plan is for the backend '%s', not for 'docker'",
 				 doc_get_cstr(r->plan.doc, "backend"));
+	if (r->o->resume)
+		return error_set(e, STATUS_CALLER, "'%s' cannot go on: what its agent wrote went with its container",
+				 r->plan.identity);
 	if (r->plan.tty && !terminal_present())
 		return error_set(e, STATUS_CALLER, "standard input and output are not a terminal; use --headless");
 	return true;

@@ -9,7 +9,7 @@
 struct run_options {
 	const char *plan;     /* file of the plan document, "-" for standard input */
 	const char *programs; /* directory of bb-inside and bb-prove */
-	bool resume;          /* go on from what was committed of this identity */
+	bool resume;          /* go on in a bottle that has ended: refused */
 	bool timing;
 };
 

@@ -50,6 +50,9 @@ is "$(cat project/precious)" 'the only copy' 'the directory is as it was'
 bottle 7 'its status is that of the start' 'exit 7'
 like "$(cat err)" "the state of 'tester-[a-z0-9]{5}' is kept" 'whose state is kept'
 unlike "$(cat home/state/*/plan.json home/state/*/metadata.json)" "$BB_TEST_KEY|$BB_TEST_TOKEN" 'without a secret'
+identity=$(ls home/state)
+check_status 100 'it cannot be gone on with' bb resume "$identity" --yes --headless --prompt true
+like "$(cat err)" "^bb-launch-docker: '$identity' cannot go on" 'and is told why'
 rm -rf home/state
 bottle 137 'a signal is 128 and its number' 'kill -KILL $$'
 rm -rf home/state
