@@ -68,6 +68,13 @@ bb start tester --backend docker --yes --headless --prompt 'sha256sum' >out 2>er
 is "$? $(cut -d' ' -f1 out)" "0 $(sha256sum <input | cut -d' ' -f1)" 'and goes in whole'
 is "$(leftovers)" '' 'nothing is left of all these'
 
+for provider in shell claude; do
+	printf -- '---\nagent_provider: {template: %s}\n---\n' "$provider" >home/bottles/plain.md
+	chmod 600 home/bottles/plain.md
+	bb start tester --bottle plain --backend docker --dry-run --json >out 2>err
+	check "the provider $provider has a recipe of its image" test -f "$(jq -r .bottle.image.dockerfile out)"
+done
+
 printf '%s\n' 'expect start it\? \[y/N\] $' 'send y\n' 'expect \$ ?$' 'send tty; stty size; echo $((40 + 2))\n' 'expect /dev/pts/[0-9]+\r\n[0-9]+ [0-9]+\r\n42' \
 	'send exit 3\n' >script
 python3 "$BB_SOURCE/t/lib/terminal.py" script bb start tester --backend docker >shown 2>err
