@@ -50,7 +50,7 @@ DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-jsons
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
 DEPS_DOCKER = docker.io mmdebstrap iptables
-DEPS_BENCH = mitmproxy squid-openssl bubblewrap
+DEPS_BENCH = mitmproxy squid-openssl bubblewrap libvectorscan5 ripgrep
 
 # One line for each thing that is made; V=1 shows the commands instead.
 MAKEFLAGS += --no-print-directory
