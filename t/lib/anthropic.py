@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """A stand-in of the Anthropic Messages API, as far as Claude Code needs one.
 
-usage: anthropic.py --cert FILE --key FILE --record FILE --command TEXT [--final TEXT] [--release FILE] [--ready FD]
+usage: anthropic.py --cert FILE --key FILE --record FILE {--command TEXT | --steps FILE} [--final TEXT] [--release FILE] [--ready FD]
 
 The first request that offers a shell tool is answered with a call of it that
-runs --command; when its result comes back the answer is --final. Requests
-without such a tool get a short text. GET /hold is answered when the file named
+runs --command; when its result comes back the answer is --final. With --steps it
+is one call after the other: FILE is a list of objects with the tool's name and its
+input, or with input_file, a file that holds the input and is waited for. Requests
+without a shell tool get a short text. GET /hold is answered when the file named
 by --release is there, so that a test can look at the agent while it waits.
 Everything else is 404, which Claude Code copes with. Each request is one JSON line of the record: method, target, the
 headers that carry credentials, and the results of tools that came with it.
@@ -21,7 +23,7 @@ import ssl
 import threading
 import time
 
-SHELL_TOOLS = ("Bash",)
+SHELL_TOOL = "Bash"
 CREDENTIAL_HEADERS = ("authorization", "x-api-key", "proxy-authorization", "cookie")
 
 
@@ -43,15 +45,29 @@ def tool_results(request):
     return [text_of(b) for m in request.get("messages", []) for b in blocks_of(m) if b.get("type") == "tool_result"]
 
 
-def choose(request, command, final):
+def steps_of(options):
+    """The calls that the model makes."""
+    if not options.steps:
+        return [{"name": SHELL_TOOL, "input": {"command": options.command, "description": "Do what the test asks for"}}]
+    with open(options.steps, encoding="utf-8") as f:
+        return json.load(f)
+
+
+def input_of(step):
+    if "input" in step:
+        return step["input"]
+    wait_for(step["input_file"])
+    with open(step["input_file"], encoding="utf-8") as f:
+        return json.load(f)
+
+
+def choose(request, options):
     """The content blocks and the stop reason of the answer."""
-    names = [t.get("name") for t in request.get("tools", [])]
-    shell = next((n for n in SHELL_TOOLS if n in names), None)
-    if tool_results(request):
-        return [{"type": "text", "text": final}], "end_turn"
-    if shell:
-        use = {"type": "tool_use", "id": "toolu_01standin", "name": shell,
-               "input": {"command": command, "description": "Do what the test asks for"}}
+    done, steps = len(tool_results(request)), steps_of(options)
+    if done >= len(steps):
+        return [{"type": "text", "text": options.final}], "end_turn"
+    if done or SHELL_TOOL in [t.get("name") for t in request.get("tools", [])]:
+        use = {"type": "tool_use", "id": f"toolu_{done:02}standin", "name": steps[done]["name"], "input": input_of(steps[done])}
         return [{"type": "text", "text": "I will do it."}, use], "tool_use"
     return [{"type": "text", "text": "A short title"}], "end_turn"
 
@@ -142,7 +158,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.record(request)
         model = request.get("model", "claude")
         if path == "/v1/messages" and self.command == "POST":
-            blocks, stop = choose(request, self.options.command, self.options.final)
+            blocks, stop = choose(request, self.options)
             if request.get("stream"):
                 return self.stream(model, blocks, stop)
             return self.answer(200, {"id": "msg_01standin", "type": "message", "role": "assistant", "model": model,
@@ -162,7 +178,8 @@ def main():
     parser.add_argument("--cert", required=True)
     parser.add_argument("--key", required=True)
     parser.add_argument("--record", required=True)
-    parser.add_argument("--command", required=True)
+    parser.add_argument("--command")
+    parser.add_argument("--steps")
     parser.add_argument("--final", default="All done.")
     parser.add_argument("--release")
     parser.add_argument("--ready", type=int, default=1)
