@@ -202,8 +202,8 @@ kill "$sshd_pid"
 wait "$sshd_pid"
 check_status 128 'the remote is not there: fetch' as_client git -C open fetch origin
 like "$(cat err)" "remote error: git-gate: unable to read the remote of 'open': .*(refused|closed)" '... with the reason, never stale data'
-check_status 128 'the remote is not there: push' as_client git -C open push -q origin HEAD:main
-like "$(cat err)" "git-gate: unable to read the remote of 'open'" '... with the reason'
+check_status 1 'the remote is not there: push' as_client git -C open push -q origin HEAD:agent/late
+like "$(cat err)" 'remote: git-gate: refused: unable to push to the remote: .*(refused|closed)' '... with the reason'
 
 # --- nothing of the key, nothing left ---
 secret=$(sed -n 2p key)

@@ -155,7 +155,7 @@ pid_t git_start(const struct gate *g, const struct git_call *c, struct error *e)
 	AUTO_FD token = -1;
 	struct spawn_fd fds[6];
 	struct spawn s = { .path = c->read || c->write ? g->self : "git", .fds = fds, .n_fds = c->n_fds, .new_session = true,
-			   .death_signal = SIGKILL };
+			   .death_signal = c->read || c->write ? SIGTERM : SIGKILL }; /* the jail takes its session along */
 
 	memcpy(fds, c->fds, c->n_fds * sizeof(fds[0]));
 	if (c->remote && c->remote->token) {

@@ -6,16 +6,19 @@
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "alloc.h"
 #include "fd.h"
 #include "limits.h"
 #include "program.h"
+#include "spawn.h"
 
 #define PATHS_MAX 8
 
@@ -212,6 +215,38 @@ static bool lock_process(struct error *e)
 	return true;
 }
 
+/* Whoever started us has died: end the whole session, which git's own children would survive. */
+static void end_session(int signal_number)
+{
+	(void)signal_number;
+	kill(0, SIGKILL);
+}
+
+/*
+ * Stay above git, as the leader of its session, until it ends. Returns only in git's process, true; else exits
+ * with git's status. Its connection is not ours to hold.
+ */
+static bool stay_above(struct error *e)
+{
+	pid_t self = getpid(), pid;
+	int status;
+
+	signal(SIGTERM, end_session);
+	pid = fork();
+	if (pid < 0)
+		return error_sys(e, "unable to start a process");
+	if (pid == 0) {
+		signal(SIGTERM, SIG_DFL);
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != self)
+			_exit(STATUS_WORLD);
+		return true;
+	}
+	close_range(0, ~0u, 0);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(spawn_exit_code(status));
+}
+
 int jail_main(int argc, char **argv)
 {
 	struct options o = { .n_readable = 0 };
@@ -220,7 +255,7 @@ int jail_main(int argc, char **argv)
 
 	if (first == argc)
 		return program_usage("no program is named");
-	if (!lock_process(&e) || !lock_files(&o, &e) || !lock_calls(&e))
+	if (!stay_above(&e) || !lock_process(&e) || !lock_files(&o, &e) || !lock_calls(&e))
 		return program_fail(&e);
 	execvp(argv[first], argv + first);
 	error_sys(&e, "unable to run '%s'", argv[first]);

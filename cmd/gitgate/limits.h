@@ -10,6 +10,8 @@
 #define HEAD_SECONDS 30        /* for a whole request: a client sends it at once */
 #define KEEP_ALIVE_SECONDS 60  /* between two requests of one connection */
 #define STILL_SECONDS 1200     /* without a byte in either direction: longer than the longest wait for a person */
+#define DRAIN_SECONDS 60       /* for a client to see that its push has failed */
+#define DRAIN_PIECE (1u << 20) /* bytes that are thrown away at once */
 #define REPLY_MAX 1024         /* bytes of what the steward tells the door */
 
 /* Upstream. */

@@ -55,7 +55,7 @@ int mirror_lock(const struct repo *r, struct error *e)
 	return fd_steal(&fd);
 }
 
-/* When the last refresh that went well began, as kept in the lock; -1: never. */
+/* When the last refresh that went well began, as kept in the lock; 0: long ago; -1: never. */
 static int64_t last_refresh(int lock)
 {
 	char text[24];
@@ -76,8 +76,18 @@ static void note_refresh(int lock, int64_t began)
 
 void mirror_doubt(int lock)
 {
-	if (ftruncate(lock, 0) < 0)
-		return;
+	if (last_refresh(lock) >= 0)
+		note_refresh(lock, 0);
+}
+
+bool mirror_begin(const struct repo *r, struct error *e)
+{
+	AUTO_FD lock = mirror_lock(r, e);
+
+	if (lock < 0)
+		return false;
+	mirror_doubt(lock);
+	return true;
 }
 
 /* Turn a failed git into an error for the client. */

@@ -13,6 +13,9 @@
 
 #include "gate.h"
 
+/* Before the first client: times of an earlier life, perhaps before the machine was started anew, mean nothing. */
+bool mirror_begin(const struct repo *r, struct error *e);
+
 /* "repos/NAME.git"; the caller frees it. */
 char *mirror_path(const struct repo *r);
 
@@ -26,10 +29,13 @@ int mirror_lock(const struct repo *r, struct error *e);
  */
 bool mirror_refresh(const struct gate *g, const struct repo *r, struct error *e);
 
-/* The same unless the mirror has been filled before: for pushes, which the remote judges anyway. */
+/*
+ * The same unless the mirror has been filled before: for pushes, which the remote
+ * judges anyway. A push that is refused is thus none of the remote's business.
+ */
 bool mirror_ensure(const struct gate *g, const struct repo *r, struct error *e);
 
-/* The remote may differ from the mirror, whose lock this is: the next one who asks refreshes it. */
+/* The remote may differ from the mirror, whose lock this is: the next one who fetches refreshes it. */
 void mirror_doubt(int lock);
 
 #endif

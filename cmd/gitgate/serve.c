@@ -23,6 +23,7 @@
 #include "limits.h"
 #include "log.h"
 #include "loop.h"
+#include "mirror.h"
 #include "program.h"
 #include "queue.h"
 #include "steward.h"
@@ -136,6 +137,15 @@ static bool enter(const char *dir, struct error *e)
 		return error_set(e, STATUS_CALLER, "others may write to '%s'; wanted a directory of this user, mode 0700", dir);
 	return file_make_dirs("approved", 0700, e) && file_remove_tree("push", e) && file_remove_tree("judged", e) && file_make_dirs("repos", 0700, e) &&
 	       file_make_dirs("push", 0700, e) && file_make_dirs("judged", 0700, e);
+}
+
+/* Put every mirror in doubt. */
+static bool begin_mirrors(const struct settings *s, struct error *e)
+{
+	for (size_t i = 0; i < s->n_repos; i++)
+		if (!mirror_begin(&s->repos[i], e))
+			return false;
+	return true;
 }
 
 /* The path of this program, which starts itself again for each role. */
@@ -345,7 +355,7 @@ static bool start(struct gate *g, const char *config, const char *dir, struct er
 	g->self = own_path(e);
 	if (!g->self || !find_rules(g, e) || !find_queue(settings, e))
 		return false;
-	return enter(dir, e) && keys_start(g, e);
+	return enter(dir, e) && begin_mirrors(settings, e) && keys_start(g, e);
 }
 
 /* Serve until a signal says so. */

@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "git.h"
 #include "journal.h"
+#include "limits.h"
 #include "loop.h"
 #include "mirror.h"
 #include "program.h"
@@ -125,6 +126,27 @@ static int run(const struct steward *s, const struct repo *r, const struct ask *
 	return pid < 0 ? -1 : spawn_wait(pid, e);
 }
 
+/*
+ * git has ended, perhaps before it had read all that the client sends: closing now
+ * would make the kernel reset the connection, and the client would not read why.
+ * The kernel throws the rest away (tcp(7), MSG_TRUNC); nothing of it is read.
+ */
+static void drain(int client)
+{
+	struct pollfd p = { client, POLLIN, 0 };
+	int64_t deadline = loop_clock() + DRAIN_SECONDS * 1000;
+	uint64_t left = PUSH_BYTES_MAX;
+	ssize_t n;
+
+	shutdown(client, SHUT_WR);
+	while (left && loop_clock() < deadline && poll(&p, 1, (int)(deadline - loop_clock())) > 0) {
+		n = recv(client, NULL, DRAIN_PIECE, MSG_TRUNC | MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return;
+		left -= n > 0 && (uint64_t)n < left ? (uint64_t)n : n > 0 ? left : 0;
+	}
+}
+
 /* git://: git gets the connection itself once the door is done with it. */
 static void serve_whole(const struct steward *s, const struct repo *r, const struct ask *ask)
 {
@@ -134,6 +156,7 @@ static void serve_whole(const struct steward *s, const struct repo *r, const str
 		return;
 	if (run(s, r, ask, s->client, &e) < 0)
 		journal_failure(r->name, e.text);
+	drain(s->client);
 }
 
 /* HTTP: git gets one end of a pair, the door the other. */
