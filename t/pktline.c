@@ -35,6 +35,14 @@ int main(void)
 	ok(!pkt_length(SLICE("0003"), &len), "a length that is none");
 	ok(!pkt_length(SLICE("00g0"), &len) && !pkt_length(SLICE("+010"), &len) && !pkt_length(SLICE("010"), &len), "no digits");
 
+	{
+		struct git_request r;
+		const char *why = NULL;
+
+		ok(!git_request_parse_http(SLICE("GET"), SLICE("/a\0pp/info/refs?service=git-upload-pack"), SLICE(""), &r, &why) && why,
+		   "a NUL in a name");
+	}
+
 	git(SLICE("git-upload-pack /app.git\0host=h\0"), true, "app", 0, "the first protocol");
 	git(SLICE("git-upload-pack /app\0host=h\0\0version=2\0"), true, "app", 2, "the second, without .git");
 	git(SLICE("git-receive-pack /a.b-c_d\0"), true, "a.b-c_d", 0, "no host");
