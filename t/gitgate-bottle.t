@@ -62,6 +62,9 @@ like "$(cat out err)" 'remote: git-gate: 1 suppressed finding: waiting up to 1 s
 like "$(cat out err)" 'remote: git-gate: refused: .* nobody has given it within 1 seconds' '... whose silence is no yes'
 in_bottle 0 'all that the agent can see' 'env; cat /proc/*/environ; cat ~/.gitconfig; ls -a ~/.ssh; true'
 unlike "$(cat out)" "$(sed -n 2p key)|SSH_AUTH_SOCK" 'has nothing of the key'
+sed -i '/host_key/d' home/bottles/box.md
+check 'a remote without a host key' sh -c 'cd project && bb start hello --yes --dry-run'
+like "$(cat out err)" "remote 'app' has no 'host_key', so nobody can tell who answers: fetch and push are refused" '... is pointed at before the start'
 chmod 644 key
 in_bottle 100 'a key that others may read' true
 like "$(cat err)" "others may read '$PWD/key'; run: chmod 600" 'is refused, with the remedy'

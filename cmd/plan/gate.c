@@ -125,6 +125,19 @@ void gate_gather(struct planner *p, struct buf *missing)
 	}
 }
 
+void gate_notes(struct planner *p)
+{
+	const struct doc *repos = repos_of(p);
+
+	for (size_t i = 0; i < doc_count(repos); i++) {
+		const struct doc *repo = doc_at(repos, i);
+
+		if (doc_get(repo, "key") && !doc_get(repo, "host_key"))
+			plan_note(p, "warning", "remote '%s' has no 'host_key', so nobody can tell who answers: fetch and push are refused; "
+				  "ssh-keyscan prints it", doc_get_cstr(repo, "name"));
+	}
+}
+
 struct doc *gate_remotes(const struct planner *p)
 {
 	const struct doc *repos = repos_of(p);

@@ -94,6 +94,7 @@ bool gate_is_wanted(const struct planner *p);
 void gate_gather(struct planner *p, struct buf *missing);
 struct doc *gate_make(const struct planner *p);
 struct doc *gate_remotes(const struct planner *p);
+void gate_notes(struct planner *p); /* what a person has to know before */
 
 /* Asking the operator: whether the manifest wants it; bb-supervise for the sidecar; the command that tells the agent of it. */
 bool supervise_is_wanted(const struct planner *p);

@@ -47,6 +47,7 @@ void notes_add(struct planner *p)
 {
 	add_warnings(p);
 	note_shadowing(p);
+	gate_notes(p);
 	plan_note(p, "note", "what leaves is looked through for known secrets and tokens; what is encrypted cannot be found: "
 			     "the routes are the control for that");
 }
