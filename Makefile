@@ -58,7 +58,7 @@ silent  := $(findstring s,$(firstword -$(MAKEFLAGS)))
 say      = $(if $(V),,@$(if $(silent),,printf '  %-4s %s\n' $(1) $(@:$(O)/%=%) && ))
 Q        = $(if $(V),,@)
 # A sub-make uses all processors, unless -j was given.
-submake  = $(Q)$(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+submake  = +$(Q)$(MAKE) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 
 WARN     = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wconversion \
            -Wpointer-arith -Wwrite-strings -Wundef
@@ -155,11 +155,22 @@ $(O)/bench/%: $$(call bench_objects,%) $(O)/libbb.a
 FUZZ_WITH_manifest = $(filter-out cmd/parse/parse.c,$(wildcard cmd/parse/*.c))
 FUZZ_WITH_mcp = $(filter-out cmd/supervise/supervise.c,$(wildcard cmd/supervise/*.c))
 
-$(O)/fuzz/%: t/fuzz/%.c $$(FUZZ_WITH_$$*) $(wildcard lib/*.c lib/*.h)
+# All that is fuzzed is compiled once more, by clang, with what guides libFuzzer.
+FUZZ_FLAGS = $(filter-out -fcf-protection -D_FORTIFY_SOURCE=2 -fstack-clash-protection,$(ALL_CFLAGS)) \
+             -fsanitize=address,undefined -fno-sanitize-recover=all
+fuzz_objects = $(patsubst %.c,$(O)/obj/fuzzed/%.o,$(1))
+
+$(O)/obj/fuzzed/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(call say,FUZZ)clang $(filter-out -fcf-protection -D_FORTIFY_SOURCE=2 -fstack-clash-protection,$(ALL_CFLAGS)) \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(FUZZ_WITH_$*) $(wildcard lib/*.c) \
-		$(shell pkg-config --libs $(PACKAGES)) -lm
+	$(call say,CC)clang $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(O)/obj/fuzzed/libbb.a: $(call fuzz_objects,$(wildcard lib/*.c))
+	@rm -f $@
+	$(call say,AR)$(AR) rcs $@ $^
+
+$(O)/fuzz/%: $(O)/obj/fuzzed/t/fuzz/%.o $$(call fuzz_objects,$$(FUZZ_WITH_$$*)) $(O)/obj/fuzzed/libbb.a
+	@mkdir -p $(@D)
+	$(call say,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 
 # The launcher with one layer left out at will: only the tests have it (cmd/launch-native/sabotage.h).
 $(O)/obj/sabotaged/%.o: cmd/launch-native/%.c Makefile
