@@ -256,7 +256,8 @@ static int on_certificate(SSL *ssl, void *context)
 static int on_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_len, const unsigned char *offered,
 		   unsigned offered_len, void *unused)
 {
-	static const unsigned char ours[] = "\x08http/1.1";
+	/* Who offers h2 and not http/1.1 gets it, to be told there that it is not served. */
+	static const unsigned char ours[] = "\x08http/1.1\x02h2";
 	unsigned char *match;
 
 	(void)ssl;

@@ -53,7 +53,7 @@ void tls_release(struct tls *t);
 
 /* --- server side --- */
 
-/* Make a key pair and a context. ALPN: http/1.1 where the client offers it. */
+/* Make a key pair and a context. ALPN: http/1.1 where the client offers it, else h2 if that is offered. */
 struct tls_server *tls_server_new(struct error *e);
 void tls_server_release(struct tls_server *s);
 /* Append the public key in DER (SubjectPublicKeyInfo). */

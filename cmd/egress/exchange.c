@@ -393,6 +393,10 @@ static size_t take_head(struct front *f, struct client *c, struct slice input)
 	case HTTP_BAD:
 		exchange_of_tunnel(f, c);
 		c->x.method[0] = '\0';
+		if (slice_starts(input, SLICE("PRI * HTTP/2.0\r\n"))) {
+			refusal_http2(f, c);
+			return input.len;
+		}
 		refuse(&no, 400, "framing", "malformed request: %s", why);
 		refusal_send(f, c, &no, true);
 		return input.len;

@@ -242,6 +242,8 @@ void websocket_end(struct front *f, struct client *c, unsigned code, const struc
  * body that is too long to read away, its end; else the next request.
  */
 void refusal_send(struct front *f, struct client *c, const struct refusal *no, bool close);
+/* Answer one who speaks HTTP/2: it is not served here. */
+void refusal_http2(struct front *f, struct client *c);
 /* Answer with a document of ours; the request has no body, or it is read away. */
 void document_send(struct client *c, unsigned status, const char *type, struct slice body);
 
