@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "base64.h"
 #include "escape.h"
 #include "fd.h"
 #include "file.h"
@@ -201,6 +202,28 @@ static bool obtain_file(const struct doc *entry, struct secret_set *set, struct 
 	return ok;
 }
 
+/* A value that nobody knows: as many random bytes as the entry says, in base64. */
+static bool obtain_random(const struct doc *entry, struct secret_set *set, struct error *e)
+{
+	AUTO_FD fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	struct buf value = BUF_INIT;
+	char bytes[OBTAIN_RANDOM_MAX];
+	uint64_t count;
+	bool ok;
+
+	if (!slice_to_u64(doc_get_str(entry, "random"), &count) || count == 0 || count > sizeof(bytes))
+		return error_set(e, STATUS_CALLER, "the secret '%s' wants 1 to %d random bytes", doc_get_cstr(entry, "name"),
+				 OBTAIN_RANDOM_MAX);
+	if (fd < 0 || read(fd, bytes, count) != (ssize_t)count)
+		return error_sys(e, "unable to read '/dev/urandom'");
+	buf_reserve(&value, 2 * sizeof(bytes));
+	base64_encode(&value, slice_of(bytes, (size_t)count));
+	ok = secret_set_add(set, doc_get_cstr(entry, "name"), buf_slice(&value), e);
+	alloc_wipe(bytes, sizeof(bytes));
+	buf_wipe(&value);
+	return ok;
+}
+
 bool obtain_secrets(const struct doc *list, struct secret_set *set, struct error *e)
 {
 	static const struct doc_field fields[] = { { "name", DOC_STR, true },
@@ -208,6 +231,7 @@ bool obtain_secrets(const struct doc *list, struct secret_set *set, struct error
 						   { "host", DOC_STR, false },
 						   { "prompt", DOC_STR, false },
 						   { "file", DOC_STR, false },
+						   { "random", DOC_STR, false },
 						   { NULL, 0, false } };
 
 	for (size_t i = 0; i < doc_count(list); i++) {
@@ -217,7 +241,7 @@ bool obtain_secrets(const struct doc *list, struct secret_set *set, struct error
 			return false;
 		source = doc_get_str(doc_at(list, i), "source");
 		if (!slice_eq(source, SLICE("host")) && !slice_eq(source, SLICE("prompt")) &&
-		    !slice_eq(source, SLICE("file")))
+		    !slice_eq(source, SLICE("file")) && !slice_eq(source, SLICE("random")))
 			return error_set(e, STATUS_CALLER, "the secret '%s' has the unknown source '%s'",
 					 doc_get_cstr(doc_at(list, i), "name"), doc_get_cstr(doc_at(list, i), "source"));
 	}
@@ -226,6 +250,9 @@ bool obtain_secrets(const struct doc *list, struct secret_set *set, struct error
 			return false;
 	for (size_t i = 0; i < doc_count(list); i++)
 		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("file")) && !obtain_file(doc_at(list, i), set, e))
+			return false;
+	for (size_t i = 0; i < doc_count(list); i++)
+		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("random")) && !obtain_random(doc_at(list, i), set, e))
 			return false;
 	for (size_t i = 0; i < doc_count(list); i++)
 		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("prompt")) && !obtain_prompt(doc_at(list, i), set, e))

@@ -2,7 +2,8 @@
  * Obtaining the secrets that a plan names: where a value enters our memory.
  *
  * A plan's "secrets" list says for each name where its value is: a variable of
- * the host's environment, a file that nobody else may read, or the head of the person at the terminal. Only a
+ * the host's environment, a file that nobody else may read, the head of the person at the terminal, or nowhere
+ * yet: it is made up. Only a
  * launcher calls this, just before it starts a bottle; the set is then handed
  * on over descriptors (secret.h) and released.
  *
@@ -22,10 +23,11 @@
 #include "document.h"
 #include "secret.h"
 
+#define OBTAIN_RANDOM_MAX 64 /* bytes of a random secret, given as "random" in decimal; the value is their base64 */
 #define OBTAIN_LINE_MAX 4094 /* bytes of an answer; a terminal cuts longer lines without a word (N_TTY's 4096) */
 
 /*
- * Add the value of each entry of list ({"name", "source": "host"|"file"|"prompt", and a member of that name}) to set,
+ * Add the value of each entry of list ({"name", "source": "host"|"file"|"random"|"prompt", and a member of that name}) to set,
  * host variables first, so that a missing one is told before anyone has typed. An unset variable, an
  * empty answer and a terminal that is not there are errors that name the secret. On failure set holds
  * what was obtained so far; the caller releases it.

@@ -24,6 +24,16 @@ lines,5:env:C,0:,' 'with every byte, the empty one too'
 echo '[{"name":"token:a","source":"host","host":"ABSENT"},{"name":"env:P","source":"prompt","prompt":"PIN"}]' >list
 check_status 100 'a variable that is not set is refused before anyone is asked' setsid sh -c "'$obtain' <list"
 is "$(cat err)" "bot-bottle: the host variable 'ABSENT' is not set, and the secret 'token:a' needs it" 'by name'
+echo '[{"name":"a","source":"random","random":"30"}]' >list
+check_status 0 'a value is made up' sh -c "'$obtain' <list"
+like "$(cat out)" '^1:a,40:[A-Za-z0-9+/]{40},$' '... of thirty bytes in base64'
+cp out first
+check_status 0 'again' sh -c "'$obtain' <list"
+check_status 1 '... another one' cmp -s first out
+for count in 0 65 x ''; do
+	echo '[{"name":"a","source":"random","random":"'"$count"'"}]' >list
+	check_status 100 "not of '$count' bytes" sh -c "'$obtain' <list"
+done
 echo '[{"name":"a","source":"file"}]' >list
 check_status 100 'an unknown source is refused' sh -c "'$obtain' <list"
 echo '[{"name":"a","source":"host","host":"ONE","x":1}]' >list

@@ -85,8 +85,8 @@ nonce=${nonce%20}1f
 check_status 1 'another nonce gives another plan' cmp -s first third
 is "$(jq -n --slurpfile a first --slurpfile b third '
 	def calm: walk(if type == "string"
-		then gsub("sk-ant-oat01-[A-Za-z0-9]{32}"; "P") | gsub("probe-[a-z0-9]{16}"; "Q") else . end);
-	($a[0] | calm) == ($b[0] | calm)')" true 'in which nothing but the placeholder and the probe differs'
+		then gsub("sk-ant-oat01-[A-Za-z0-9]{32}"; "P") | gsub("probe-[a-z0-9]{16}"; "Q") | gsub("[A-Z]+_[A-Z]+_SECRET"; "C") else . end);
+	($a[0] | calm) == ($b[0] | calm)')" true 'in which nothing but the placeholder, the probe and the name of the canary differs'
 
 if grep -q __asan_init "$BB_BUILD/bin/bb-plan"; then
 	skip 'no file is looked at but the libraries' 'the sanitizers look at files of their own'
@@ -188,12 +188,14 @@ planned 'supervise false: none of it' claude '.supervise = false' \
 	'[([.sidecar.daemons[].name, .bottle.services[].name] | join(" ")), (.bottle.setup | length), (.sidecar.daemons[0].args | index("--queue")), .preflight.supervise, ([.bottle.files[].content | select(test("9100"))] | length)] | map(tostring) | join("/")' \
 	'egress egress/0/null/false/0'
 planned 'a provider route may have a token of its own' plugin '.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "PI_TOKEN"}' \
-	'.secrets | map(.name) | join(" ")' 'token:models token:PI_TOKEN'
+	'.secrets | map(.name) | join(" ")' 'token:models token:PI_TOKEN canary:WAREHOUSE_WEBHOOK_SECRET'
 planned 'a token route that the provider has not is made' plugin . \
 	'.sidecar.daemons[0].files[0].content | fromjson | .routes[] | select(.host == "api.example.net").auth | tojson' \
 	'{"header":"x-api-key","token_ref":"token:models","placeholder":"pk-F155OPwalbEY65YL29cNm65QA16BEw1p"}'
+planned 'the canary gives way to a variable of its name' web '.env += [{"name": "WAREHOUSE_WEBHOOK_SECRET", "source": "literal", "value": "x"}]' \
+	'.bottle.env[] | select(.secret // "" | startswith("canary:")) | .name' ANALYTICS_WEBHOOK_SECRET
 planned 'bb-egress gets tokens and what else must not leave' web . '.sidecar.daemons[0].secrets | join(" ")' \
-	'token:EXAMPLE_TOKEN env:API_KEY env:PIN host:CORP_KEY' --sensitive CORP_KEY
+	'token:EXAMPLE_TOKEN env:API_KEY env:PIN host:CORP_KEY canary:WAREHOUSE_WEBHOOK_SECRET' --sensitive CORP_KEY
 refused 100 'a sensitive variable has the name of one' ".*wants the name of a variable" web . --sensitive 'A B'
 planned 'the probe asks for no wildcard and no odd port' web '.egress.routes |= [.[3], .[2]]' '.probe | has("listed")' false
 planned 'hidden variables stay out of the preflight' claude . '.preflight.env | index("CLAUDE_CODE_OAUTH_TOKEN")' null

@@ -8,6 +8,7 @@
 
 #include "alloc.h"
 #include "log.h"
+#include "program.h"
 
 /* Send a finished line. */
 static void send_line(struct front *f, struct buf *line)
@@ -73,7 +74,10 @@ void audit_dlp(struct front *f, const struct client *c, const char *action, cons
 
 	if (f->options.level < LEVEL_BLOCKS)
 		return;
-	begin(f, c, &line, "dlp");
+	if (found->canary)
+		program_warn("the canary of this bottle was about to leave it, in the %s of a request to '%s': its agent takes secrets "
+			     "out of its environment", found->place, c->x.authority.host);
+	begin(f, c, &line, found->canary ? "canary" : "dlp");
 	log_str(&line, "action", action);
 	log_text(&line, "kind", slice_str(found->kind), 64);
 	if (found->why)

@@ -67,7 +67,7 @@ static bool is_permitted(struct inspection *n, const struct detection *d, struct
 {
 	uint64_t end = n->base + n->held.len;
 
-	if (!n->host || d->why || !d->placed || d->start < n->base || d->start >= end)
+	if (!n->host || d->why || found->canary || !d->placed || d->start < n->base || d->start >= end)
 		return false;
 	permits_digest(&n->inspector->permits, n->host,
 		       d->rule ? d->secret : held_part(n, d->start, d->end < end ? d->end : end), found->digest);
@@ -93,7 +93,7 @@ static bool take_found(void *ctx, const struct detection *d)
 
 	if (!inspector_name(n->inspector, d, &found) || is_permitted(n, d, &found))
 		return true;
-	if (!n->redact || d->why || !d->placed)
+	if (!n->redact || d->why || found.canary || !d->placed)
 		return fail(n, &found);
 	if (start < n->base && n->cut_at_base)
 		start = n->base; /* it goes on behind what was replaced */

@@ -92,7 +92,7 @@ static bool refuse_found(const struct front *f, const struct client *c, const st
 	if (found->why)
 		return refuse(no, 403, "dlp", "the %s cannot be looked through (%s), so it must not leave the bottle", found->place,
 			      found->why);
-	switch (detectors_at(c)->on_match) {
+	switch (found->canary ? ON_MATCH_BLOCK : detectors_at(c)->on_match) {
 	case ON_MATCH_SUPERVISE:
 		return refuse_asked(f, c, found, no);
 	case ON_MATCH_REDACT:

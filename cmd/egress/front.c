@@ -312,7 +312,7 @@ static bool introduce(struct front *f, struct error *e)
 	tls_server_key(f->tls, &key);
 	channel_put(&f->signer, MESSAGE_KEY, 0, buf_slice(&key));
 	role_send(&f->signer);
-	f->inspector.known = known_receive(&f->upstream);
+	f->inspector.known = known_receive(&f->upstream, &f->inspector.canaries);
 	if (f->options.asker >= 0)
 		take_permits_key(f);
 	channel_put(&f->control, MESSAGE_READY, 0, SLICE(""));

@@ -10,10 +10,13 @@
 #include "known.h"
 #include "secret.h"
 
-/* Queue them for the front. */
-void known_send(struct channel *front, struct slice bytes);
+/* Queue the fingerprints of a set for the front, and which of its values is the bottle's canary. */
+void known_send(struct channel *front, const struct secret_set *secrets, struct slice bytes);
 
-/* Wait for them; ends the process when the upstream sends something else. */
-struct fingerprints *known_receive(struct channel *upstream);
+/*
+ * Wait for them; canaries gets a byte for each value, 1 for a canary. Ends the
+ * process when the upstream sends something else.
+ */
+struct fingerprints *known_receive(struct channel *upstream, struct buf *canaries);
 
 #endif

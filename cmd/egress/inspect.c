@@ -92,7 +92,7 @@ bool inspector_name(const struct inspector *i, const struct detection *d, struct
 	*found = (struct found){
 		.kind = d->rule ? d->rule->id : d->why ? "unjudged" : "known-secret",
 		.why = d->why,
-		.number = d->number,
+		.canary = !d->rule && !d->why && d->number < i->canaries.len && i->canaries.ptr[d->number],
 	};
 	return true;
 }
@@ -189,7 +189,7 @@ static bool is_permitted(const struct look *l, const struct detection *d, const 
 {
 	struct slice text = buf_slice(&l->inspector->text);
 
-	if (!l->host || d->why || !s)
+	if (!l->host || d->why || found->canary || !s)
 		return false;
 	permits_digest(&l->inspector->permits, l->host,
 		       d->rule ? d->secret : slice_sub(text, (size_t)d->start, (size_t)d->end), found->digest);
@@ -208,13 +208,13 @@ static bool take_found(void *ctx, const struct detection *d)
 
 	if (!inspector_name(l->inspector, d, &found) || is_permitted(l, d, s, &found))
 		return true;
-	if (!l->found->kind) {
+	if (!l->found->kind || (found.canary && !l->found->canary)) {
 		*l->found = found;
 		describe(l, s, l->found);
 	}
 	if (s && end > s->end && end <= s->end + 2)
 		end = s->end; /* an encoding is replaced in whole groups, which may take in what separates */
-	if (d->why || !s || (s->place != PLACE_QUERY && s->place != PLACE_VALUE) || end > s->end ||
+	if (d->why || found.canary || !s || (s->place != PLACE_QUERY && s->place != PLACE_VALUE) || end > s->end ||
 	    !cuts_add(&l->cuts, d->start, end, found.kind))
 		l->hopeless = true;
 	return l->redact && !l->hopeless;

@@ -28,7 +28,7 @@
 struct found {
 	const char *kind;  /* a rule's id, "known-secret", or "unjudged" */
 	const char *why;   /* with "unjudged": name of the limit */
-	uint32_t number;   /* with "known-secret": which */
+	bool canary;       /* it is the bottle's canary, to which no policy but "block" applies */
 	size_t count;      /* of a head that was changed: how many parts */
 	char place[96];    /* "path", "header 'x-note'", "body" */
 	bool askable;      /* the operator may let it go: */
@@ -61,6 +61,7 @@ struct inspector {
 	struct rules *rules;
 	struct fingerprints *known;
 	struct permits permits;      /* values that the operator has let go */
+	struct buf canaries;         /* by number of a known secret: 1 when it is a canary */
 	const struct policy *policy; /* in force: its placeholders are no secrets */
 	struct detectors *routes;    /* by route of that policy */
 	struct detect *head;         /* for one head after the other */

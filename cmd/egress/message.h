@@ -49,6 +49,8 @@ enum message_type {
 	MESSAGE_CREDIT, /* uint32_t: this many more bytes of body may be sent */
 	/* upstream to front, first thing: a piece of the fingerprints of all secrets (handover.h); an empty one ends them */
 	MESSAGE_KNOWN,
+	/* upstream to front, before that: a byte for each secret, 1 for the canary */
+	MESSAGE_CANARIES,
 	MESSAGE_FRAME,  /* struct frame_start, payload: a piece of a WebSocket message, or a control frame; costs FRAME_COST more credit */
 	/* upstream to front */
 	MESSAGE_INFORM,   /* head of an interim response */

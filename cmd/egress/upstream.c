@@ -304,7 +304,7 @@ static void introduce(struct upstream *u)
 
 	channel_put(&u->control, MESSAGE_READY, 0, SLICE(""));
 	role_send(&u->control);
-	known_send(&u->front, buf_slice(&u->known));
+	known_send(&u->front, &u->secrets, buf_slice(&u->known));
 	role_send(&u->front);
 	buf_wipe(&u->known);
 	do {

@@ -264,6 +264,40 @@ static void add_sensitive(struct planner *p)
 	}
 }
 
+/* Does the bottle have a variable of this name for another purpose? */
+static bool has_variable(const struct planner *p, const char *name)
+{
+	const struct doc *env = doc_get(p->manifest, "env");
+
+	for (size_t i = 0; i < doc_count(env); i++)
+		if (strcmp(doc_get_cstr(doc_at(env, i), "name"), name) == 0)
+			return true;
+	return doc_get(doc_get(p->provider, "env"), name) != NULL;
+}
+
+/*
+ * The canary: a variable that looks like a secret and that nobody needs. Its value is
+ * made up by the launcher; whoever sends it away has taken the environment.
+ */
+static void add_canary(struct planner *p)
+{
+	static const char *const first[] = { "ANALYTICS", "ARCHIVE", "BACKUP", "BILLING", "DEPLOY", "INTERNAL", "LEGACY", "METRICS",
+					     "PARTNER", "PAYMENT", "RELEASE", "REPORTING", "STAGING", "TENANT", "VENDOR", "WAREHOUSE" };
+	static const char *const second[] = { "BROKER", "BUCKET", "CACHE", "CLIENT", "CLUSTER", "DATABASE", "GATEWAY", "LEDGER",
+					      "QUEUE", "REPLICA", "SESSION", "SIGNING", "STORAGE", "SYNC", "WEBHOOK", "WORKER" };
+	const uint8_t *nonce = p->options->nonce;
+
+	for (size_t i = 0; i < COUNT_OF(first) && !p->canary; i++) {
+		AUTO_FREE char *name = alloc_format("%s_%s_SECRET", first[(nonce[PLAN_NONCE_SIZE - 1] + i) % COUNT_OF(first)],
+						    second[nonce[PLAN_NONCE_SIZE - 2] % COUNT_OF(second)]);
+
+		if (!has_variable(p, name))
+			p->canary = alloc_format("canary:%s", name);
+	}
+	if (p->canary)
+		plan_secret(p, p->canary, "random", "30");
+}
+
 /* A route's slot that has the name of the provider's would get the wrong token. */
 static bool check_slots(const struct planner *p, struct error *e)
 {
@@ -287,6 +321,7 @@ bool egress_gather(struct planner *p, struct error *e)
 	add_manifest_routes(p, &missing);
 	add_env_secrets(p, &missing);
 	add_sensitive(p);
+	add_canary(p);
 	gate_gather(p, &missing);
 	if (missing.len)
 		return error_set(e, STATUS_CALLER, "not set on this host: %s; set it and start again", buf_str(&missing));
@@ -295,7 +330,7 @@ bool egress_gather(struct planner *p, struct error *e)
 
 struct doc *egress_slots(const struct planner *p)
 {
-	static const struct slice kinds[] = { SLICE("token:"), SLICE("env:"), SLICE("host:") };
+	static const struct slice kinds[] = { SLICE("token:"), SLICE("env:"), SLICE("host:"), SLICE("canary:") };
 	struct doc *slots = doc_new_array();
 
 	for (size_t i = 0; i < doc_count(p->secrets); i++)

@@ -135,6 +135,8 @@ struct doc *environment_make(struct planner *p, struct error *e)
 	add_provider(p, env);
 	if (!add_manifest(p, env, e))
 		return NULL;
+	if (p->canary)
+		set(env, p->canary + strlen("canary:"), "secret", p->canary);
 	list = doc_new_array();
 	doc_each(env, to_list, list);
 	return list;

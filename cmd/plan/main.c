@@ -267,12 +267,13 @@ static bool run(const struct plan_options *o, struct error *e)
 	AUTO_DOC *plan = NULL;
 	AUTO_BUF text = BUF_INIT;
 	struct planner p = { o, manifest, doc_get(manifest, "provider"), o->cwd ? PLAN_WORKSPACE : PLAN_HOME,
-			     NULL, secrets, routes, asked, notes };
+			     NULL, secrets, routes, asked, notes, NULL };
 
 	if (!manifest || !manifest_check(manifest, e))
 		return false;
 	plan = plan_make(&p, e);
 	alloc_auto_free(&p.placeholder);
+	alloc_auto_free(&p.canary);
 	if (!plan || !doc_write(plan, STDOUT_FILENO, e))
 		return false;
 	if (o->preflight)

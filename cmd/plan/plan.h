@@ -54,6 +54,7 @@ struct planner {
 	struct doc *routes;   /* as bb-egress gets them */
 	struct doc *asked;    /* routes as the preflight shows them */
 	struct doc *notes;    /* plan.notes */
+	char *canary;         /* the secret "canary:NAME", whose value is also the variable NAME of the bottle */
 };
 
 /* Check the whole shape of a manifest document. */
