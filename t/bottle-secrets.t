@@ -20,6 +20,7 @@ mkdir -m 700 home home/agents home/bottles
 cat >home/bottles/b.md <<END
 ---
 agent_provider: {template: shell}
+supervise: false
 env: {KEY: "\${KEY}"}
 egress:
   routes:
