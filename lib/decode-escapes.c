@@ -338,6 +338,7 @@ void decode_escapes_of(struct slice text, struct buf *out)
 	struct anchor anchors[ANCHORS_MAX];
 
 	child.anchors = anchors;
+	child.anchors_cap = ANCHORS_MAX;
 	for (size_t i = 0; i < text.len; i++) {
 		buf_add_char(&child.out, text.ptr[i]);
 		reduce(&e, &child, i + 1);

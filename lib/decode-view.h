@@ -15,6 +15,7 @@
 enum {
 	VIEW_BACK = 256,     /* bytes that a decoder may leave for the next call */
 	ANCHORS_MAX = 2048,  /* places of a child whose origin is remembered */
+	ANCHORS_FIRST = 32,  /* for which there is room at first; a power of two from the one above */
 	FLUSH_AT = 8192,     /* bytes of a child that are passed on at once */
 	ESCAPE_MAX = 14,     /* bytes of the longest escape */
 };
@@ -86,7 +87,7 @@ struct view {
 	struct buf window;
 	struct buf out;        /* decoded and not yet received by this view */
 	struct anchor *anchors;
-	size_t n_anchors;
+	size_t n_anchors, anchors_cap;
 	bool open;             /* bytes came since it last ended */
 	bool running;          /* a run of its encoding is under way in the parent */
 	bool doubtful;         /* it, or one above, came out of what may have been no compressed stream: how deep it goes says nothing */

@@ -161,8 +161,6 @@ struct view *child_begin(struct view *v, enum decode_form form, uint64_t at, boo
 		view_seal(child);
 	child_flush(child, 0);
 	packed_begin(child, child->end); /* a run may be a compressed stream */
-	if (!child->anchors)
-		child->anchors = alloc_zero(ANCHORS_MAX, sizeof(*child->anchors));
 	child->running = true;
 	child->doubtful = v->doubtful;
 	child->last_in = at;
@@ -179,7 +177,10 @@ void child_anchor(struct view *child, uint64_t in, unsigned num, unsigned den)
 	last = child->n_anchors ? &child->anchors[child->n_anchors - 1] : NULL;
 	if (last && den && last->num == num && last->den == den && last->in + (a.out - last->out) * num / den == in)
 		return; /* it goes on as before */
-	if (child->n_anchors == ANCHORS_MAX) {
+	if (child->n_anchors == child->anchors_cap && child->anchors_cap < ANCHORS_MAX) {
+		child->anchors_cap = child->anchors_cap ? 2 * child->anchors_cap : ANCHORS_FIRST;
+		child->anchors = alloc_resize(child->anchors, child->anchors_cap, sizeof(a));
+	} else if (child->n_anchors == ANCHORS_MAX) {
 		child->n_anchors /= 2;
 		memmove(child->anchors, child->anchors + ANCHORS_MAX / 2, child->n_anchors * sizeof(a));
 	}
