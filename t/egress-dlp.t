@@ -151,7 +151,7 @@ with Bench('what a request carries is looked through before any of it leaves') a
     c.send(secret.encode()[:14])
     c.send(secret.encode()[14:] + b'\n' * 49972)
     head, said = c.response()
-    b.check(head.startswith('HTTP/1.1 403 ') and not seen(secret) and all(len(a) < 60000 for a in arrived),
+    b.check(head.startswith('HTTP/1.1 403 ') and not seen(secret) and all(len(a) < 60000 for a in arrived if b'beginning' in a),
             'a request that was begun is broken off')
     c.send(get('/next', 'block.test'))
     b.check(c.response()[0].startswith('HTTP/1.1 200 '), '... and the connection of the client goes on')
@@ -173,8 +173,9 @@ with Bench('what a request carries is looked through before any of it leaves') a
         field = 'Content-Encoding: ' + coding
         packed, harmless = pack(text), pack(noise)
         arrived.clear()
-        c, (head, said) = ask('ask.test', raw=post('ask.test', packed, field))
-        got = b''.join(bytes(a) for a in arrived).split(b'\r\n\r\n', 1)[-1]
+        c, (head, said) = ask('ask.test', raw=post('ask.test', packed, field, 'X-Case: found'))
+        # only of this request: what was left of one before may still come
+        got = b''.join(bytes(a).split(b'\r\n\r\n', 1)[-1] for a in arrived if b'X-Case: found' in bytes(a))
         b.check(head.startswith('HTTP/1.1 403 ') and b'known-secret' in said and len(got) < len(packed) // 2 + 2000,
                 '%s: found, %d of %d bytes were sent on' % (coding, len(got), len(packed)))
         c, (head, said) = ask('ask.test', raw=post('ask.test', harmless, field))
@@ -193,14 +194,15 @@ with Bench('what a request carries is looked through before any of it leaves') a
     # --- redacted ---
     arrived.clear()
     c, (head, said) = ask('redact.test', '/x?t=' + TOKEN + '&u=1', 'redact.test', 'X-Note: a ' + secret + ' b')
-    got = wait_for(lambda: arrived and bytes(arrived[-1]))
+    got = wait_for(lambda: [bytes(a) for a in arrived if b'X-Note: a [' in bytes(a)]) or [b'']
+    got = got[0]
     b.check(head.startswith('HTTP/1.1 200 ') and b'X-Note: a [REDACTED:known-secret] b\r\n' in got and
             b'/x?t=%5BREDACTED:github-pat%5D&u=1 ' in got and not seen(secret) and not seen(TOKEN), 'redacted in a header and the query')
     body = b'{"a": "' + secret.encode() + b'", "b": "' + TOKEN.encode() + b'"}'
     want = b'{"a": "[REDACTED:known-secret]", "b": "[REDACTED:github-pat]"}'
     c, (head, said) = ask('redact.test', raw=post('redact.test', body))
     b.same(said, b'%d:' % len(want) + want, 'redacted in a body, with its length')
-    b.check(b'Content-Length: %d\r\n' % len(want) in bytes(arrived[-1]), '... as the origin is told')
+    b.check(any(b'Content-Length: %d\r\n' % len(want) in bytes(a) for a in arrived), '... as the origin is told')
     c, (head, said) = ask('redact.test', raw=post('redact.test', body, chunks=[bytes([x]) for x in body]))
     b.same(said, b'%d:' % len(want) + want, 'redacted in a body of chunks')
     large = b'line of text\n' * 150000
