@@ -228,6 +228,24 @@ kill "$waiting"
 wait "$waiting" 2>/dev/null
 is "$(wc -l <told) $(tail -n 1 told)" "2 web-1 allow $id" 'with --notify each is told of, once'
 
+# --- a flood: the queue of one bottle filled by whatever got around its limits ---
+
+python3 - "$BOT_BOTTLE_HOME/state/flood-1/queue" <<'END'
+import json, os, sys
+os.makedirs(sys.argv[1] + "/processed", 0o700)
+os.chmod(sys.argv[1], 0o700)
+for n in range(10000):
+    id = f"f100d000-0000-4000-8000-{n:012x}"
+    with open(f"{sys.argv[1]}/{id}.proposal.json", "w") as f:
+        json.dump({"kind": "proposal", "v": 1, "id": id, "bottle_slug": "flood-1", "tool": "allow", "proposed_file": "routes: []",
+                   "justification": "x" * 2000, "arrival_timestamp": "2026-01-01T00:00:00.000Z", "current_file_hash": ""}, f)
+END
+check 'ten thousand proposals of one bottle' "$bb" supervise list --json
+is "$(jq -c '[(.proposals | map(select(.bottle == "flood-1")) | length), .unshown]' out)" '[64,9936]' '... are counted, and 64 of them read'
+is "$(jq -r '.proposals[] | select(.bottle == "web-1").id' out | tail -n 1)" "$id" '... that of another bottle is there'
+check '... and can be decided' "$bb" supervise reject "$id" --reason 'found it'
+rm -r "$BOT_BOTTLE_HOME/state/flood-1"
+
 check 'the audit log holds' "$bb" audit verify web-1
 stop_bottle
 done_testing
