@@ -86,6 +86,16 @@ static void tell_format(struct pair *p, enum change_kind kind, const struct buf 
 	tell(p, kind, &text, request);
 }
 
+/* When nothing more is told, what is left is not looked into either: proposals come from whoever wants to cost time. */
+static bool is_full(struct pair *p)
+{
+	if (p->out->count < DIFFERENCE_MAX)
+		return false;
+	p->out->untold++;
+	p->found++;
+	return true;
+}
+
 /* What is gained on the way back was taken away. */
 static enum change_kind kind_of(const struct pair *p)
 {
@@ -212,12 +222,13 @@ static struct slice method_at(const struct doc *entry, size_t n)
 static bool find_any(const struct pair *p, struct endpoint at, const char *suffix, struct buf *head)
 {
 	const struct doc *entries = doc_get(p->new, "matches");
+	size_t tries = 0;
 
 	for (size_t i = 0; i == 0 || i < doc_count(entries); i++) {
 		const struct doc *entry = doc_at(entries, i), *paths = doc_get(entry, "paths");
 
 		for (size_t k = 0; k == 0 || k < doc_count(paths); k++)
-			for (size_t m = 0; method_at(entry, m).len; m++)
+			for (size_t m = 0; method_at(entry, m).len && tries < DIFFERENCE_TRIES; m++, tries++)
 				if (find_request(p, at, method_at(entry, m), doc_at(paths, k), entry, suffix, head))
 					return true;
 	}
@@ -260,6 +271,8 @@ static void compare_rule(struct pair *p, struct endpoint at, const struct doc *e
 	AUTO_BUF words = BUF_INIT, text = BUF_INIT, head = BUF_INIT, example = BUF_INIT;
 	size_t found = 0, tried = 0;
 
+	if (is_full(p))
+		return;
 	for (; method_at(entry, tried).len; tried++) {
 		if (!find_request(p, at, method_at(entry, tried), rule, entry, "", &head))
 			continue;
@@ -316,7 +329,7 @@ static void compare_endpoints(struct pair *p, const struct endpoint *old, size_t
 		AUTO_BUF head = BUF_INIT;
 		bool shown;
 
-		if (has_endpoint(old, n_old, new[i]))
+		if (has_endpoint(old, n_old, new[i]) || is_full(p))
 			continue;
 		shown = find_any(p, new[i], "", &head);
 		tell_format(p, shown ? kind_of(p) : CHANGE_OTHER, shown ? &head : NULL, "%s %s on port %u of %s%s",
@@ -514,7 +527,7 @@ static void compare_host(struct difference *d, const struct policy *before, cons
 	memcpy(p.host, a.host, sizeof(a.host));
 	p.old = route_for(before, &a);
 	p.new = route_for(after, &a);
-	if (p.old && p.new && doc_equal(p.old, p.new))
+	if ((p.old && p.new && doc_equal(p.old, p.new)) || is_full(&p))
 		return;
 	compare_passing(&p);
 	if (p.new) {

@@ -253,11 +253,34 @@ static void test_words(void)
 	     "what an agent wrote is escaped");
 }
 
+/* Thousands of rules: as many as are told are looked into, the rest is counted. */
+static void test_many(void)
+{
+	AUTO_DIFFERENCE d = DIFFERENCE_INIT;
+	struct policy *before = compile(slice_str("routes: [{host: a.test, matches: [{methods: [PUT]}]}]")), *after;
+	AUTO_BUF text = BUF_INIT;
+
+	buf_add_str(&text, "{\"routes\":[{\"host\":\"a.test\",\"matches\":[{\"paths\":[");
+	for (int i = 0; i < 5000; i++)
+		buf_add_format(&text, "%s{\"value\":\"/p%d\"}", i ? "," : "", i);
+	buf_add_str(&text, "]}]}]}");
+	after = compile(buf_slice(&text));
+	if (!ok(before && after, "five thousand rules compile"))
+		return;
+	difference_find(&d, before, after);
+	is_int(d.count, DIFFERENCE_MAX, "as many as anybody reads are told");
+	is_int(d.untold, 4801, "and the rest is counted: further rules, and the one that is gone");
+	ok(examples_hold(&d, before, after), "what is told holds");
+	policy_release(before);
+	policy_release(after);
+}
+
 int main(void)
 {
 	document_seed();
 	digest_init();
 	test_words();
+	test_many();
 	test_random();
 	return tap_done();
 }
