@@ -21,28 +21,32 @@ static void skip_alternatives(struct slice *p)
 	*p = slice_sub(*p, i, p->len);
 }
 
-/* A class in brackets, behind the '[': its first member, or a letter for one that excludes. */
-static char take_class(struct slice *p)
-{
-	bool excludes = p->len && p->ptr[0] == '^';
-	size_t i = excludes ? 1 : 0;
-	char c = 'x';
-
-	if (i < p->len && !excludes)
-		c = p->ptr[i] == '\\' && i + 1 < p->len ? p->ptr[i + 1] : p->ptr[i];
-	if (c == 'd' && p->ptr[i] == '\\')
-		c = '1';
-	for (i++; i < p->len && p->ptr[i] != ']'; i++)
-		if (p->ptr[i] == '\\')
-			i++;
-	*p = slice_sub(*p, i + 1, p->len);
-	return c;
-}
-
 /* What one escape stands for. */
 static char of_escape(char c)
 {
 	return c == 'd' ? '1' : c == 'w' ? 'x' : c == 's' ? ' ' : c == 'D' || c == 'W' || c == 'S' ? '-' : c;
+}
+
+/* A class in brackets, behind the '[': its first member, or for one that excludes the first usual byte that it does not name. */
+static char take_class(struct slice *p)
+{
+	bool excludes = p->len && p->ptr[0] == '^';
+	const char *other = "x0-_";
+	struct slice members;
+	size_t end = excludes ? 2 : 1; /* a ']' that comes first is a member */
+
+	while (end < p->len && p->ptr[end] != ']')
+		end += p->ptr[end] == '\\' ? 2 : 1;
+	members = slice_sub(*p, excludes ? 1 : 0, end);
+	*p = slice_sub(*p, end + 1, p->len);
+	if (excludes) {
+		while (other[1] && slice_find(members, *other) != SLICE_NONE)
+			other++;
+		return *other;
+	}
+	if (members.len > 1 && members.ptr[0] == '\\')
+		return of_escape(members.ptr[1]);
+	return members.len ? members.ptr[0] : 'x';
 }
 
 /* A repetition behind an element, whose text begins at mark: repeat it as often as it has to be there. */
