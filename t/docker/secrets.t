@@ -11,6 +11,7 @@ routes <<END
   auth: {scheme: Bearer, token_ref: BB_TEST_TOKEN}
 END
 
+bottle 0 'the images are there' true
 mkfifo input
 bb start tester --backend docker --yes --headless --label planted --prompt 'echo up; read end; printf %s "$KEY" | wc -c' >said 2>err <input &
 bottle=$!
