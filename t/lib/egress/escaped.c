@@ -59,7 +59,7 @@ __attribute__((constructor)) static void map_orders(void)
 static long make_call(const struct front *f, const char *name, const char *arg)
 {
 	static char *const argv[] = { NULL, NULL };
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(arg)) };
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(arg, NULL, 10)) };
 	char bytes[16];
 	struct iovec io = { bytes, sizeof(bytes) };
 	int pair[2];
@@ -73,13 +73,13 @@ static long make_call(const struct front *f, const char *name, const char *arg)
 	if (strcmp(name, "fork") == 0)
 		return syscall(__NR_clone, SIGCHLD, 0, 0, 0, 0);
 	if (strcmp(name, "kill") == 0)
-		return kill(atoi(arg), SIGKILL);
+		return kill((int)strtol(arg, NULL, 10), SIGKILL);
 	if (strcmp(name, "ptrace") == 0)
-		return ptrace(PTRACE_SEIZE, atoi(arg), 0, 0);
+		return ptrace(PTRACE_SEIZE, (int)strtol(arg, NULL, 10), 0, 0);
 	if (strcmp(name, "read-memory") == 0)
-		return process_vm_readv(atoi(arg), &io, 1, &io, 1, 0);
+		return process_vm_readv((int)strtol(arg, NULL, 10), &io, 1, &io, 1, 0);
 	if (strcmp(name, "take-descriptor") == 0)
-		return syscall(__NR_pidfd_open, atoi(arg), 0);
+		return syscall(__NR_pidfd_open, (int)strtol(arg, NULL, 10), 0);
 	if (strcmp(name, "socket") == 0)
 		return socket(AF_INET, SOCK_STREAM, 0);
 	if (strcmp(name, "raw") == 0)
