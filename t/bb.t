@@ -86,6 +86,10 @@ for word in nothing ../man1/bb 'a b' '*' /etc/passwd; do
 	check_status 100 "there is no manual on '$word'" "$bb" help "$word"
 	like "$(cat err)" "bb-help: there is no manual on .*'bb help --list'" '... and what to do is said'
 done
+check 'bb help supervise' env MANPAGER=cat "$bb" help supervise
+like "$(cat out)" 'bb-approve' '... is the operator'\''s page'
+check 'bb help bb-supervise' env MANPAGER=cat "$bb" help bb-supervise
+like "$(cat out)" 'bb-supervise .* let an agent ask' '... the daemon'\''s'
 check_status 100 'bb help with two topics' "$bb" help bb bb
 check_status 100 'bb help with a wrong option' "$bb" help --frob
 PATH=/nonexistent "$BB_BUILD/bin/bb" help >out 2>err </dev/null
