@@ -156,9 +156,9 @@ for user in $users; do
 	is "$(cat "$user/canary" "$user/directory/file")" "$(printf 'secret\ntheirs')" "$user: the host's files are as they were"
 	as "$user" /usr/bin/python3 -c "import socket; socket.create_connection(('127.0.0.1', $tcp)).recv(1)"
 	is "$(cat "$user/log")" tcp "$user: (what arrives is seen)"
-	is "$(leftovers "$user")" "$(pgrep -a -f "$PWD/$user/" || :)" "$user: nothing is left of the bottle"
 	kill "$victim"
 	wait
+	is "$(leftovers "$user")" '' "$user: nothing is left of the bottle"
 
 	# --- what the host runs later ---
 	find "$user/project" "$user/directory" -printf '%p %y %s %m %l\n' | sort >before
