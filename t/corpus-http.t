@@ -11,7 +11,9 @@ import sys
 sys.path.insert(0, os.path.join(os.environ["BB_SOURCE"], "t", "lib"))
 from twoends import Tap, Wire, corpus  # noqa: E402
 
-ROUTES = [{"host": "allowed.test"}, {"host": "example.com"}, {"host": "::1", "ports": [8080]}]
+# The grammar alone: with detectors on, a body in a Content-Encoding that nobody can decode is refused (t/egress-dlp.t).
+PLAIN = {"dlp": {"outbound_detectors": False, "inbound_detectors": False}}
+ROUTES = [{"host": "allowed.test", **PLAIN}, {"host": "example.com", **PLAIN}, {"host": "::1", "ports": [8080], **PLAIN}]
 
 
 def absolute(stream, listed):
