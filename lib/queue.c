@@ -508,13 +508,14 @@ enum queue_result queue_check(struct queue *q, const struct ticket *t, struct re
 	char response[NAME_SIZE], aside[NAME_SIZE];
 	struct error unread = ERROR_INIT;
 	AUTO_BUF text = BUF_INIT;
-	bool read;
+	bool there, read;
 
 	*r = (struct response)RESPONSE_INIT;
 	name_of(response, t->id, RESPONSE);
 	name_of(aside, t->id, ".void.json");
-	read = file_read_at(q->dir, response, QUEUE_BYTES_MAX, &text, &unread);
-	if (!read && !exists(q->dir, response)) {
+	there = exists(q->dir, response); /* first: what comes while it is read is not an answer that cannot be read */
+	read = there && file_read_at(q->dir, response, QUEUE_BYTES_MAX, &text, &unread);
+	if (!there || (!read && !exists(q->dir, response))) {
 		buf_truncate(&text, 0);
 		/* Someone else who asked the same may have read and archived it. */
 		if (!file_read_at(q->processed, response, QUEUE_BYTES_MAX, &text, &unread))

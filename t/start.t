@@ -98,8 +98,9 @@ echo 0 >status
 export EXAMPLE_TOKEN=planted-value-4711
 check_status 0 'an agent with a credential' setsid "$bb" start fetcher --yes -x
 unlike "$(cat plan.json arguments err)" planted-value 'the value is nowhere'
-is "$(plan '.secrets[] | [.name, .host] | join(" ")')" 'token:EXAMPLE_TOKEN EXAMPLE_TOKEN
+is "$(plan '.secrets[] | select(.name | startswith("canary:") | not) | [.name, .host] | join(" ")')" 'token:EXAMPLE_TOKEN EXAMPLE_TOKEN
 env:KEY EXAMPLE_TOKEN' 'its names are'
+is "$(plan '[.secrets[].name | select(test("^canary:[A-Z]+_[A-Z]+_SECRET$"))] | length')" 1 '... and that of the canary'
 like "$(cat err)" '^\+ bb-parse agent fetcher$' '-x shows the parser'
 like "$(cat err)" '^\+ bb-plan --identity fetcher-.* --host-has EXAMPLE_TOKEN' '-x shows the planner'
 like "$(cat err)" '^\+ bb-launch-native run --plan' '-x shows the launcher'
