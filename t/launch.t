@@ -19,7 +19,10 @@ for user in $users; do
 
 	# --- environment: exactly the plan's ---
 	in_bottle "$user" 'env -0 | tr "\n\0" " \n" | grep -v ^PWD= | sort'
-	jq -r '.bottle.env[] | .name + "=" + .value' "$user/one.plan" | sort >want
+	canary=$(jq -r '.bottle.env[] | select(has("secret")) | .name' "$user/one.plan")
+	is "$(sed -n "s/^$canary=[A-Za-z0-9+\/]\{40\}$/a canary/p" out)" 'a canary' "$user: the one secret of the environment is the canary"
+	sed -i "/^$canary=/d" out
+	jq -r '.bottle.env[] | select(has("value")) | .name + "=" + .value' "$user/one.plan" | sort >want
 	is "$(cat out)" "$(cat want)" "$user: the environment is the plan's, all of it and nothing else"
 	in_bottle "$user" 'cat /proc/1/environ | tr "\0" "\n"; tr "\0" "\n" </proc/1/cmdline | grep .'
 	is "$(cat out)" '' "$user: the first process shows no variable and no argument"
