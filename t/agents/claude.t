@@ -17,12 +17,15 @@ like "$(claude --version 2>&1)" '^[0-9]+\.[0-9]+\.[0-9]+ ' 'it starts outside'
 
 # --- a stand-in of its API ---
 
-# What the model asks the agent's shell to do: write, and look for credentials everywhere. It waits in the middle, so
+# What the model asks the agent's shell to do: write, and look for credentials everywhere. What it finds goes to the model, so
+# it leaves out the canary, which may go nowhere. It waits in the middle, so
 # that its memory can be read from outside.
 # shellcheck disable=SC2016 # for the shell in the bottle
-command='echo made >made.txt; echo changed >>notes.txt; curl -sS https://api.anthropic.com/hold; env; cat made.txt notes.txt;
+command='echo made >made.txt; echo changed >>notes.txt; curl -sS https://api.anthropic.com/hold; {
+env; cat made.txt notes.txt;
 for f in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do tr "\0" "\n" <$f; done 2>/dev/null;
-find / -xdev -user "$(id -un)" -type f -size -200k -exec cat {} + 2>/dev/null | grep -a -e token -e sk-ant'
+find / -xdev -user "$(id -un)" -type f -size -200k -exec cat {} + 2>/dev/null | grep -a -e token -e sk-ant; } |
+grep -av _SECRET='
 make_certificate ca api.anthropic.com
 mkfifo ready
 /usr/bin/python3 "$BB_SOURCE/t/lib/anthropic.py" --cert ca/api.anthropic.com.pem --key ca/api.anthropic.com.key \
