@@ -447,6 +447,19 @@ static bool is_weaker(const struct doc *old, const struct doc *new)
 	return false;
 }
 
+/* "dlp.inbound_on_match". */
+static void compare_inbound(struct pair *p)
+{
+	const char *was = doc_get_cstr(doc_get(p->old, "dlp"), "inbound_on_match");
+	const char *is = doc_get_cstr(doc_get(p->new, "dlp"), "inbound_on_match");
+
+	was = was ? was : "block";
+	is = is ? is : "block";
+	if (strcmp(was, is) != 0)
+		tell_format(p, strcmp(was, "block") == 0 ? CHANGE_GRANTS : CHANGE_TAKES, NULL, "what is found in what comes from %s: %s, was %s",
+			    p->name, is, was);
+}
+
 /* "dlp". */
 static void compare_detectors(struct pair *p)
 {
@@ -468,6 +481,7 @@ static void compare_detectors(struct pair *p)
 		add_detectors(p->old, keys[i], &text);
 		tell(p, weaker ? CHANGE_GRANTS : CHANGE_OTHER, &text, NULL);
 	}
+	compare_inbound(p);
 	was = was ? was : "supervise";
 	is = is ? is : "supervise";
 	if (strcmp(was, is) != 0)

@@ -412,10 +412,13 @@ static const struct shape inbound_shape = {
 };
 static const char *const on_match_words[] = { "supervise", "redact", "block", NULL };
 static const struct shape on_match_shape = { .type = SHAPE_WORD, .words = on_match_words };
+static const char *const inbound_on_match_words[] = { "block", "warn", NULL };
+static const struct shape inbound_on_match_shape = { .type = SHAPE_WORD, .words = inbound_on_match_words };
 static const struct shape_field dlp_fields[] = {
 	{ .name = "outbound_detectors", .shape = &outbound_shape, .help = "false: none; a list: those; absent: the defaults" },
 	{ .name = "inbound_detectors", .shape = &inbound_shape, .help = "false: none; a list: those; absent: the defaults" },
 	{ .name = "outbound_on_match", .shape = &on_match_shape, .help = "what happens to a request in which one finds something" },
+	{ .name = "inbound_on_match", .shape = &inbound_on_match_shape, .help = "and to a response" },
 	{ .name = NULL },
 };
 static const struct shape dlp_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping of detectors", .fields = dlp_fields };

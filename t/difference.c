@@ -237,7 +237,7 @@ static void test_words(void)
 	     "+ allows POST to *.w.test\n    as in POST https://bb-example-1.w.test/bb-example\n",
 	     "a wildcard, with a route of the name that examples usually have");
 	says("routes: [{host: a.test, dlp: {outbound_on_match: block}}]",
-	     "routes: [{host: a.test, allow_private: true, max_body: 5, dlp: {outbound_detectors: false}, git: {fetch: true}, "
+	     "routes: [{host: a.test, allow_private: true, max_body: 5, dlp: {outbound_detectors: false, inbound_on_match: warn}, git: {fetch: true}, "
 	     "upstream: {connect: 'b.test:1'}, auth: {scheme: Bearer, token_ref: 'token:T'}}]",
 	     "+ allows git clone and fetch from a.test\n"
 	     "    as in GET https://a.test/bb-example/info/refs?service=git-upload-pack\n"
@@ -245,6 +245,7 @@ static void test_words(void)
 	     "+ requests to a.test go to b.test:1\n+ a.test may now be at a private address\n"
 	     "- bodies to a.test have at most 5 bytes\n"
 	     "+ looks less at what goes to a.test: detectors are none, were all that are on by default\n"
+	     "+ what is found in what comes from a.test: warn, was block\n"
 	     "+ what is found on its way to a.test: supervise, was block\n"
 	     "- takes away plain http on port 80 of a.test\n    as in GET http://a.test/bb-example\n",
 	     "all that is not a matter of passing");

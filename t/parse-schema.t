@@ -64,7 +64,7 @@ RIGHT = {
         "egress: {routes: [{host: a.b, matches: [{paths: [{type: exact, value: /a}], methods: [GET],"
         " headers: [{name: a, value: b}]}]}]}",
         "egress: {routes: [{host: a.b, dlp: {outbound_detectors: false, inbound_detectors: [naive_injection_detection],"
-        " outbound_on_match: block}, upstream: {connect: 'h:1', ca_file: /c}}]}",
+        " outbound_on_match: block, inbound_on_match: warn}, upstream: {connect: 'h:1', ca_file: /c}}]}",
         "supervise: false",
         "limits: {memory: 4g, cpus: 1.5, pids: 5, disk: 10g, wall: 1h30m}",
         "limits: {memory: 16777216, cpus: '2'}",

@@ -277,6 +277,9 @@ static void test_dlp(void)
 	accepts("  dlp: {outbound_on_match: redact}\n", "\"dlp\":{\"outbound_on_match\":\"redact\"}");
 	accepts("  dlp: {outbound_on_match: supervise}\n", "\"dlp\":{\"outbound_on_match\":\"supervise\"}");
 	accepts("  dlp: {outbound_on_match: block}\n", "\"dlp\":{\"outbound_on_match\":\"block\"}");
+	accepts("  dlp: {inbound_on_match: warn}\n", "\"dlp\":{\"inbound_on_match\":\"warn\"}");
+	refuses("  dlp: {inbound_on_match: redact}\n", "3:27: routes[0].dlp.inbound_on_match: found the string 'redact', wanted "
+							"one of block, warn");
 	refuses("  dlp: {outbound_on_match: allow}\n", "3:28: routes[0].dlp.outbound_on_match: found the string 'allow', wanted "
 						       "one of supervise, redact, block");
 	refuses("  dlp: {outbound_detectors: true}\n", "3:29: routes[0].dlp.outbound_detectors: found true, wanted false or a "

@@ -78,6 +78,7 @@ static const struct table dlp[] = {
 	MAY("outbound_detectors", DOC_ARRAY | DOC_BOOL),
 	MAY("inbound_detectors", DOC_ARRAY | DOC_BOOL),
 	MAY("outbound_on_match", DOC_STR),
+	MAY("inbound_on_match", DOC_STR),
 	END,
 };
 
