@@ -44,7 +44,7 @@ def serve(c):
         path = head.split(' ')[1]
         at_origin[path] = c
         if path == '/half':
-            c.send(b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly a part')
+            c.send(b'HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 1000\r\n\r\nonly a part')
         elif path == '/half-head':
             c.send(b'HTTP/1.1 200 OK\r\nContent-Le')
         elif path not in ('/silent', '/upload'):

@@ -47,7 +47,7 @@ def serve(c):
             c.send(b'HTTP/1.1 103 Early Hints\r\n\r\n' * int(path.split('/')[2]) + answer(b'ok'))
         elif path.startswith('/coded'):
             packed = gzip.compress(b'decoded ' * 100)
-            c.send(('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n' % len(packed)).encode() + packed[:-1])
+            c.send(('HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n' % len(packed)).encode() + packed[:-1])
             held[path] = c
             release.wait(LIMIT * 4)
             c.send(packed[-1:])
@@ -333,7 +333,7 @@ class Limits(Bench):
         c = self.ask('/held2')
         wait_for(lambda: '/held2' in held)
         self.clock.turn(14 * MINUTE)
-        held['/held2'].send(b'HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\na')
+        held['/held2'].send(b'HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 3\r\n\r\na')
         c.head()
         self.same(c.exactly(1), b'a', 'what begins to come after 14 min does come')
         self.settle()

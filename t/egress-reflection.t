@@ -115,7 +115,7 @@ def serve(c):
 with Bench('what an origin sends back of a credential is masked, in every spelling, place, coding and split') as b:
     origin = b.origin(serve, 'a.test')
     proxy = b.egress([b.route('a.test', origin, auth={'scheme': 'basic', 'user': USER, 'token_env': 'T'}),
-                      dict(b.route('b.test', b.origin(serve, 'b.test')))], env={'T': TOKEN})
+                      b.route('b.test', b.origin(serve, 'b.test'), dlp={'inbound_detectors': False})], env={'T': TOKEN})
     c = b.tunnel(proxy, 'a.test')
     pair = base64.b64encode((USER + ':' + TOKEN).encode()).decode()
 
@@ -204,5 +204,5 @@ with Bench('what an origin sends back of a credential is masked, in every spelli
     bodies['/c'] = ([b'Content-Encoding: gzip', b'ETag: "one"'], coded('gzip', text), 0)
     c.send(get('/c', 'b.test', 'Accept-Encoding: gzip, compress'))
     head, body = c.response()
-    b.check(body == bodies['/c'][1] and 'ETag: "one"' in head, 'a route without a credential passes coded bodies as they are')
+    b.check(body == bodies['/c'][1] and 'ETag: "one"' in head, 'a route on which nobody looks passes coded bodies as they are')
     b.like(asked[-1], '\r\nAccept-Encoding: gzip, compress\r\n', 'and what the client accepts')

@@ -199,7 +199,7 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
            'a refusal says what was refused, and why')
     b.same({'time', 'id', 'reason', 'bytes', 'duration'} - set(line), set(), '... when, and what it cost')
     first = proxy.lines('start')[0]
-    b.check(first['listen'] == '%s:%d' % proxy.address and first['routes'] == 7 and first['detectors'] == 'token_patterns known_secrets', 'the start is in it')
+    b.check(first['listen'] == '%s:%d' % proxy.address and first['routes'] == 7 and first['detectors'] == 'token_patterns known_secrets naive_injection_detection', 'the start is in it')
 
     # levels
     quiet = b.egress(table, args=['--log-level', 'off'], env=env)

@@ -79,7 +79,7 @@ void audit_dlp(struct front *f, const struct client *c, const char *action, cons
 			     "out of its environment", found->place, c->x.authority.host);
 	begin(f, c, &line, found->canary ? "canary" : "dlp");
 	log_str(&line, "action", action);
-	log_text(&line, "kind", slice_str(found->kind), 64);
+	log_text(&line, "kind", slice_str(found->kind), LOG_KIND_MAX);
 	if (found->why)
 		log_str(&line, "limit", found->why);
 	log_text(&line, "place", slice_str(found->place), sizeof(found->place));

@@ -79,6 +79,7 @@ void client_drop(struct front *f, struct client *c)
 	buf_release(&c->out);
 	buf_release(&c->x.path);
 	websocket_release(c->x.websocket);
+	inbound_release(f, c);
 	dlp_settled(c);
 	*c = (struct client){ .generation = (uint8_t)(generation + 1), .streams = streams, .dirty = dirty };
 	f->n_clients--;

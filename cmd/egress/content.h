@@ -5,7 +5,9 @@
  * nothing else is passed on than what was looked at: an origin is asked only for
  * codings that can be taken off, and what it codes otherwise, or sends a part of
  * in coded form, is refused. On a route with a credential the reflection guard
- * (guard.h) then goes over it. Elsewhere bodies pass as they are.
+ * (guard.h) then goes over it. Where it is only the front that looks, for injected
+ * instructions (inbound.c), and elsewhere bodies that do not read as text pass as
+ * they are.
  *
  * A coded body is read only as far as the front takes what it decodes to.
  */

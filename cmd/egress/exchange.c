@@ -423,6 +423,7 @@ void exchange_finish(struct front *f, struct client *c)
 {
 	forget_body(&c->x);
 	websocket_release(STEAL(c->x.websocket));
+	inbound_release(f, c);
 	dlp_settled(c);
 	audit_end(f, c, true);
 	c->x.active = false;

@@ -95,8 +95,14 @@ static void sweep(struct front *f)
 
 		if (c->state != CLIENT_FREE && c->deadline <= f->loop.now)
 			client_expire(f, c);
+		if (c->state != CLIENT_FREE && inbound_due(c) <= f->loop.now) {
+			inbound_flush(f, c);
+			client_touch(f, c);
+		}
 		if (c->state != CLIENT_FREE && c->deadline < next)
 			next = c->deadline;
+		if (c->state != CLIENT_FREE && inbound_due(c) < next)
+			next = inbound_due(c);
 	}
 	if (next < f->next_sweep)
 		f->next_sweep = next;
@@ -256,7 +262,7 @@ static bool prepare(struct front *f, struct error *e)
 	f->clients = alloc_zero(CONNECTIONS_MAX, sizeof(*f->clients));
 	f->next_sweep = INT64_MAX;
 	f->tls = tls_server_new(e);
-	if (!f->tls || !loop_init(&f->loop, e) || !inspector_open(&f->inspector, o->rules, e))
+	if (!f->tls || !loop_init(&f->loop, e) || !inspector_open(&f->inspector, o->rules, o->phrases, e))
 		return false;
 	if (!fd_set_nonblocking(o->signer, true, e) || !fd_set_nonblocking(o->peers[0], true, e))
 		return false;

@@ -11,6 +11,7 @@
  *	inspect.c   what a head would carry out; body.c what a body would
  *	dlp.c       and what follows when that is something that must stay
  *	reply.c     what came back from upstream, towards the client
+ *	inbound.c   what that would bring into the bottle
  *	websocket.c a connection that became a WebSocket
  *	refusal.c   how a no is said
  *	leaves.c    certificates, asked of the signer and kept
@@ -80,6 +81,7 @@ struct exchange {
 	uint32_t window;             /* bytes that the upstream may still send */
 	uint32_t owed;               /* bytes taken for which it has not been given new credit */
 	unsigned status;
+	struct inbound *inbound;     /* of the response, which is looked through; NULL: it passes as it is */
 
 	char method[HTTP_METHOD_MAX + 1]; /* for the log: what was asked */
 	enum scheme scheme;
@@ -209,6 +211,34 @@ void dlp_judged(struct front *f, struct client *c);
 void reply_take(struct front *f, const struct message *m);
 /* Some of what is queued was written: let the upstream send more. */
 void reply_credit(struct front *f, struct client *c);
+/* Queue a piece of the response's body for the client, in its framing. */
+void reply_write(struct front *f, struct client *c, struct slice piece);
+
+/* --- inbound.c --- */
+
+/* Each false: the response was refused or broken off, and the exchange is over. */
+
+/* Look at a head; at a text that is complete. place is a word for it: "response's head". */
+bool inbound_head(struct front *f, struct client *c, const struct http_head *h);
+bool inbound_text(struct front *f, struct client *c, struct slice text, const char *place);
+/* Begin with what follows a final head, if it is to be looked through. */
+bool inbound_begin(struct front *f, struct client *c, const struct http_head *h);
+/* Where that head is to be written; and that it was. */
+struct buf *inbound_out(struct client *c);
+void inbound_begun(struct front *f, struct client *c);
+/* Take a piece of the body (only where x.inbound is set); its end. */
+bool inbound_feed(struct front *f, struct client *c, struct slice piece);
+bool inbound_end(struct front *f, struct client *c);
+/* Take a piece of a message of a WebSocket. */
+bool inbound_message(struct front *f, struct client *c, struct slice piece, bool last);
+/* Refuse the response if the client has nothing of it, else break it off. */
+void inbound_refuse(struct front *f, struct client *c, const struct refusal *no);
+/* Bytes of the body that wait; until when, or INT64_MAX; let the client have them. */
+size_t inbound_held(const struct client *c);
+int64_t inbound_due(const struct client *c);
+bool inbound_flush(struct front *f, struct client *c);
+/* The response is over. */
+void inbound_release(struct front *f, struct client *c);
 
 /* --- websocket.c --- */
 
@@ -259,7 +289,7 @@ void leaf_name(const struct client *c, char name[HOST_MAX + 3]);
 /* --- audit.c --- */
 
 void audit_refusal(struct front *f, const struct client *c, const struct refusal *no);
-/* Something was found in a request, and what was done: "refuse" or "redact" so many parts. */
+/* Something was found, and what was done: "refuse", "warn", or "redact" so many parts. */
 void audit_dlp(struct front *f, const struct client *c, const char *action, const struct found *found, size_t count);
 /* Only at level full: the request's head, the response's, a piece of either body, the end of an exchange. */
 void audit_request(struct front *f, const struct client *c, const struct http_head *h);

@@ -36,24 +36,33 @@ void cut_write(struct buf *out, const struct cut *cut)
 
 /* --- what is looked for --- */
 
-bool inspector_open(struct inspector *i, int rules_fd, struct error *e)
+/* Read rules with the function for their kind; closes the descriptor. */
+static bool read_rules(struct rules *rules, int fd, const char *what,
+		       bool (*load)(struct rules *, struct slice, const char *, struct problems *), struct error *e)
 {
 	AUTO_PROBLEMS problems = PROBLEMS_INIT;
 	AUTO_BUF text = BUF_INIT;
-	bool ok;
+	bool ok = fd_read_all(fd, RULES_BYTES_MAX, what, &text, e);
 
+	fd_close(&fd);
+	if (!ok || load(rules, buf_slice(&text), what, &problems))
+		return ok;
+	buf_truncate(&text, 0);
+	problem_format(&problems.list[0], &text);
+	return error_set(e, STATUS_CALLER, "%s", buf_str(&text));
+}
+
+bool inspector_open(struct inspector *i, int rules_fd, int phrases_fd, struct error *e)
+{
 	i->rules = rules_new();
-	ok = fd_read_all(rules_fd, RULES_BYTES_MAX, "the token rules", &text, e);
-	fd_close(&rules_fd);
-	if (!ok)
+	i->phrases = rules_new();
+	if (!read_rules(i->rules, rules_fd, "the token rules", rules_load, e) ||
+	    !read_rules(i->phrases, phrases_fd, "the phrases", injection_load, e))
 		return false;
-	if (!rules_load(i->rules, buf_slice(&text), "the token rules", &problems)) {
-		buf_truncate(&text, 0);
-		problem_format(&problems.list[0], &text);
-		return error_set(e, STATUS_CALLER, "%s", buf_str(&text));
-	}
 	rules_drop_guesses(i->rules); /* what stops traffic must not stop it for nothing */
 	rules_build(i->rules);
+	rules_build(i->phrases);
+	i->inbound_head = injection_new(i->phrases);
 	return true;
 }
 

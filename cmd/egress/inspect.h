@@ -19,6 +19,7 @@
 #include "coding.h"
 #include "detect.h"
 #include "detectors.h"
+#include "injection.h"
 #include "permits.h"
 #include "policy.h"
 
@@ -70,10 +71,13 @@ struct inspector {
 	size_t bodies;               /* under inspection now */
 	size_t coded;                /* of those, with codings to take off */
 	size_t buffered;             /* bytes of bodies that are kept back whole, at most */
+	struct rules *phrases;       /* of injected instructions, for what comes in */
+	struct injection *inbound_head; /* for one text after the other */
+	size_t inbound;              /* responses under inspection now */
 };
 
-/* Read the rules and compile them; closes the descriptor. Before confinement: machine code is made. */
-bool inspector_open(struct inspector *i, int rules_fd, struct error *e);
+/* Read the rules and compile them; closes the descriptors. Before confinement: machine code is made. */
+bool inspector_open(struct inspector *i, int rules_fd, int phrases_fd, struct error *e);
 /* A policy comes into force. It must live until the next does. */
 void inspector_use(struct inspector *i, const struct policy *policy);
 

@@ -139,7 +139,7 @@ static bool write_head(struct upstream *u, struct job *j, const struct http_head
 		add[0].value = buf_slice(&value);
 		j->content.guard.set = j->place.rules->guards[j->place.route];
 	}
-	if (routing_look(j->place.rules, j->place.route)) {
+	if (routing_look(j->place.rules, j->place.route) && (route->auth || http_find_id(h, HTTP_ACCEPT_ENCODING))) {
 		content_accept(&accepted, h);
 		for (size_t i = 0; i < h->n_fields; i++)
 			v->strip[i] = v->strip[i] || h->fields[i].id == HTTP_ACCEPT_ENCODING;

@@ -20,6 +20,10 @@
 #define DECODING_MAX 64             /* coded responses that are decoded at once, each in up to 16 MiB */
 #define BODIES_MAX 256              /* requests whose body is looked through at once: each costs up to 1 MiB, most 100 KiB */
 #define CODED_MAX 32                /* and with a Content-Encoding, each in up to 16 MiB */
+#define RESPONSES_MAX 256           /* responses that are looked through at once, each in up to 1 MiB */
+#define INBOUND_HELD (32 << 10)     /* bytes of a response that wait until they are judged: a page, and a quarter of WINDOW */
+#define INBOUND_TAIL 4096           /* and of what follows: more than two phrases of one attempt are apart (injection.h) */
+#define INBOUND_TIME 300            /* for how long, unless the body is known to be shorter than INBOUND_HELD: a person waits longer */
 #define WHOLE_MAX (1 << 20)         /* bytes of a body that is kept until its end, so that a redacted one has its right length */
 #define WHOLE_ALL_MAX (16 << 20)    /* and of all such bodies; further ones are sent on chunked */
 #define RULES_BYTES_MAX (1 << 20)   /* bytes of the file of token rules */
@@ -39,6 +43,7 @@
 #define ROUTES_MESSAGE_MAX (16 << 20) /* bytes of the routes as they are handed to a role */
 #define CA_FILE_MAX (1 << 20)       /* bytes of one ca_file */
 #define CA_FILES_MAX 256            /* ca_files of one routes file */
+#define LOG_KIND_MAX 160            /* bytes of what was found: two ids of phrases */
 #define LOG_TEXT_MAX 2048           /* bytes of one value in a log line: longer paths are cut */
 #define LOG_BODY_MAX (64 << 10)     /* bytes of one body that the level "full" shows */
 #define LOG_BODY_PIECE (8 << 10)    /* bytes of body in one line */

@@ -298,7 +298,7 @@ static enum outcome take_final(struct upstream *u, struct origin *o, struct http
 	struct job *j = o->job;
 	struct refusal no;
 
-	if (routing_look(j->place.rules, j->place.route) && !content_begin(&j->content, h, u->decoding == DECODING_MAX, &no)) {
+	if (routing_look_at(j->place.rules, j->place.route, h) && !content_begin(&j->content, h, u->decoding == DECODING_MAX, &no)) {
 		job_fail(u, j, &no);
 		return OUTCOME_LOST;
 	}

@@ -147,16 +147,20 @@ static bool start_upstream(struct processes *p, const struct settings *s, const 
 static bool start_front(struct processes *p, const struct settings *s, const struct pairs *t, size_t i, struct error *e)
 {
 	AUTO_FD rules = open(s->rules, O_RDONLY | O_CLOEXEC | O_NOCTTY); /* each front reads it from the start */
+	AUTO_FD phrases = open(s->phrases, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	struct command c;
 	char worker[24];
 
 	if (rules < 0)
 		return error_sys(e, "unable to read the token rules '%s'", s->rules);
+	if (phrases < 0)
+		return error_sys(e, "unable to read the phrases '%s'", s->phrases);
 
 	begin(&c, "front");
 	add_fd(&c, "--peer", t->front_upstream[i][0]);
 	add_fd(&c, "--signer", t->front_signer[i][0]);
 	add_fd(&c, "--rules", rules);
+	add_fd(&c, "--phrases", phrases);
 	for (size_t n = 0; n < s->n_listeners; n++)
 		add_fd(&c, "--listener", s->listeners[n]);
 	snprintf(worker, sizeof(worker), "%zu", i);

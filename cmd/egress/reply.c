@@ -44,6 +44,8 @@ static void take_response(struct front *f, struct client *c, struct slice text)
 	parse_head(c, text, &h);
 	if ((h.status < 200 && !(h.status == 101 && x->websocket)) || h.body == HTTP_BODY_CLOSE)
 		broke("a response without a known end");
+	if (!inbound_head(f, c, &h) || !inbound_begin(f, c, &h))
+		return;
 	if (h.status == 101) {
 		add.value = websocket_open(c);
 		for (size_t i = 0; i < h.n_fields; i++)
@@ -54,7 +56,7 @@ static void take_response(struct front *f, struct client *c, struct slice text)
 	x->framing = choose_framing(c, &h);
 	if (x->framing == HTTP_BODY_CLOSE)
 		x->keep_alive = false;
-	if (!http_write_response(&c->out, &h,
+	if (!http_write_response(inbound_out(c), &h,
 				 &(struct http_rewrite){ .framing = x->framing,
 							 .strip = strip,
 							 .add = &add,
@@ -68,10 +70,11 @@ static void take_response(struct front *f, struct client *c, struct slice text)
 	x->response_left = h.length;
 	x->status = h.status;
 	audit_response(f, c, &h);
+	inbound_begun(f, c);
 }
 
 /* An interim head; HTTP/1.0 knows none. */
-static void take_interim(struct client *c, struct slice text)
+static void take_interim(struct front *f, struct client *c, struct slice text)
 {
 	struct http_head h;
 	const char *why;
@@ -81,8 +84,23 @@ static void take_interim(struct client *c, struct slice text)
 	parse_head(c, text, &h);
 	if (h.status >= 200 || h.status == 101)
 		broke("an interim response that is none");
+	if (!inbound_head(f, c, &h))
+		return;
 	if (c->x.minor == 1 && !http_write_response(&c->out, &h, &(struct http_rewrite){ .framing = HTTP_BODY_NONE }, &why))
 		broke(why);
+}
+
+void reply_write(struct front *f, struct client *c, struct slice piece)
+{
+	struct exchange *x = &c->x;
+
+	audit_body(f, c, "response", x->sent, piece);
+	x->sent += piece.len;
+	if (x->framing == HTTP_BODY_CHUNKED)
+		chunk_write_open(&c->out, piece.len);
+	buf_add_slice(&c->out, piece);
+	if (x->framing == HTTP_BODY_CHUNKED)
+		chunk_write_close(&c->out);
 }
 
 static void take_body(struct front *f, struct client *c, struct slice piece)
@@ -96,13 +114,10 @@ static void take_body(struct front *f, struct client *c, struct slice piece)
 	x->window -= (uint32_t)piece.len;
 	x->owed += (uint32_t)piece.len;
 	x->response_left -= x->framing == HTTP_BODY_LENGTH ? piece.len : 0;
-	audit_body(f, c, "response", x->sent, piece);
-	x->sent += piece.len;
-	if (x->framing == HTTP_BODY_CHUNKED)
-		chunk_write_open(&c->out, piece.len);
-	buf_add_slice(&c->out, piece);
-	if (x->framing == HTTP_BODY_CHUNKED)
-		chunk_write_close(&c->out);
+	if (x->inbound)
+		inbound_feed(f, c, piece);
+	else
+		reply_write(f, c, piece);
 }
 
 static void take_end(struct front *f, struct client *c)
@@ -117,9 +132,11 @@ static void take_end(struct front *f, struct client *c)
 	}
 	if (!x->response_started || (x->framing == HTTP_BODY_LENGTH && x->response_left))
 		broke("an end before the end");
+	x->open = false;
+	if (!inbound_end(f, c))
+		return;
 	if (x->framing == HTTP_BODY_CHUNKED)
 		chunk_write_end(&c->out);
-	x->open = false;
 	x->response_done = true;
 	if (x->request_done) {
 		exchange_finish(f, c);
@@ -160,8 +177,10 @@ static void take_abort(struct front *f, struct client *c, struct slice why)
 	if (!c->x.response_started)
 		broke("an abort before the response");
 	refuse(&no, 502, "response", "the response broke off: %.*s", SLICE_ARG(why));
-	audit_refusal(f, c, &no);
 	c->x.open = false;
+	if (!inbound_flush(f, c))
+		return;
+	audit_refusal(f, c, &no);
 	audit_end(f, c, false);
 	if (websocket_is_open(c))
 		client_end(c); /* it may have been told why */
@@ -195,7 +214,7 @@ void reply_take(struct front *f, const struct message *m)
 		take_credit(c, m->body);
 		break;
 	case MESSAGE_INFORM:
-		take_interim(c, m->body);
+		take_interim(f, c, m->body);
 		break;
 	case MESSAGE_RESPONSE:
 		take_response(f, c, m->body);
@@ -223,7 +242,7 @@ void reply_take(struct front *f, const struct message *m)
 
 void reply_credit(struct front *f, struct client *c)
 {
-	size_t queued = c->out.len - c->out_at + websocket_held(c);
+	size_t queued = c->out.len - c->out_at + websocket_held(c) + inbound_held(c);
 	uint32_t n;
 
 	if (!c->x.open || c->x.owed < queued + WINDOW / 4)

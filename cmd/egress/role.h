@@ -23,7 +23,7 @@ struct role_options {
 	int signer;                   /* front */
 	int store;                    /* signer: the CA's store */
 	int secrets;                  /* upstream */
-	int rules;                    /* front: the file of token rules */
+	int rules, phrases;           /* front: the files of token rules and of phrases */
 	int listeners[LISTENERS_MAX]; /* front */
 	size_t n_listeners;
 	int worker;                   /* number of the pair */

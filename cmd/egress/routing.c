@@ -119,9 +119,11 @@ struct routing *routing_new(struct upstream *u, const struct doc *routes, struct
 	}
 	r->trust = alloc_zero(policy_count(r->policy), sizeof(struct tls_client *));
 	r->guards = alloc_zero(policy_count(r->policy), sizeof(struct guard_set *));
+	r->inbound = alloc_zero(policy_count(r->policy), sizeof(bool));
 	for (size_t i = 0; i < policy_count(r->policy); i++) {
 		const struct route *route = policy_route(r->policy, i);
 
+		r->inbound[i] = detectors_of(route->doc).inbound;
 		if (!make_trust(u, route, &r->trust[i], e)) {
 			routing_release(r);
 			return NULL;
@@ -152,6 +154,7 @@ void routing_release(struct routing *r)
 	}
 	free(r->trust);
 	free(r->guards);
+	free(r->inbound);
 	policy_release(r->policy);
 	free(r);
 }

@@ -33,6 +33,7 @@ static const struct option_def options[] = {
 	{ "log-level", 0, "LEVEL", "off, blocks (the default) or full" },
 	{ "workers", 0, "NUMBER", "pairs of front and upstream processes; default 1" },
 	{ "rules", 0, "FILE", "token rules to look for instead of those that come with bot-bottle" },
+	{ "phrases", 0, "FILE", "phrases to look for in responses instead of those that come with bot-bottle" },
 	{ "upstream-proxy", 0, "URL", "reach origins through this proxy: http://[USER@]HOST:PORT" },
 	{ "upstream-proxy-password", 0, "FD", "read the password for that from there" },
 	{ "queue", 0, "DIR", "ask the operator there before what must not leave is refused" },
@@ -87,6 +88,8 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		s->trust = arg;
 	else if (strcmp(name, "rules") == 0)
 		s->rules = arg;
+	else if (strcmp(name, "phrases") == 0)
+		s->phrases = arg;
 	else if (strcmp(name, "upstream-proxy") == 0)
 		s->proxy = arg;
 	else if (strcmp(name, "upstream-proxy-password") == 0)
@@ -114,8 +117,8 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 	return true;
 }
 
-/* The rules that come with the program: beside it, as built and as installed. */
-static char *shipped_rules(void)
+/* A file of rules that comes with the program: beside it, as built and as installed. */
+static char *shipped_rules(const char *name)
 {
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -125,7 +128,7 @@ static char *shipped_rules(void)
 	slash = strrchr(exe, '/');
 	if (slash)
 		*slash = '\0';
-	return alloc_format("%s/../share/bot-bottle/rules/tokens.yaml", slash ? exe : "/usr/local/bin");
+	return alloc_format("%s/../share/bot-bottle/rules/%s", slash ? exe : "/usr/local/bin", name);
 }
 
 /* The directory part of a path. */
@@ -170,7 +173,9 @@ void settings_parse(struct settings *s, int argc, char **argv)
 		exit(program_usage("$" ASK_VARIABLE " is not between 0 and %d", ASK_SECONDS_MAX));
 	s->alone = s->secrets < 0;
 	if (!s->rules)
-		s->rules = shipped_rules();
+		s->rules = shipped_rules("tokens.yaml");
+	if (!s->phrases)
+		s->phrases = shipped_rules("injection.yaml");
 	s->directory = directory_of(s->routes);
 }
 

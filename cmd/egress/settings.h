@@ -28,7 +28,7 @@ struct settings {
 	enum log_level level;
 	size_t workers;
 	const char *trust;       /* --trust */
-	const char *rules;       /* --rules, or the file that comes with the program */
+	const char *rules, *phrases; /* --rules, --phrases, or the files that come with the program */
 	const char *proxy;       /* --upstream-proxy, or NULL */
 	int proxy_password;      /* --upstream-proxy-password, read and put into a sealed memory file; or -1 */
 	const char *queue;       /* --queue: where questions to the operator go; NULL: nobody is asked */

@@ -21,6 +21,7 @@
 #include "chunk.h"
 #include "content.h"
 #include "cookies.h"
+#include "detectors.h"
 #include "http1.h"
 #include "limits.h"
 #include "loop.h"
@@ -47,6 +48,7 @@ struct routing {
 	struct policy *policy;
 	struct tls_client **trust; /* by route; NULL: the common one */
 	struct guard_set **guards; /* by route; NULL: it has no credential */
+	bool *inbound;             /* by route: the front looks at what reads as text */
 };
 
 /* Text of a ca_file, as main has read it. */
@@ -65,7 +67,12 @@ bool credential_value(const struct upstream *u, const struct route *route, struc
 /* Does something look at the content of a route's responses, so that it has to be decoded? */
 static inline bool routing_look(const struct routing *r, size_t route)
 {
-	return r->guards[route];
+	return r->guards[route] || r->inbound[route];
+}
+/* The same for one response: the guard looks at all, the front at what reads as text. */
+static inline bool routing_look_at(const struct routing *r, size_t route, const struct http_head *h)
+{
+	return r->guards[route] || (r->inbound[route] && reading_of(h) != READING_NONE);
 }
 /* Append the names of credentials that routes want and that are not here, one a line. */
 void credentials_missing(const struct upstream *u, const struct policy *p, struct buf *names);

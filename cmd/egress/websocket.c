@@ -247,6 +247,9 @@ bool websocket_deliver(struct front *f, struct client *c, struct slice body)
 	x->owed += FRAME_COST + (uint32_t)body.len;
 	audit_body(f, c, "response", x->sent, body);
 	x->sent += body.len;
+	if (!(start.opcode >= WEBSOCKET_CLOSE ? inbound_text(f, c, body, "origin's control frame")
+					      : inbound_message(f, c, body, start.last)))
+		return true; /* it was closed */
 	if (start.opcode >= WEBSOCKET_CLOSE)
 		return websocket_write(&w->writer, &c->out, start.opcode, start.last, body, NULL);
 	buf_add_slice(&w->incoming, body);

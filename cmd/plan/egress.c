@@ -94,18 +94,12 @@ static void show_route(struct planner *p, const struct doc *route, const char *f
 /* Say that a detector that the manifest asks for by name does not run. */
 static void note_detectors(struct planner *p, const struct doc *route)
 {
-	static const char *const keys[] = { "outbound_detectors", "inbound_detectors" };
-	static const char *const missing[] = { "entropy", "naive_injection_detection" };
+	const struct doc *list = doc_get(doc_get(route, "dlp"), "outbound_detectors");
 
-	for (size_t k = 0; k < COUNT_OF(keys); k++) {
-		const struct doc *list = doc_get(doc_get(route, "dlp"), keys[k]);
-
-		for (size_t i = 0; i < doc_count(list); i++)
-			for (size_t m = 0; m < COUNT_OF(missing); m++)
-				if (strcmp(doc_cstr(doc_at(list, i)), missing[m]) == 0)
-					plan_note(p, "warning", "route '%s' asks for the detector '%s', which this version does not have",
-						  doc_get_cstr(route, "host"), missing[m]);
-	}
+	for (size_t i = 0; i < doc_count(list); i++)
+		if (strcmp(doc_cstr(doc_at(list, i)), "entropy") == 0)
+			plan_note(p, "warning", "route '%s' asks for the detector 'entropy', which this version does not have",
+				  doc_get_cstr(route, "host"));
 }
 
 /* Add a route for bb-egress and for the preflight; consumes it. */
@@ -124,7 +118,10 @@ static bool has_host(const struct doc *routes, const char *host)
 	return false;
 }
 
-/* A provider's route with what such a route has by default: matches are redacted rather than held. */
+/*
+ * A provider's route with what such a route has by default: matches are redacted rather than held, and what a model
+ * answers is not kept from its agent, as it quotes what it has read.
+ */
 static struct doc *provider_route(const struct doc *declared)
 {
 	struct doc *route = doc_copy(declared);
@@ -132,6 +129,8 @@ static struct doc *provider_route(const struct doc *declared)
 
 	if (!doc_get(dlp, "outbound_on_match"))
 		doc_put_str(dlp, "outbound_on_match", "redact");
+	if (!doc_get(dlp, "inbound_on_match"))
+		doc_put_str(dlp, "inbound_on_match", "warn");
 	doc_put(route, "dlp", dlp);
 	return route;
 }

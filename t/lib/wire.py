@@ -194,7 +194,8 @@ class Proxy:
     def start(self):
         ready, theirs = os.pipe()
         argv = [self.program, '--routes', self.routes_file, '--listen', '127.0.0.1:0', '--state', self.state,
-                '--ready', str(theirs), '--rules', os.path.join(BUILD, 'share', 'bot-bottle', 'rules', 'tokens.yaml')] + self.args
+                '--ready', str(theirs), '--rules', os.path.join(BUILD, 'share', 'bot-bottle', 'rules', 'tokens.yaml'),
+                '--phrases', os.path.join(BUILD, 'share', 'bot-bottle', 'rules', 'injection.yaml')] + self.args
         with open(self.log_file, 'w') as log, open(self.log_file + '.err', 'w') as err:
             self.process = subprocess.Popen(argv, stdout=log, stderr=err, env=self.env, pass_fds=[theirs] + self.fds)
         os.close(theirs)
