@@ -251,5 +251,29 @@ with Bench('instructions in what an origin answers') as b:
     b.same([payload for opcode, payload in got[:2]], [ATTACK, BENIGN], "on a route with 'warn' all arrive")
     head, got = websocket('wsoff.test', frame(ATTACK))
     b.same(got[0], (1, ATTACK), 'and on one with false')
+    # the limit
+    release = threading.Event()
+
+    def stall(c):
+        c.head()
+        c.send(b'HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n')
+        release.wait(LIMIT)
+        c.send(b'0\r\n\r\n')
+
+    slow = b.origin(stall)
+    proxy.reload([b.route('slow.test', slow)])
+    clients = []
+    for i in range(257):
+        clients.append(b.plain(proxy))
+        clients[-1].send(get('http://slow.test/', 'slow.test'))
+        status = clients[-1].head().split(' ')[1]
+        if status != '200':
+            break
+    b.same((len(clients), status), (257, '502'), 'of 257 responses at once 256 are looked through, and one is refused')
+    release.set()
+    b.same({c.until(b'0\r\n\r\n') for c in clients[:256]}, {b'0\r\n\r\n'}, '... the others come to their end')
+    c = b.plain(proxy)
+    c.send(get('http://slow.test/', 'slow.test'))
+    b.same(c.response()[0].split(' ')[1], '200', '... and then there is room again')
     b.check(not [p for p in proxy.roles() if p not in ('front', 'upstream', 'signer')], 'no process was lost')
     b.same(proxy.stop(), 0, 'and all end in order')
