@@ -1,15 +1,21 @@
 #include "fingerprint.h"
 
 #include <stdlib.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #include "alloc.h"
 
 enum {
-	FILTER_BITS = 17,
-	FILTER_BYTES = 1 << (FILTER_BITS - 3), /* 16 KiB: stays in the first-level cache */
-	STRIDE = 4,
-	SHORT_WINDOW = FINGERPRINT_SHORT_MIN - STRIDE + 1, /* one of four in a row lies within the shortest secret */
-	FORMAT = 1,
+	FILTER_BITS = 14,
+	FILTER_WORDS = 1 << FILTER_BITS, /* 128 KiB: stays in the second-level cache; 20 secrets have 20,000 windows */
+	STRIDE = FINGERPRINT_FRAGMENT - FINGERPRINT_WINDOW + 1, /* one of so many windows in a row lies within every fragment */
+	SHORT_FILTER_BITS = 17,
+	SHORT_FILTER_BYTES = 1 << (SHORT_FILTER_BITS - 3),
+	SHORT_STRIDE = 4,
+	SHORT_WINDOW = FINGERPRINT_SHORT_MIN - SHORT_STRIDE + 1, /* one of four in a row lies within the shortest secret */
+	FORMAT = 2,
 };
 
 /* A window of a long secret. */
@@ -34,8 +40,8 @@ struct fingerprints {
 	size_t n_wholes;
 	uint32_t *lengths; /* of the short secrets: which ones occur, each once */
 	size_t n_lengths;
-	uint8_t filter[FILTER_BYTES];
-	uint8_t short_filter[FILTER_BYTES];
+	uint64_t filter[FILTER_WORDS];
+	uint8_t short_filter[SHORT_FILTER_BYTES];
 };
 
 static inline uint64_t load64(const char *p)
@@ -113,10 +119,33 @@ static inline uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* Place in the filter of the FINGERPRINT_WINDOW bytes at p. */
-static inline uint32_t window_bit(const struct fingerprints *f, const char *p)
+/* What the filter asks of a window: two bits of one word. */
+struct filter_bits {
+	size_t word;
+	uint64_t bits;
+};
+
+/* Those of the FINGERPRINT_WINDOW bytes at p. */
+static inline struct filter_bits filter_bits(const struct fingerprints *f, const char *p)
 {
-	return (uint32_t)(mix(load64(p) ^ f->mix[0], load32(p + 8) ^ f->mix[1]) >> (64 - FILTER_BITS));
+	uint64_t hash = mix(load64(p) ^ f->mix[0], load32(p + 8) ^ f->mix[1]);
+
+	return (struct filter_bits){ (size_t)(hash >> (64 - FILTER_BITS)), (uint64_t)1 << (hash & 63) | (uint64_t)1 << (hash >> 6 & 63) };
+}
+
+/* May the bytes at p be a window of a long secret? For 20 secrets one in a thousand others passes. */
+static inline bool filter_test(const struct fingerprints *f, const char *p)
+{
+	struct filter_bits b = filter_bits(f, p);
+
+	return (~f->filter[b.word] & b.bits) == 0;
+}
+
+static void filter_add(struct fingerprints *f, const char *p)
+{
+	struct filter_bits b = filter_bits(f, p);
+
+	f->filter[b.word] |= b.bits;
 }
 
 /* Place in the short filter of the SHORT_WINDOW bytes at p; eight are readable. */
@@ -124,7 +153,7 @@ static inline uint32_t short_bit(const struct fingerprints *f, const char *p)
 {
 	uint64_t bytes = load64(p) & (((uint64_t)1 << 8 * SHORT_WINDOW) - 1);
 
-	return (uint32_t)(mix(bytes ^ f->mix[0], f->mix[1]) >> (64 - FILTER_BITS));
+	return (uint32_t)(mix(bytes ^ f->mix[0], f->mix[1]) >> (64 - SHORT_FILTER_BITS));
 }
 
 static inline unsigned is_set(const uint8_t *filter, uint32_t bit)
@@ -222,13 +251,13 @@ static void add_text(struct fingerprints *f, const char *p, size_t len, uint32_t
 {
 	if (len < FINGERPRINT_FRAGMENT) {
 		enter_whole(f, (struct whole){ sip(f, p, len), index, (uint32_t)len });
-		for (size_t i = 0; i < STRIDE; i++)
+		for (size_t i = 0; i < SHORT_STRIDE; i++)
 			set(f->short_filter, short_bit(f, p + i));
 		return;
 	}
 	for (size_t i = 0; i + FINGERPRINT_WINDOW <= len; i++) {
 		enter(f, sip(f, p + i, FINGERPRINT_WINDOW), index);
-		set(f->filter, window_bit(f, p + i));
+		filter_add(f, p + i);
 	}
 }
 
@@ -333,15 +362,15 @@ struct fingerprints *fingerprints_read(struct slice bytes, struct error *e)
 
 	if (ok)
 		use_key(f, key);
-	ok = ok && read_entries(f, &bytes) && (filter = take(&bytes, FILTER_BYTES)) &&
-	     (short_filter = take(&bytes, FILTER_BYTES)) && bytes.len == 0;
+	ok = ok && read_entries(f, &bytes) && (filter = take(&bytes, sizeof(f->filter))) &&
+	     (short_filter = take(&bytes, sizeof(f->short_filter))) && bytes.len == 0;
 	if (!ok) {
 		fingerprints_release(f);
 		error_set(e, STATUS_CALLER, "these bytes are no set of fingerprints");
 		return NULL;
 	}
-	memcpy(f->filter, filter, FILTER_BYTES);
-	memcpy(f->short_filter, short_filter, FILTER_BYTES);
+	memcpy(f->filter, filter, sizeof(f->filter));
+	memcpy(f->short_filter, short_filter, sizeof(f->short_filter));
 	return f;
 }
 
@@ -352,7 +381,7 @@ static bool is_window(const struct fingerprints *f, const char *p, uint32_t *ind
 {
 	const struct window *w;
 
-	if (!f->slots || !is_set(f->filter, window_bit(f, p)))
+	if (!f->slots || !filter_test(f, p))
 		return false;
 	w = slot_of(f, sip(f, p, FINGERPRINT_WINDOW));
 	if (!w->hash || (same && w->index / FINGERPRINT_FORMS != *index / FINGERPRINT_FORMS))
@@ -382,7 +411,7 @@ static bool scan_windows(const struct fingerprints *f, struct slice text, size_t
 		struct fingerprint_hit hit;
 		uint32_t index;
 
-		if (__builtin_expect(!is_set(f->filter, window_bit(f, text.ptr + at)), 1) ||
+		if (__builtin_expect(!filter_test(f, text.ptr + at), 1) ||
 		    !is_window(f, text.ptr + at, &index, false)) {
 			at += STRIDE;
 			continue;
@@ -401,7 +430,7 @@ static bool look_closer(const struct fingerprints *f, struct slice text, size_t 
 	for (size_t k = 0; k < f->n_lengths; k++) {
 		uint32_t len = f->lengths[k];
 
-		for (size_t offset = 0; offset < STRIDE; offset++) {
+		for (size_t offset = 0; offset < SHORT_STRIDE; offset++) {
 			size_t start = at - offset;
 			uint64_t hash;
 
@@ -422,9 +451,9 @@ static bool look_closer(const struct fingerprints *f, struct slice text, size_t 
 /* Short secrets: whole ones. */
 static bool scan_shorts(const struct fingerprints *f, struct slice text, size_t from, fingerprint_hit_fn *fn, void *ctx)
 {
-	size_t at = from > FINGERPRINT_FRAGMENT ? (from - FINGERPRINT_FRAGMENT) & ~(size_t)(STRIDE - 1) : 0;
+	size_t at = from > FINGERPRINT_FRAGMENT ? (from - FINGERPRINT_FRAGMENT) & ~(size_t)(SHORT_STRIDE - 1) : 0;
 
-	for (; at + 8 <= text.len; at += STRIDE)
+	for (; at + 8 <= text.len; at += SHORT_STRIDE)
 		if (is_set(f->short_filter, short_bit(f, text.ptr + at)) && !look_closer(f, text, at, from, fn, ctx))
 			return false;
 	if (at + SHORT_WINDOW <= text.len) {
@@ -442,7 +471,9 @@ bool fingerprints_scan(const struct fingerprints *f, struct slice text, size_t f
 	return scan_windows(f, text, from, fn, ctx) && (!f->n_wholes || scan_shorts(f, text, from, fn, ctx));
 }
 
-size_t fingerprint_squeeze(struct slice in, char *out)
+/* --- squeezing --- */
+
+static size_t squeeze_bytes(struct slice in, char *out)
 {
 	static const uint8_t keep[256] = {
 		['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1,
@@ -455,3 +486,61 @@ size_t fingerprint_squeeze(struct slice in, char *out)
 	}
 	return n;
 }
+
+#ifdef __x86_64__
+
+/* For each set of places among eight, the places in order, one in each byte. */
+#define PLACE(set, i) ((set) >> (i) & 1 ? (uint64_t)(i) << 8 * __builtin_popcount((set) & ((1u << (i)) - 1)) : 0)
+#define PLACES(set) (PLACE(set, 0) | PLACE(set, 1) | PLACE(set, 2) | PLACE(set, 3) | PLACE(set, 4) | PLACE(set, 5) | PLACE(set, 6) | PLACE(set, 7))
+#define PLACES_4(set) PLACES(set), PLACES((set) + 1), PLACES((set) + 2), PLACES((set) + 3)
+#define PLACES_16(set) PLACES_4(set), PLACES_4((set) + 4), PLACES_4((set) + 8), PLACES_4((set) + 12)
+#define PLACES_64(set) PLACES_16(set), PLACES_16((set) + 16), PLACES_16((set) + 32), PLACES_16((set) + 48)
+static const uint64_t places[256] = { PLACES_64(0), PLACES_64(64), PLACES_64(128), PLACES_64(192) };
+
+/* Move the kept ones of eight bytes to the front and store all eight. */
+__attribute__((target("ssse3"))) static inline void store_kept(char *out, const char *in, unsigned kept)
+{
+	__m128i order = _mm_loadl_epi64((const __m128i *)&places[kept]);
+
+	_mm_storel_epi64((__m128i *)out, _mm_shuffle_epi8(_mm_loadl_epi64((const __m128i *)in), order));
+}
+
+/* Are the bytes between two others? Signed, which does no harm to ASCII. */
+__attribute__((target("ssse3"))) static inline __m128i between(__m128i v, char low, char high)
+{
+	return _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)(low - 1))), _mm_cmplt_epi8(v, _mm_set1_epi8((char)(high + 1))));
+}
+
+/* The same for processors that can shuffle bytes, sixteen at once. */
+__attribute__((target("ssse3,popcnt"))) static size_t squeeze_shuffled(struct slice in, char *out)
+{
+	size_t n = 0, i = 0;
+
+	for (; i + 16 <= in.len; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(in.ptr + i));
+		__m128i letter = between(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 'z');
+		unsigned kept = (unsigned)_mm_movemask_epi8(_mm_or_si128(letter, between(v, '0', '9')));
+
+		store_kept(out + n, in.ptr + i, kept & 0xFF);
+		n += (size_t)__builtin_popcount(kept & 0xFF);
+		store_kept(out + n, in.ptr + i + 8, kept >> 8);
+		n += (size_t)__builtin_popcount(kept >> 8);
+	}
+	return n + squeeze_bytes(slice_sub(in, i, in.len), out + n);
+}
+
+size_t fingerprint_squeeze(struct slice in, char *out)
+{
+	bool shuffles = __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("popcnt");
+
+	return shuffles ? squeeze_shuffled(in, out) : squeeze_bytes(in, out);
+}
+
+#else
+
+size_t fingerprint_squeeze(struct slice in, char *out)
+{
+	return squeeze_bytes(in, out);
+}
+
+#endif

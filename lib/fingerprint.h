@@ -17,7 +17,7 @@
  * Two users: the process that knows the secrets adds them and writes the set to
  * bytes; the one that looks reads the bytes. Scanning allocates nothing and may
  * be done after confinement. Hash: SipHash-2-4 (https://www.aumasson.jp/siphash/)
- * behind a filter of one multiplication for every fourth position.
+ * behind a filter of one multiplication for every fifth position.
  */
 #ifndef BB_FINGERPRINT_H
 #define BB_FINGERPRINT_H

@@ -89,16 +89,16 @@ static void test_bytes(const struct fingerprints *f)
 	struct error e = ERROR_INIT;
 	AUTO_BUF bytes = BUF_INIT;
 	struct fingerprints *copy;
-	size_t refused = 0;
+	size_t cuts = 0, refused = 0;
 
 	fingerprints_write(f, &bytes);
 	ok(slice_search(buf_slice(&bytes), slice_of(token + 4, 12)) == SLICE_NONE, "the bytes do not hold the secret");
 	copy = fingerprints_read(buf_slice(&bytes), &e);
 	ok(copy && look_str(copy, token).count == 1 && look_str(copy, password).count == 1, "a copy finds the same");
 	fingerprints_release(copy);
-	for (size_t cut = 0; cut < bytes.len; cut += 1 + bytes.len / 500)
+	for (size_t cut = 0; cut < bytes.len; cut += 1 + bytes.len / 500, cuts++)
 		refused += fingerprints_read(slice_sub(buf_slice(&bytes), 0, cut), &e) == NULL;
-	ok(refused >= 500, "every cut of the bytes is refused");
+	ok(cuts > 400 && refused == cuts, "every cut of the bytes is refused");
 }
 
 /* What random text turns up by chance. */
@@ -111,6 +111,25 @@ static void test_chance(const struct fingerprints *f)
 		text[i] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"[(size_t)rand() % 62];
 	fingerprints_scan(f, slice_of(text, sizeof(text)), 0, count, &h);
 	is_int(h.count, 0, "nothing is found in a megabyte of random letters");
+}
+
+/* Letters and digits, and no others, whatever the bytes and however many. */
+static void test_squeeze(void)
+{
+	size_t wrong = 0;
+
+	for (size_t len = 0; len < 2000; len++) {
+		char raw[2000], text[2008], want[2000];
+		size_t n = 0;
+
+		for (size_t i = 0; i < len; i++) {
+			raw[i] = len % 2 ? (char)rand() : "/09:@AZ[`az{\200\377 1qR"[rand() % 18];
+			if (ascii_is_alpha(raw[i]) || ascii_is_digit(raw[i]))
+				want[n++] = raw[i];
+		}
+		wrong += !slice_eq(slice_of(text, fingerprint_squeeze(slice_of(raw, len), text)), slice_of(want, n));
+	}
+	is_int(wrong, 0, "texts of any length and any bytes are squeezed as one byte after the other would be");
 }
 
 int main(void)
@@ -127,6 +146,7 @@ int main(void)
 	test_forms(f);
 	test_bytes(f);
 	test_chance(f);
+	test_squeeze();
 	fingerprints_release(f);
 	return tap_done();
 }
