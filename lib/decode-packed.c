@@ -102,7 +102,8 @@ static void stop(struct view *v, size_t slot, uint64_t at)
 	v->packed.busy[slot] = false;
 	if (v->children[DECODE_PACKED + slot]) {
 		child_end(v->children[DECODE_PACKED + slot], at);
-		view_seal(v->children[DECODE_PACKED + slot]);
+		if (view_is_begun(v->children[DECODE_PACKED + slot]))
+			view_seal(v->children[DECODE_PACKED + slot]);
 	}
 }
 
@@ -190,7 +191,8 @@ void packed_release(struct view *v)
 
 /* --- where they begin --- */
 
-void packed_begin(struct view *v, uint64_t at)
+/* A stream without a mark may begin at place at; those that began before have ended. */
+static void begin(struct view *v, uint64_t at)
 {
 	for (size_t slot = 0; slot < DECODE_PACKED_MAX; slot++)
 		if (v->packed.busy[slot] && v->packed.unmarked[slot])
@@ -199,11 +201,14 @@ void packed_begin(struct view *v, uint64_t at)
 	v->packed.may_start = true;
 }
 
-/* Brotli and raw deflate have no mark: try them where a body, a part of one, or a decoded run begins. */
-static void try_start(struct view *v, bool final)
+/*
+ * Brotli and raw deflate have no mark: try them where a body, a part of one, or a decoded run begins. What
+ * begins there does not go beyond place end.
+ */
+static void try_start(struct view *v, uint64_t end, bool final)
 {
 	struct packed *s = &v->packed;
-	size_t i = (size_t)(s->start - view_base(v)), n = v->window.len - i;
+	size_t i = (size_t)(s->start - view_base(v)), n = (size_t)(end - s->start);
 	enum coding_kind kind;
 
 	if (!s->may_start || (n < START_LOOK && !final))
@@ -216,21 +221,43 @@ static void try_start(struct view *v, bool final)
 		start(v, i, CODING_DEFLATE, true);
 }
 
-/* A part of a multipart body begins behind an empty line. */
-static void find_parts(struct view *v, bool final)
+/* A part of a multipart body begins behind an empty line. Looks at what stands in front of place stop. */
+static void find_parts(struct view *v, uint64_t stop, bool final)
 {
-	const unsigned char *p = (const unsigned char *)v->window.ptr, *end = p + v->window.len;
+	const unsigned char *p = (const unsigned char *)v->window.ptr, *end = view_at(v, stop);
 	const unsigned char *found = view_at(v, v->packed.parts_done);
 
 	while ((found = memchr(found, '\r', (size_t)(end - found))) != NULL && (end - found >= 4 || final)) {
 		if (end - found >= 4 && memcmp(found, "\r\n\r\n", 4) == 0) {
-			try_start(v, true);
-			packed_begin(v, view_base(v) + (size_t)(found - p) + 4);
+			try_start(v, stop, true);
+			begin(v, view_base(v) + (size_t)(found - p) + 4);
 		}
 		found++;
 	}
 	v->packed.parts_done = view_base(v) + (size_t)((found ? found : end) - p);
-	try_start(v, final);
+	try_start(v, stop, final);
+}
+
+void packed_begin(struct view *v, uint64_t at)
+{
+	struct packed *s = &v->packed;
+
+	/* full only when nothing is looked at any more, behind a limit */
+	if (s->n_starts < STARTS_MAX && (s->n_starts == 0 || s->starts[s->n_starts - 1] != at))
+		s->starts[s->n_starts++] = at;
+}
+
+/* Look for streams without a mark among what is new, one run after the other. */
+static void find_starts(struct view *v, bool final)
+{
+	struct packed *s = &v->packed;
+
+	for (size_t i = 0; i < s->n_starts; i++) {
+		find_parts(v, s->starts[i], false);
+		begin(v, s->starts[i]);
+	}
+	s->n_starts = 0;
+	find_parts(v, v->end, final);
 }
 
 /*
@@ -293,7 +320,7 @@ static void find_marks(struct view *v, bool final)
 
 void packed_feed(struct view *v, bool final)
 {
-	find_parts(v, final);
+	find_starts(v, final);
 	find_marks(v, final);
 	start_members(v, v->end);
 	for (size_t slot = 0; slot < DECODE_PACKED_MAX; slot++)

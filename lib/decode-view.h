@@ -18,6 +18,7 @@ enum {
 	ANCHORS_FIRST = 32,  /* for which there is room at first; a power of two from the one above */
 	FLUSH_AT = 8192,     /* bytes of a child that are passed on at once */
 	ESCAPE_MAX = 14,     /* bytes of the longest escape */
+	STARTS_MAX = 64,     /* runs that are passed on to a child together */
 };
 
 /* From child position out on, num bytes of the parent stand for each den bytes of the child. */
@@ -73,6 +74,8 @@ struct packed {
 	uint64_t parts_done; /* empty lines before this place were seen */
 	uint64_t start;      /* a stream without a mark may begin here */
 	bool may_start;
+	uint64_t starts[STARTS_MAX]; /* where one may begin in what has not been looked at */
+	size_t n_starts;
 	bool busy[DECODE_PACKED_MAX];
 	bool unmarked[DECODE_PACKED_MAX]; /* of those: only tried */
 	uint64_t begun[DECODE_PACKED_MAX];
@@ -112,6 +115,12 @@ struct decode {
 static inline uint64_t view_base(const struct view *v)
 {
 	return v->end - v->window.len;
+}
+
+/* Has anything come since it last ended? */
+static inline bool view_is_begun(const struct view *v)
+{
+	return v->open || v->out.len;
 }
 
 /* The bytes from place at on. */
@@ -156,7 +165,7 @@ void escapes_feed(struct view *v, bool final);   /* decode-escapes.c */
 void quoted_feed(struct view *v, bool final);
 void packed_feed(struct view *v, bool final);    /* decode-packed.c */
 void packed_release(struct view *v);
-/* A stream without a mark may begin at place at; those that began before have ended. */
+/* A run begins at place at, and maybe a stream without a mark; there is room for STARTS_MAX between two calls of packed_feed. */
 void packed_begin(struct view *v, uint64_t at);
 
 /* From where on a decoder has not decided yet. */

@@ -130,12 +130,6 @@ static bool origin_of_end(const struct view *child, uint64_t *at)
 
 /* --- children --- */
 
-/* Has anything come since it last ended? */
-static bool is_begun(const struct view *v)
-{
-	return v->open || v->out.len;
-}
-
 void decode_count(struct decode *d, uint64_t work)
 {
 	d->work += work;
@@ -157,10 +151,12 @@ struct view *child_begin(struct view *v, enum decode_form form, uint64_t at, boo
 		child = v->children[form] = view_new(d, v, form);
 		begin_again(child);
 	}
-	if (is_begun(child) && at > child->last_in + DECODE_GAP)
+	if (view_is_begun(child) && at > child->last_in + DECODE_GAP)
 		view_seal(child);
-	child_flush(child, 0);
-	packed_begin(child, child->end); /* a run may be a compressed stream */
+	/* short runs are passed on together, as each call costs; but escapes look back at what was decoded */
+	if (form == DECODE_ESCAPES || form == DECODE_QUOTED || child->packed.n_starts == STARTS_MAX)
+		child_flush(child, 0);
+	packed_begin(child, child->end + child->out.len); /* a run may be a compressed stream */
 	child->running = true;
 	child->doubtful = v->doubtful;
 	child->last_in = at;
@@ -239,7 +235,7 @@ static void receive(struct view *v, struct slice bytes)
 	for (size_t i = 0; i < DECODE_FORMS; i++) {
 		struct view *child = v->children[i];
 
-		if (!child || !is_begun(child))
+		if (!child || !view_is_begun(child))
 			continue;
 		child_flush(child, child->running && (i == DECODE_ESCAPES || i == DECODE_QUOTED) ? ESCAPE_MAX : 0);
 		if (!child->running && v->end > child->last_in + IDLE)
@@ -271,7 +267,7 @@ void view_seal(struct view *v)
 	if (!d->stopped && !d->limit) {
 		feed_decoders(v, true);
 		for (size_t i = 0; i < DECODE_FORMS; i++)
-			if (v->children[i] && is_begun(v->children[i]))
+			if (v->children[i] && view_is_begun(v->children[i]))
 				view_seal(v->children[i]);
 	}
 	if (!d->stopped && !d->sink->end(d->ctx, &v->v))
@@ -336,7 +332,7 @@ static uint64_t held_from(const struct view *v)
 		const struct view *child = v->children[i];
 		uint64_t at;
 
-		if (!child || !is_begun(child))
+		if (!child || !view_is_begun(child))
 			continue;
 		at = held_from(child);
 		origin_of_start(child, &at);
