@@ -13,6 +13,16 @@ static const bool class[256] = {
 	[' '] = true,	      ['\t'] = true,	    ['\r'] = true,	  ['\n'] = true,
 };
 
+/* The same, for sixteen at once. */
+static inline vec16 class_of(vec16 v)
+{
+	vec16 lower = v | 0x20;
+
+	return (vec16)((vec16)(lower - 'a') <= 5) | (vec16)(lower == 'x') | (vec16)((vec16)(v - '0') <= ';' - '0') |
+	       (vec16)((vec16)(v - ',') <= '.' - ',') | (vec16)(v == '_') | (vec16)(v == '\\') | (vec16)(v == ' ') |
+	       (vec16)((vec16)(v - '\t') <= '\n' - '\t') | (vec16)(v == '\r');
+}
+
 static bool is_hex(unsigned char c)
 {
 	return ascii_hex((char)c) >= 0;
@@ -23,6 +33,7 @@ static size_t find_run(const unsigned char *p, size_t i, size_t n)
 {
 	size_t k;
 
+	i = skip_to_run(p, i, n, 2 * DECODE_HEX_MIN, class_of);
 	while (i + 2 * DECODE_HEX_MIN <= n) {
 		for (k = i + 2 * DECODE_HEX_MIN; k > i && class[p[k - 1]]; k--)
 			;

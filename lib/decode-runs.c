@@ -31,15 +31,23 @@ static int value32(unsigned char c)
 	return c >= '2' && c <= '7' ? c - '2' + 26 : -1;
 }
 
+/* Which bytes are of the alphabet of base64. */
+static inline vec16 class64(vec16 v)
+{
+	return (vec16)((vec16)((v | 0x20) - 'a') <= 25) | (vec16)((vec16)(v - '/') <= '9' - '/') | (vec16)(v == '+') | (vec16)(v == '-') |
+	       (vec16)(v == '_');
+}
+
 /*
  * From i on, the first place where DECODE_BASE64_MIN characters of the alphabet
  * follow each other, or where fewer do at the very end, or n. i must not be
- * inside of a run. Looks at one character in twenty where there is none.
+ * inside of a run.
  */
 static size_t find_run(const unsigned char *p, size_t i, size_t n)
 {
 	size_t k;
 
+	i = skip_to_run(p, i, n, DECODE_BASE64_MIN, class64);
 	while (i + DECODE_BASE64_MIN <= n) {
 		for (k = i + DECODE_BASE64_MIN; k > i && code64[p[k - 1]]; k--)
 			;

@@ -9,6 +9,10 @@
 #ifndef BB_DECODE_VIEW_H
 #define BB_DECODE_VIEW_H
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "coding.h"
 #include "decode.h"
 
@@ -188,6 +192,50 @@ static inline bool vec_any(vec16 v)
 	vec2 w = (vec2)v;
 
 	return (w[0] | w[1]) != 0;
+}
+
+/* --- finding the long run --- */
+
+/* Those of sixteen bytes that are in a class: 255, of others 0. */
+typedef vec16 vec_class_fn(vec16 v);
+
+/* Which bits have at least so many set ones from there on. */
+static inline uint64_t bit_runs(uint64_t bits, unsigned length)
+{
+	for (unsigned have = 1, step; have < length; have += step) {
+		step = have < length - have ? have : length - have;
+		bits &= bits >> step;
+	}
+	return bits;
+}
+
+/*
+ * From i on, the first place where length bytes of a class follow each other, or one in front
+ * of which there is none: fewer than 64 bytes from the end, where it is left to the caller to
+ * look, and not within a run. The class is a constant, so that all of this becomes one loop.
+ */
+static inline __attribute__((always_inline)) size_t skip_to_run(const unsigned char *p, size_t i, size_t n, unsigned length,
+								vec_class_fn *class)
+{
+#ifdef __SSE2__
+	while (i + 64 <= n) {
+		uint64_t bits = 0, starts;
+
+		for (size_t k = 0; k < 4; k++) {
+			vec16 v;
+
+			memcpy(&v, p + i + 16 * k, sizeof(v));
+			bits |= (uint64_t)(unsigned)_mm_movemask_epi8((__m128i)class(v)) << 16 * k;
+		}
+		starts = bit_runs(bits, length);
+		if (starts)
+			return i + (size_t)__builtin_ctzll(starts);
+		i += 64 - (size_t)__builtin_clzll(~bits); /* what the last ones are the beginning of is seen whole next time */
+	}
+#else
+	(void)p, (void)n, (void)length, (void)class;
+#endif
+	return i;
 }
 
 #endif
