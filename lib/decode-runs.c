@@ -34,8 +34,8 @@ static int value32(unsigned char c)
 /* Which bytes are of the alphabet of base64. */
 static inline vec16 class64(vec16 v)
 {
-	return (vec16)((vec16)((v | 0x20) - 'a') <= 25) | (vec16)((vec16)(v - '/') <= '9' - '/') | (vec16)(v == '+') | (vec16)(v == '-') |
-	       (vec16)(v == '_');
+	return (vec16)((vec16)((v | 0x20) - 'a') <= 25) | (vec16)((vec16)(v - '/') <= '9' - '/') | (vec16)(v == '+') |
+	       (vec16)(v == '-') | (vec16)(v == '_');
 }
 
 /*

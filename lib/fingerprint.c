@@ -130,7 +130,10 @@ static inline struct filter_bits filter_bits(const struct fingerprints *f, const
 {
 	uint64_t hash = mix(load64(p) ^ f->mix[0], load32(p + 8) ^ f->mix[1]);
 
-	return (struct filter_bits){ (size_t)(hash >> (64 - FILTER_BITS)), (uint64_t)1 << (hash & 63) | (uint64_t)1 << (hash >> 6 & 63) };
+	return (struct filter_bits){
+		.word = (size_t)(hash >> (64 - FILTER_BITS)),
+		.bits = (uint64_t)1 << (hash & 63) | (uint64_t)1 << (hash >> 6 & 63),
+	};
 }
 
 /* May the bytes at p be a window of a long secret? For 20 secrets one in a thousand others passes. */
@@ -491,7 +494,8 @@ static size_t squeeze_bytes(struct slice in, char *out)
 
 /* For each set of places among eight, the places in order, one in each byte. */
 #define PLACE(set, i) ((set) >> (i) & 1 ? (uint64_t)(i) << 8 * __builtin_popcount((set) & ((1u << (i)) - 1)) : 0)
-#define PLACES(set) (PLACE(set, 0) | PLACE(set, 1) | PLACE(set, 2) | PLACE(set, 3) | PLACE(set, 4) | PLACE(set, 5) | PLACE(set, 6) | PLACE(set, 7))
+#define PLACES_OF_HALF(set, i) (PLACE(set, i) | PLACE(set, (i) + 1) | PLACE(set, (i) + 2) | PLACE(set, (i) + 3))
+#define PLACES(set) (PLACES_OF_HALF(set, 0) | PLACES_OF_HALF(set, 4))
 #define PLACES_4(set) PLACES(set), PLACES((set) + 1), PLACES((set) + 2), PLACES((set) + 3)
 #define PLACES_16(set) PLACES_4(set), PLACES_4((set) + 4), PLACES_4((set) + 8), PLACES_4((set) + 12)
 #define PLACES_64(set) PLACES_16(set), PLACES_16((set) + 16), PLACES_16((set) + 32), PLACES_16((set) + 48)
