@@ -253,16 +253,27 @@ static bool is_filler(struct slice line)
 	return line.len == 0;
 }
 
+/* What git or ssh say about the few things that the operator can mend at once, and how we say it. */
+static const struct {
+	const char *said, *why;
+} causes[] = {
+	{ "Host key verification failed", "the host's key is not the one that the manifest pins (host_key)" },
+	{ "Authentication failed for", "the remote did not accept the token; check auth.token_ref and auth.user in the manifest" },
+	{ "could not read Username", "the remote asks for a token; name one in the manifest (auth.token_ref)" },
+	{ "returned error: 30", "it redirects elsewhere, where the token must not follow; write the new address in the manifest" },
+};
+
 void git_explain(struct slice said, struct buf *out)
 {
 	struct slice rest = said;
 	AUTO_BUF text = BUF_INIT;
 	size_t lines = 0;
 
-	if (slice_search(said, SLICE("Host key verification failed")) != SLICE_NONE) {
-		buf_add_str(out, "the host's key is not the one that the manifest pins (host_key)");
-		return;
-	}
+	for (size_t i = 0; i < COUNT_OF(causes); i++)
+		if (slice_search(said, slice_str(causes[i].said)) != SLICE_NONE) {
+			buf_add_str(out, causes[i].why);
+			return;
+		}
 	while (rest.len && lines < EXPLAIN_LINES) {
 		struct slice line = slice_trim(slice_cut(&rest, '\n'), " \t\r");
 
