@@ -24,6 +24,7 @@ struct allowlist {
 /* One keyword and the rules that have it. */
 struct keyword {
 	char *text; /* lower case */
+	size_t len;
 	uint32_t *rules;
 	size_t n_rules;
 };
@@ -302,9 +303,10 @@ static struct rule rule_of(const struct doc *d)
 /* Add a rule, in the place of one with the same id. */
 static void add_rule(struct rules *r, const struct doc *d)
 {
+	const char *id = doc_get_cstr(d, "id");
 	size_t at = 0;
 
-	while (at < r->count && strcmp(r->list[at].id, doc_get_cstr(d, "id")) != 0)
+	while (at < r->count && strcmp(r->list[at].id, id) != 0)
 		at++;
 	if (at < r->count) {
 		release_rule(&r->list[at]);
@@ -354,10 +356,10 @@ void rules_drop_guesses(struct rules *r)
 static struct keyword *keyword_of(struct rules *r, struct slice text)
 {
 	for (size_t i = 0; i < r->n_keywords; i++)
-		if (slice_eq(slice_str(r->keywords[i].text), text))
+		if (r->keywords[i].len == text.len && memcmp(r->keywords[i].text, text.ptr, text.len) == 0)
 			return &r->keywords[i];
 	r->keywords = alloc_resize(r->keywords, r->n_keywords + 1, sizeof(*r->keywords));
-	r->keywords[r->n_keywords] = (struct keyword){ .text = alloc_copy(text.ptr, text.len) };
+	r->keywords[r->n_keywords] = (struct keyword){ .text = alloc_copy(text.ptr, text.len), .len = text.len };
 	return &r->keywords[r->n_keywords++];
 }
 
@@ -379,7 +381,7 @@ void rules_build(struct rules *r)
 	}
 	r->literals = literals_new();
 	for (size_t i = 0; i < r->n_keywords; i++)
-		literals_add(r->literals, slice_str(r->keywords[i].text), true, (uint32_t)i);
+		literals_add(r->literals, slice_of(r->keywords[i].text, r->keywords[i].len), true, (uint32_t)i);
 	literals_build(r->literals);
 }
 

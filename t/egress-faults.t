@@ -406,8 +406,8 @@ class Faults(Bench):
                              stdout=theirs, stderr=subprocess.PIPE, text=True, pass_fds=[said])
         os.close(theirs)
         os.close(said)
-        os.read(ready, 1)
-        os.close(ready)
+        with open(ready, 'rb') as f:
+            f.readline()
         os.close(ours)
         host, port = open(os.path.join(state, 'address')).read().strip().rsplit(':', 1)
         kept, self.proxy.address = self.proxy.address, (host, int(port))

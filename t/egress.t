@@ -265,8 +265,8 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
                              pass_fds=[listener.fileno(), store, secrets, theirs], cwd=b.directory, stdout=subprocess.DEVNULL)
         os.close(theirs)
         os.close(secrets)
-        said = os.read(ready, 1)
-        os.close(ready)
+        with open(ready, 'rb') as f:
+            said = f.readline()
         return p, said, open(os.path.join(b.directory, 'beside.pem')).read()
 
     def through():
@@ -275,7 +275,7 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
                               capture_output=True, text=True).stdout
 
     p, said, pem = beside()
-    b.same(said, b'\n', 'beside a bottle it says when it is ready')
+    b.same(said, b'+\n', 'beside a bottle it says that its certificate is there, and when it is ready')
     b.same(through(), '200', '... takes the listener')
     b.like(seen[-1].lower(), 'bearer ' + TOKEN, '... and the slot')
     p.send_signal(signal.SIGINT)

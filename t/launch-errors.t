@@ -224,7 +224,7 @@ rm -rf "$user/home/rootfs"
 run true
 check '--timing' run_plan "$user" one --timing
 is "$(jq -r '.kind + " " + ([.stages[].name] | join(" ")) + " " + ([.stages[].ms] | . == sort | tostring)' err)" \
-	'timing plan namespaces state sidecar built proved agent true' '... tells how long each stage took'
+	'timing plan namespaces state certificate built proved sidecar agent true' '... tells how long each stage took'
 is "$(leftovers "$user")" '' 'nothing is left of all this'
 
 done_testing

@@ -55,7 +55,7 @@ printf '7:token:a,5:alpha,7:token:b,4:beta,' >secrets
 
 # --- readiness ---
 
-document "$(daemon slow 'read -r go <../../gate; echo >&"$1"; exec sleep 1000' "$ready")" "$(daemon fast "$sleeper" "$ready")"
+document "$(daemon slow 'printf + >&"$1"; read -r go <../../gate; echo >&"$1"; exec sleep 1000' "$ready")" "$(daemon fast "$sleeper" "$ready")"
 mkfifo gate
 rm -rf dir && mkfifo ready
 bb-sidecar --document 3 --dir dir --ready 5 3<document.json 5>ready >log 2>errors &
@@ -67,6 +67,7 @@ check 'a fast daemon is ready' state_is fast ready
 check 'a slow one is starting' state_is slow starting
 check_status 1 'health says no while one is starting' bb-sidecar health --dir dir
 is "$(jq -r '.kind, .v, .ready' out | tr '\n' ' ')" 'health 1 false ' '... in a document'
+is "$(dd bs=1 count=1 <&6 2>/dev/null)" '+' 'that its files are there is passed on while it is starting'
 echo go >gate
 is "$(od -An -c <&6 | tr -d ' ')" '\n' 'the ready descriptor gets exactly one newline, then its end'
 exec 6<&-

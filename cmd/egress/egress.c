@@ -210,12 +210,16 @@ static int watch(struct egress *g)
 	return ok ? STATUS_YES : program_fail(&e);
 }
 
-/* Tell the one who waits for it that everything answers. */
+/* Tell the one who waits for it how far this is: a '+' when the certificate is there, a newline when everything answers. */
+static bool tell(const struct egress *g, struct slice mark, struct error *e)
+{
+	return g->settings.ready < 0 || fd_write_all(g->settings.ready, mark, "the descriptor for readiness", e);
+}
+
+/* Nothing more is waited for. */
 static bool say_ready(struct egress *g, struct error *e)
 {
-	if (g->settings.ready < 0)
-		return true;
-	if (!fd_write_all(g->settings.ready, SLICE("\n"), "the descriptor for readiness", e))
+	if (!tell(g, SLICE("\n"), e))
 		return false;
 	fd_close(&g->settings.ready);
 	return true;
@@ -248,8 +252,10 @@ static bool start(struct egress *g, struct error *e)
 	       store_open(&g->settings, e) &&
 	       open_signals(g, e) &&
 	       processes_start(&g->processes, &g->settings, e) &&
-	       processes_ready(&g->processes, &pem, e) &&
+	       processes_authority(&g->processes, &pem, e) &&
 	       certificate_publish(&g->settings, buf_slice(&pem), e) &&
+	       tell(g, SLICE("+"), e) &&
+	       processes_ready(&g->processes, e) &&
 	       open_loop(g, e) &&
 	       confine_main(g, routes, e) &&
 	       processes_give(&g->processes, &g->settings, routes, &missing, e) &&

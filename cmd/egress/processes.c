@@ -17,7 +17,10 @@
 #include "role.h"
 #include "spawn.h"
 
-enum { ARGUMENTS_MAX = 2 * SPAWN_FDS_MAX + 16 };
+enum {
+	ARGUMENTS_MAX = 2 * SPAWN_FDS_MAX + 16,
+	SIGNER = 0, /* its place in the list: it is the first to be started */
+};
 
 /* The command line of a role while it is put together. */
 struct command {
@@ -293,8 +296,8 @@ static bool wait_for(struct process *one, int64_t deadline, struct error *e)
 	return r == 0 ? error_set(e, STATUS_WORLD, "the %s does not answer", one->role) : true;
 }
 
-/* Wait for a process's first message. */
-static bool await_ready(const struct processes *p, struct process *one, struct buf *pem, struct error *e)
+/* Wait for a process's first message, whose body is of use if body is not NULL. */
+static bool await_ready(const struct processes *p, struct process *one, struct buf *body, struct error *e)
 {
 	int64_t deadline = loop_clock() + START_TIME;
 	enum channel_result r;
@@ -308,15 +311,20 @@ static bool await_ready(const struct processes *p, struct process *one, struct b
 	}
 	if (r != CHANNEL_DONE || m.type != MESSAGE_READY)
 		return error_set(e, STATUS_WORLD, "the %s sent an unknown message", one->role);
-	if (strcmp(one->role, "signer") == 0)
-		buf_add_slice(pem, m.body);
+	if (body)
+		buf_add_slice(body, m.body);
 	return true;
 }
 
-bool processes_ready(struct processes *p, struct buf *pem, struct error *e)
+bool processes_authority(struct processes *p, struct buf *pem, struct error *e)
 {
-	for (size_t i = 0; i < p->count; i++)
-		if (!await_ready(p, &p->list[i], pem, e))
+	return await_ready(p, &p->list[SIGNER], pem, e);
+}
+
+bool processes_ready(struct processes *p, struct error *e)
+{
+	for (size_t i = SIGNER + 1; i < p->count; i++)
+		if (!await_ready(p, &p->list[i], NULL, e))
 			return false;
 	return true;
 }
@@ -378,11 +386,11 @@ bool processes_give(struct processes *p, const struct settings *s, const struct 
 	if (text.len > ROUTES_MESSAGE_MAX)
 		return error_set(e, STATUS_CALLER, "the routes are larger than %d bytes", ROUTES_MESSAGE_MAX);
 	ok = queue_ca_files(&ca_files, s, routes, e);
-	for (size_t i = 1; ok && i < p->count; i++) {
+	for (size_t i = SIGNER + 1; ok && i < p->count; i++) {
 		if (strcmp(p->list[i].role, "asker") == 0) /* it has no use for them */
 			continue;
 		ok = give(p, &p->list[i], buf_slice(&ca_files.out), buf_slice(&text), e);
-		if (ok && i == 1)
+		if (ok && i == SIGNER + 1)
 			buf_add_slice(missing, buf_slice(&p->list[i].missing));
 	}
 	channel_release(&ca_files);

@@ -27,8 +27,11 @@ struct processes {
 /* Start all of them; blocks until each runs. The descriptors that only they need are closed here. */
 bool processes_start(struct processes *p, struct settings *s, struct error *e);
 
-/* Wait until each has confined itself; pem gets the CA's certificate. */
-bool processes_ready(struct processes *p, struct buf *pem, struct error *e);
+/* Wait for the signer alone, which has the CA's certificate long before the fronts have their rules. */
+bool processes_authority(struct processes *p, struct buf *pem, struct error *e);
+
+/* Wait until each of the others has confined itself. */
+bool processes_ready(struct processes *p, struct error *e);
 
 /*
  * Give routes to upstreams and then to fronts, each time waiting until they are

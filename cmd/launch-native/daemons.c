@@ -200,15 +200,13 @@ bool daemons_explain(const struct state *s, struct error *e)
 	return error_set(e, STATUS_WORLD, "the sidecar ended: %.*s", SLICE_ARG(slice_sub(line, 0, ERROR_TEXT_MAX / 2)));
 }
 
-bool daemons_wait(struct daemons *d, const struct state *s, struct error *e)
+bool daemons_wait(struct daemons *d, enum daemons_stage stage, const struct state *s, struct error *e)
 {
 	struct pollfd p[2] = { { d->ready, POLLIN, 0 }, { d->handle, POLLIN, 0 } };
 	int64_t deadline = loop_clock() + DAEMONS_READY_MS;
-	char c;
+	unsigned char c;
 
-	if (!d->pid)
-		return true;
-	for (;;) {
+	while (d->ready >= 0) {
 		int64_t left = deadline - loop_clock();
 		int n = left > 0 ? poll(p, 2, (int)left) : 0;
 
@@ -219,13 +217,17 @@ bool daemons_wait(struct daemons *d, const struct state *s, struct error *e)
 		if (n == 0)
 			return error_set(e, STATUS_WORLD, "the sidecar is not ready after %d seconds", DAEMONS_READY_MS / 1000);
 		if (p[0].revents & POLLIN && read(d->ready, &c, 1) == 1) {
-			fd_close(&d->ready);
-			return true;
+			if ((enum daemons_stage)c == DAEMONS_READY)
+				fd_close(&d->ready);
+			if ((enum daemons_stage)c == stage)
+				return true;
+			continue;
 		}
 		if (p[1].revents)
 			return daemons_explain(s, e);
 		p[0].fd = -1; /* closed without a newline: the end follows */
 	}
+	return true;
 }
 
 void daemons_end(struct daemons *d)

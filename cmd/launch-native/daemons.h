@@ -22,17 +22,23 @@
 struct daemons {
 	pid_t pid;  /* 0: not started, or the plan has no daemon */
 	int handle; /* pidfd: readable when it has ended */
-	int ready;  /* gets a newline */
+	int ready;  /* says how far they are, a byte for each stage; -1 when it has said the last */
 };
 
 #define DAEMONS_INIT { 0, -1, -1 }
+
+/* How far the daemons can be, and the byte that says so. */
+enum daemons_stage {
+	DAEMONS_CERTIFIED = '+', /* the proxy's certificate can be read */
+	DAEMONS_READY = '\n',    /* everything answers */
+};
 
 /* Start it from the directory programs. listeners are in the plan's order and stay the caller's. */
 bool daemons_start(struct daemons *d, const char *programs, const struct plan *p, const struct state *s,
 		   const struct secret_set *secrets, const int *listeners, struct error *e);
 
-/* Wait until all daemons are ready; an early end is told with the last line of the log. Blocks, bounded. */
-bool daemons_wait(struct daemons *d, const struct state *s, struct error *e);
+/* Wait until the daemons are that far; an early end is told with the last line of the log. Blocks, bounded. */
+bool daemons_wait(struct daemons *d, enum daemons_stage stage, const struct state *s, struct error *e);
 
 /* End it, by force if it takes too long. Idempotent. Blocks, bounded. */
 void daemons_end(struct daemons *d);

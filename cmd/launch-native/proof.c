@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "daemons.h"
 #include "fd.h"
 #include "hatch.h"
 #include "loop.h"
@@ -61,11 +62,11 @@ static bool send_probe(int hatch, const struct doc *probe, int verdict, struct e
 	return hatch_send(hatch, &m, e);
 }
 
-/* Read until the end or the deadline. */
-static bool read_verdict(int fd, struct buf *text, struct error *e)
+/* Read until the end, the deadline, or the end of the sidecar, without which there is nothing to prove. */
+static bool read_verdict(int fd, int sidecar, const struct state *s, struct buf *text, struct error *e)
 {
 	int64_t deadline = loop_clock() + PROOF_MS;
-	struct pollfd p = { fd, POLLIN, 0 };
+	struct pollfd p[2] = { { fd, POLLIN, 0 }, { sidecar, POLLIN, 0 } };
 
 	for (;;) {
 		int64_t left = deadline - loop_clock();
@@ -73,8 +74,10 @@ static bool read_verdict(int fd, struct buf *text, struct error *e)
 
 		if (left <= 0)
 			return error_set(e, STATUS_WORLD, "bb-prove gives no verdict within %d seconds", PROOF_MS / 1000);
-		if (poll(&p, 1, (int)left) <= 0)
+		if (poll(p, 2, (int)left) <= 0)
 			continue;
+		if (p[1].revents)
+			return daemons_explain(s, e);
 		buf_reserve(text, 4096);
 		n = read(fd, text->ptr + text->len, text->cap - text->len - 1);
 		if (n < 0 && errno == EINTR)
@@ -89,7 +92,7 @@ static bool read_verdict(int fd, struct buf *text, struct error *e)
 	}
 }
 
-bool proof_demand(int hatch, const struct plan *p, const struct state *s, struct error *e)
+bool proof_demand(int hatch, const struct plan *p, const struct state *s, int sidecar, struct error *e)
 {
 	AUTO_DOC *probe = proof_probe(p, s);
 	struct hatch_message m;
@@ -105,6 +108,6 @@ bool proof_demand(int hatch, const struct plan *p, const struct state *s, struct
 	if (!send_probe(hatch, probe, in, e))
 		return false;
 	fd_close(&in);
-	return read_verdict(out, &text, e) && hatch_expect(hatch, HATCH_PROVED, 0, &m, e) &&
+	return read_verdict(out, sidecar, s, &text, e) && hatch_expect(hatch, HATCH_PROVED, 0, &m, e) &&
 	       probe_judge(buf_slice(&text), m.value, e);
 }

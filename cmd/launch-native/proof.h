@@ -14,7 +14,10 @@
 /* The probe document of this bottle; the caller releases it. */
 struct doc *proof_probe(const struct plan *p, const struct state *s);
 
-/* Have the bottle prove itself over its hatch. False with an error that names the layer which does not hold. Blocks. */
-bool proof_demand(int hatch, const struct plan *p, const struct state *s, struct error *e);
+/*
+ * Have the bottle prove itself over its hatch. False with an error that names the layer which does not hold, or
+ * says why the sidecar has ended meanwhile, whose handle (a pidfd) may be -1. Blocks, bounded.
+ */
+bool proof_demand(int hatch, const struct plan *p, const struct state *s, int sidecar, struct error *e);
 
 #endif

@@ -206,7 +206,8 @@ static bool send_trust(struct run *r, struct error *e)
 }
 
 /*
- * Start bottle and sidecar, which build themselves side by side, and join them. The record comes
+ * Start bottle and sidecar, which build themselves side by side, and join them: the bottle's files need
+ * the proxy's certificate, and the last thing that bb-prove tries needs its answers. The record comes
  * behind the fork, so that the bottle's first process never has the key that signs it.
  */
 static bool raise_bottle(struct run *r, struct error *e)
@@ -225,16 +226,19 @@ static bool raise_bottle(struct run *r, struct error *e)
 	if (!write_state(r, e))
 		return false;
 	timing_mark(&r->timing, "state");
-	if (!daemons_wait(&r->daemons, &r->state, e))
+	if (!daemons_wait(&r->daemons, DAEMONS_CERTIFIED, &r->state, e))
 		return false;
-	timing_mark(&r->timing, "sidecar");
+	timing_mark(&r->timing, "certificate");
 	if (!send_trust(r, e) || !hatch_expect(r->hatch, HATCH_BUILT, r->plan.tty ? 1 : 0, &m, e))
 		return false;
 	r->master = r->plan.tty ? m.fds[0] : -1;
 	timing_mark(&r->timing, "built");
-	if (!proof_demand(r->hatch, &r->plan, &r->state, e))
+	if (!proof_demand(r->hatch, &r->plan, &r->state, r->daemons.handle, e))
 		return false;
 	timing_mark(&r->timing, "proved");
+	if (!daemons_wait(&r->daemons, DAEMONS_READY, &r->state, e))
+		return false;
+	timing_mark(&r->timing, "sidecar");
 	return r->master < 0 || fd_set_nonblocking(r->master, true, e);
 }
 

@@ -13,7 +13,7 @@
 #include "verdict.h"
 
 #define NETWORK_MS 40 /* for a peer to show itself; in a bottle that holds no call waits */
-#define PROXY_MS 2000 /* for all answers of the proxy, on a busy machine; it takes a few milliseconds */
+#define PROXY_MS 10000 /* for all answers of the proxy, which may still be starting, on a busy machine */
 
 /* Sockets that must not exist: raw, packet, vsock, netlink. */
 void sockets_prove(const struct probe *p, struct verdict *v);

@@ -76,11 +76,11 @@ static void try_everything(const struct probe *p, struct verdict *v)
 	namespaces_prove(p, v);
 	neighbours_prove(p, v);
 	network_prove(p, v);
-	proxy_prove(p, v);
 	sockets_prove(p, v);
 	kernel_prove(p, v);
 	settings_prove(p, v);
 	files_prove(p, v);
+	proxy_prove(p, v); /* last: it may still be starting */
 }
 
 /* Read the probe, try, write the verdict; the exit status. */

@@ -11,7 +11,7 @@
  *	{listener:NAME}   descriptor of a listener
  *	{keep:NAME}       descriptor of a memory file that outlives the daemon
  *	{secrets}         descriptor of a sealed memory file with its secrets
- *	{ready}           descriptor to write one newline to when ready
+ *	{ready}           descriptor to write one newline to when ready, before it a '+' when its files are written
  *
  * A roster is loaded once and only read afterwards. Nothing here blocks.
  */

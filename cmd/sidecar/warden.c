@@ -300,17 +300,23 @@ static bool all_are(const struct warden *w, enum daemon_state state)
 	return true;
 }
 
-/* Tell the one who waits that all daemons are ready; once. */
-static void announce_ready(struct warden *w)
+/* Tell the one who waits. */
+static void tell(struct warden *w, struct slice mark)
 {
 	struct error e = ERROR_INIT;
 
+	if (w->ready >= 0 && !fd_write_all(w->ready, mark, "readiness", &e))
+		say(w, "%s", e.text);
+}
+
+/* All daemons are ready; once. */
+static void announce_ready(struct warden *w)
+{
 	if (w->announced || w->stopping || !all_are(w, DAEMON_READY))
 		return;
 	w->announced = true;
 	event(w, "ready", NULL);
-	if (w->ready >= 0 && !fd_write_all(w->ready, SLICE("\n"), "readiness", &e))
-		say(w, "%s", e.text);
+	tell(w, SLICE("\n"));
 	fd_close(&w->ready);
 }
 
@@ -509,7 +515,7 @@ static void take_lifeline(struct warden *w)
 	stop(w, "lifeline");
 }
 
-/* A daemon may have written its newline. */
+/* A daemon may have written its plus sign, which is passed on, or its newline. */
 static void take_readiness(struct warden *w, size_t index)
 {
 	struct daemon *d = &w->daemons[index];
@@ -518,6 +524,8 @@ static void take_readiness(struct warden *w, size_t index)
 
 	if (n < 0)
 		return;
+	if (n > 0 && memchr(bytes, '+', (size_t)n))
+		tell(w, SLICE("+"));
 	if (n > 0 && memchr(bytes, '\n', (size_t)n)) {
 		daemon_is_ready(w, index);
 		return;

@@ -259,9 +259,10 @@ class Wire:
             env={**os.environ, **self.environment})
         os.close(ready_end)
         listener.close()
-        if os.read(ready, 1) != b"\n":
+        with open(ready, "rb") as f:
+            said = f.readline()
+        if not said.endswith(b"\n"):
             raise RuntimeError("bb-egress did not start: " + self.logged())
-        os.close(ready)
         self.client_context = ssl.create_default_context(cafile=os.path.join(state, "ca.pem"))
         self.client_context.check_hostname = False
         return self

@@ -199,9 +199,9 @@ class Proxy:
         with open(self.log_file, 'w') as log, open(self.log_file + '.err', 'w') as err:
             self.process = subprocess.Popen(argv, stdout=log, stderr=err, env=self.env, pass_fds=[theirs] + self.fds)
         os.close(theirs)
-        said = os.read(ready, 1)
-        os.close(ready)
-        if said != b'\n':
+        with open(ready, 'rb') as f:
+            said = f.readline()
+        if not said.endswith(b'\n'):
             self.process.wait(LIMIT)
             raise RuntimeError('bb-egress did not start: ' + open(self.log_file + '.err').read())
         with open(os.path.join(self.state, 'address')) as f:
