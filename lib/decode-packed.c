@@ -68,32 +68,6 @@ static size_t find_second(const unsigned char *p, size_t i, size_t n)
 	return i < n ? i : n;
 }
 
-/* Can the lengths of the code for code lengths be those of a block with a code of its own, RFC 1951 3.2.7? They leave no gap. */
-static bool is_complete(const unsigned char *p)
-{
-	unsigned count = (unsigned)((p[1] | p[2] << 8) >> 5 & 15) + 4, sum = 0;
-
-	for (unsigned i = 0, bit = 17; i < count; i++, bit += 3) {
-		unsigned len = (unsigned)(p[bit / 8] | p[bit / 8 + 1] << 8) >> bit % 8 & 7;
-
-		sum += len ? 128u >> len : 0;
-	}
-	return sum == 128;
-}
-
-/* May deflated data begin so, with zlib's header or without? A glance that spares most runs of chance a decoder. */
-static bool may_be_deflate(const unsigned char *p, size_t n)
-{
-	if (n < 12 || ((p[0] & 15) == 8 && (p[0] << 8 | p[1]) % 31 == 0))
-		return true;
-	switch (p[0] >> 1 & 3) {
-	case 0: return (p[1] ^ p[3]) == 0xff && (p[2] ^ p[4]) == 0xff;
-	case 1: return true;
-	case 2: return p[0] >> 3 <= 29 && (p[1] & 31) <= 29 && is_complete(p);
-	default: return false;
-	}
-}
-
 /* --- the streams under way --- */
 
 static void stop(struct view *v, size_t slot, uint64_t at)
@@ -209,15 +183,18 @@ static void try_start(struct view *v, uint64_t end, bool final)
 {
 	struct packed *s = &v->packed;
 	size_t i = (size_t)(s->start - view_base(v)), n = (size_t)(end - s->start);
+	const unsigned char *p = view_at(v, s->start);
 	enum coding_kind kind;
 
 	if (!s->may_start || (n < START_LOOK && !final))
 		return;
 	s->may_start = false;
-	if (!is_binary(view_at(v, s->start), n < START_LOOK ? n : START_LOOK) || find_mark(view_at(v, s->start), n, &kind))
+	n = n < START_LOOK ? n : START_LOOK; /* so that nothing depends on how much has come */
+	if (!is_binary(p, n) || find_mark(p, n, &kind))
 		return;
-	start(v, i, CODING_BROTLI, true);
-	if (may_be_deflate(view_at(v, s->start), n))
+	if (may_be_brotli(p, n))
+		start(v, i, CODING_BROTLI, true);
+	if (may_be_deflate(p, n))
 		start(v, i, CODING_DEFLATE, true);
 }
 
@@ -229,8 +206,11 @@ static void find_parts(struct view *v, uint64_t stop, bool final)
 
 	while ((found = memchr(found, '\r', (size_t)(end - found))) != NULL && (end - found >= 4 || final)) {
 		if (end - found >= 4 && memcmp(found, "\r\n\r\n", 4) == 0) {
-			try_start(v, stop, true);
-			begin(v, view_base(v) + (size_t)(found - p) + 4);
+			uint64_t at = view_base(v) + (size_t)(found - p);
+
+			if (at > v->packed.start)
+				try_start(v, at, true);
+			begin(v, at + 4);
 		}
 		found++;
 	}

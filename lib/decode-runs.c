@@ -21,14 +21,21 @@ static const unsigned char code64[256] = {
 
 static bool is_separator(unsigned char c)
 {
-	return c == '+' || c == '-' || c == '/' || c == '_';
+	return code64[c] > 62;
 }
 
-static int value32(unsigned char c)
+/* In which of the two alphabets of base32 a character is: bits. */
+enum { LOWER32 = 1, UPPER32 = 2 };
+
+static const unsigned char class32[256] = {
+	['a' ... 'z'] = LOWER32,
+	['A' ... 'Z'] = UPPER32,
+	['2' ... '7'] = LOWER32 | UPPER32,
+};
+
+static unsigned value32(unsigned char c)
 {
-	if (ascii_is_alpha((char)c))
-		return ascii_lower((char)c) - 'a';
-	return c >= '2' && c <= '7' ? c - '2' + 26 : -1;
+	return ascii_is_alpha((char)c) ? (unsigned)(ascii_lower((char)c) - 'a') : (unsigned)(c - '2' + 26);
 }
 
 /* Which bytes are of the alphabet of base64. */
@@ -60,6 +67,15 @@ static size_t find_run(const unsigned char *p, size_t i, size_t n)
 	return k;
 }
 
+/* From i on, the first character that is not of the alphabet, or n. */
+static size_t find_end(const unsigned char *p, size_t i, size_t n)
+{
+	i = skip_class(p, i, n, class64);
+	while (i < n && code64[p[i]])
+		i++;
+	return i;
+}
+
 /* --- decoding --- */
 
 /* Add one character. */
@@ -72,6 +88,34 @@ static void put64(struct run64 *r, struct view *child, unsigned char c)
 	child_put(child, (char)(r->bits >> 8));
 	child_put(child, (char)r->bits);
 	r->n = 0;
+}
+
+/* Add many. */
+static void put_all64(struct run64 *r, struct view *child, const unsigned char *p, size_t n)
+{
+	for (; n && r->n; n--)
+		put64(r, child, *p++);
+	while (n >= 4) {
+		size_t groups = n / 4 < FLUSH_AT / 4 ? n / 4 : FLUSH_AT / 4;
+		char *out;
+
+		if (child->out.len >= FLUSH_AT)
+			child_flush(child, 0);
+		buf_reserve(&child->out, 3 * groups);
+		out = child->out.ptr + child->out.len;
+		for (size_t i = 0; i < groups; i++, p += 4, out += 3) {
+			uint32_t bits = (code64[p[0]] - 1u) << 18 | (code64[p[1]] - 1u) << 12 | (code64[p[2]] - 1u) << 6 |
+					(code64[p[3]] - 1u);
+
+			out[0] = (char)(bits >> 16);
+			out[1] = (char)(bits >> 8);
+			out[2] = (char)bits;
+		}
+		child->out.len += 3 * groups;
+		n -= 4 * groups;
+	}
+	while (n--)
+		put64(r, child, *p++);
 }
 
 /* The run ends in front of place at. */
@@ -89,7 +133,7 @@ static void end64(struct run64 *r, struct view *child, uint64_t at)
 
 static void put32(struct runs *s, struct view *child, unsigned char c)
 {
-	s->bits32 = s->bits32 << 5 | (unsigned)value32(c);
+	s->bits32 = s->bits32 << 5 | value32(c);
 	s->n32 += 5;
 	if (s->n32 >= 8) {
 		s->n32 -= 8;
@@ -102,69 +146,94 @@ static void end32(struct view *v, uint64_t at)
 	if (v->runs.active32)
 		child_end(v->children[DECODE_BASE32], at);
 	v->runs.active32 = false;
-	v->runs.length32 = 0;
 }
 
-/* A character that may be base32. */
-static void take32(struct view *v, uint64_t at, unsigned char c)
+/* From i on, the first place where enough characters of one alphabet of base32 follow each other, or n. */
+static size_t find_run32(const unsigned char *p, size_t i, size_t n)
+{
+	while (i + DECODE_BASE32_MIN <= n) {
+		unsigned common = LOWER32 | UPPER32;
+		size_t k = i + DECODE_BASE32_MIN;
+
+		while (k > i && (common & class32[p[k - 1]]))
+			common &= class32[p[--k]];
+		if (k == i)
+			return i;
+		i = k;
+	}
+	return n;
+}
+
+/* Of the n characters at place at, those that may be base32. */
+static void take32(struct view *v, uint64_t at, const unsigned char *p, size_t n)
 {
 	struct runs *s = &v->runs;
-	bool letter = ascii_is_alpha((char)c), lower = c >= 'a';
-	struct view *child;
+	const unsigned char *end = p + n;
 
-	if (value32(c) < 0) {
-		end32(v, at);
-		return;
-	}
-	if (letter && s->length32 && lower != s->lower32)
-		end32(v, at);
-	if (letter)
-		s->lower32 = lower;
-	s->length32++;
-	if (s->active32) {
-		put32(s, v->children[DECODE_BASE32], c);
-	} else if (s->length32 == DECODE_BASE32_MIN) {
-		uint64_t start = at + 1 - DECODE_BASE32_MIN;
-		const unsigned char *p = view_at(v, start);
+	for (;;) {
+		size_t begin;
 
-		child = child_begin(v, DECODE_BASE32, start, false);
-		if (!child)
+		for (; s->active32 && p < end && (s->alphabet32 & class32[*p]); p++) {
+			s->alphabet32 &= class32[*p];
+			put32(s, v->children[DECODE_BASE32], *p);
+		}
+		if (s->active32 && p == end)
 			return;
-		s->active32 = true;
+		if (s->active32) {
+			s->from32 = at + n - (uint64_t)(end - p);
+			end32(v, s->from32);
+		}
+		p = view_at(v, s->from32);
+		begin = find_run32(p, 0, (size_t)(end - p));
+		if (begin == (size_t)(end - p))
+			break;
+		p += begin;
+		s->from32 += begin;
+		s->active32 = child_begin(v, DECODE_BASE32, s->from32, false) != NULL;
+		if (!s->active32)
+			break;
 		s->n32 = 0;
-		child_anchor(child, start, 8, 5);
-		for (size_t i = 0; i < DECODE_BASE32_MIN; i++)
-			put32(s, child, p[i]);
+		s->alphabet32 = LOWER32 | UPPER32;
+		child_anchor(v->children[DECODE_BASE32], s->from32, 8, 5);
 	}
+	/* a run that is too short so far may begin in the last characters */
+	s->from32 = at + n < s->from32 + DECODE_BASE32_MIN ? s->from32 : at + n - (DECODE_BASE32_MIN - 1);
 }
 
-/* The text behind a separator, when its groups of four are other ones than those of the whole run. */
-static void take_inner(struct view *v, uint64_t at, unsigned char c)
+/* The text behind each separator, when its groups of four are other ones than those of the whole run. */
+static void take_inner(struct view *v, uint64_t at, const unsigned char *p, size_t n)
 {
 	struct runs *s = &v->runs;
-	struct view *child = v->children[DECODE_BASE64_IN];
 
-	if (is_separator(c)) {
-		if (s->inner.active)
-			end64(&s->inner, child, at);
-		s->inner_length = 0;
-		return;
-	}
-	if (s->inner_length++ == 0)
-		s->inner_aligned = (s->run_length - 1) % 4 == 0;
-	if (s->inner.active) {
-		put64(&s->inner, child, c);
-	} else if (!s->inner_aligned && s->inner_length == DECODE_BASE64_MIN) {
-		uint64_t start = at + 1 - DECODE_BASE64_MIN;
-		const unsigned char *p = view_at(v, start);
+	for (size_t i = 0, end; i < n; i = end) {
+		struct view *child = v->children[DECODE_BASE64_IN];
+		uint64_t length;
 
-		child = child_begin(v, DECODE_BASE64_IN, start, false);
-		if (!child)
-			return;
-		s->inner.active = true;
-		child_anchor(child, start, 4, 3);
-		for (size_t i = 0; i < DECODE_BASE64_MIN; i++)
-			put64(&s->inner, child, p[i]);
+		if (is_separator(p[i])) {
+			if (s->inner.active)
+				end64(&s->inner, child, at + i);
+			s->inner_length = 0;
+			end = i + 1;
+			continue;
+		}
+		for (end = i + 1; end < n && !is_separator(p[end]); end++)
+			;
+		if (s->inner_length == 0)
+			s->inner_aligned = (s->run_length + i) % 4 == 0;
+		length = s->inner_length + (end - i);
+		if (s->inner.active) {
+			put_all64(&s->inner, child, p + i, end - i);
+		} else if (!s->inner_aligned && s->inner_length < DECODE_BASE64_MIN && length >= DECODE_BASE64_MIN) {
+			uint64_t start = at + i - s->inner_length;
+
+			child = child_begin(v, DECODE_BASE64_IN, start, false);
+			if (child) {
+				s->inner.active = true;
+				child_anchor(child, start, 4, 3);
+				put_all64(&s->inner, child, view_at(v, start), (size_t)length);
+			}
+		}
+		s->inner_length = length;
 	}
 }
 
@@ -176,8 +245,6 @@ static void end_line(struct view *v, uint64_t at)
 	if (s->inner.active)
 		end64(&s->inner, v->children[DECODE_BASE64_IN], at);
 	s->inner_length = 0;
-	if (!s->active32)
-		s->length32 = 0;
 }
 
 /* Begin a run at a place. */
@@ -185,7 +252,7 @@ static void begin_run(struct view *v, uint64_t at)
 {
 	struct view *child = child_begin(v, DECODE_BASE64, at, false);
 
-	v->runs = (struct runs){ .done = at, .in_run = true };
+	v->runs = (struct runs){ .done = at, .in_run = true, .from32 = at };
 	v->runs.whole.active = child != NULL;
 	if (child)
 		child_anchor(child, at, 4, 3);
@@ -202,20 +269,25 @@ static void end_run(struct view *v, uint64_t at)
 	s->in_run = false;
 }
 
-/* One character of the alphabet, within a run. */
-static void take(struct view *v, uint64_t at, unsigned char c)
+/* Characters of the alphabet at place at, within a run. */
+static void take(struct view *v, uint64_t at, const unsigned char *p, size_t n)
 {
 	struct runs *s = &v->runs;
 
-	if (++s->run_length == CERTAIN && !s->whole.active)
+	if (s->run_length < CERTAIN && s->run_length + n >= CERTAIN && !s->whole.active)
 		child_begin(v, DECODE_BASE64, at, true);
-	if (s->at_line_end && s->whole.active && s->whole.n == 0)
-		child_anchor(v->children[DECODE_BASE64], at, 4, 3);
-	s->at_line_end = false;
+	if (s->at_line_end) {
+		s->at_line_end = false;
+		if (s->whole.active && s->whole.n == 0)
+			child_anchor(v->children[DECODE_BASE64], at, 4, 3);
+		if (!s->active32)
+			s->from32 = at;
+	}
 	if (s->whole.active)
-		put64(&s->whole, v->children[DECODE_BASE64], c);
-	take_inner(v, at, c);
-	take32(v, at, c);
+		put_all64(&s->whole, v->children[DECODE_BASE64], p, n);
+	take_inner(v, at, p, n);
+	take32(v, at, p, n);
+	s->run_length += n;
 }
 
 /* Go on in a run from index i of the window; returns where it ended, or n. */
@@ -224,12 +296,17 @@ static size_t continue_run(struct view *v, const unsigned char *p, size_t i, siz
 	struct runs *s = &v->runs;
 	uint64_t base = view_base(v);
 
-	for (; i < n; i++) {
+	while (i < n) {
 		unsigned char c = p[i];
 
 		if (code64[c]) {
-			take(v, base + i, c);
-		} else if (c == '\n' || c == '\r') {
+			size_t end = find_end(p, i, n);
+
+			take(v, base + i, p + i, end - i);
+			i = end;
+			continue;
+		}
+		if (c == '\n' || c == '\r') {
 			end_line(v, base + i);
 			s->at_line_end = true;
 			s->blanks = 0;
@@ -237,6 +314,7 @@ static size_t continue_run(struct view *v, const unsigned char *p, size_t i, siz
 			end_run(v, base + i);
 			return i;
 		}
+		i++;
 	}
 	return n;
 }

@@ -1,5 +1,5 @@
 /*
- * The inside of decode.h: a view as its decoders see it. For lib/decode*.c only.
+ * The inside of decode.h: a view as its decoders see it. For lib/decode*.c and t/decode-glance.c only.
  *
  * Each decoder looks at the view's window (its last bytes, the new ones behind
  * them) from where it came to last time, puts what it decodes into its child and
@@ -44,10 +44,11 @@ struct runs {
 	unsigned blanks;      /* since the line ended */
 	uint64_t run_length;  /* characters since its start */
 	struct run64 whole, inner;
-	unsigned inner_length; /* characters since the last separator */
+	uint64_t inner_length; /* characters since the last separator */
 	bool inner_aligned;    /* whole has the same groups */
-	unsigned length32;     /* characters that may be base32, all of one case */
-	bool lower32, active32;
+	uint64_t from32;       /* where base32 may begin, before it is active */
+	unsigned alphabet32;   /* in which all of its characters are */
+	bool active32;
 	uint64_t bits32;
 	unsigned n32;
 };
@@ -172,6 +173,13 @@ void packed_release(struct view *v);
 /* A run begins at place at, and maybe a stream without a mark; there is room for STARTS_MAX between two calls of packed_feed. */
 void packed_begin(struct view *v, uint64_t at);
 
+/*
+ * May a compressed stream without a mark begin so? No where a decoder would refuse it within
+ * these bytes, or finish with nothing: decode-glance.c. What follows them is not known.
+ */
+bool may_be_deflate(const unsigned char *p, size_t n); /* with zlib's header or without */
+bool may_be_brotli(const unsigned char *p, size_t n);
+
 /* From where on a decoder has not decided yet. */
 uint64_t runs_pending(const struct view *v);
 
@@ -234,6 +242,25 @@ static inline __attribute__((always_inline)) size_t skip_to_run(const unsigned c
 	}
 #else
 	(void)p, (void)n, (void)length, (void)class;
+#endif
+	return i;
+}
+
+/* From i on, the first byte that is not of a class, or one in front of which all are: fewer than 16 bytes from the end. */
+static inline __attribute__((always_inline)) size_t skip_class(const unsigned char *p, size_t i, size_t n, vec_class_fn *class)
+{
+#ifdef __SSE2__
+	for (; i + 16 <= n; i += 16) {
+		vec16 v;
+		unsigned outside;
+
+		memcpy(&v, p + i, sizeof(v));
+		outside = ~(unsigned)_mm_movemask_epi8((__m128i)class(v)) & 0xFFFF;
+		if (outside)
+			return i + (size_t)__builtin_ctz(outside);
+	}
+#else
+	(void)p, (void)n, (void)class;
 #endif
 	return i;
 }
