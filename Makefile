@@ -21,6 +21,7 @@ NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libpsl libcrypto libseccomp
 NEEDS_approve       = jansson yaml-0.1 libpcre2-8 libpsl libcrypto ncursesw
 NEEDS_audit         = jansson libcrypto
 NEEDS_commit        = jansson libcrypto
+NEEDS_deploy-key    = jansson libcurl libcrypto
 NEEDS_launch-docker = jansson libcurl libcrypto libarchive
 NEEDS_inside        = jansson libseccomp
 
