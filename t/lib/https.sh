@@ -78,7 +78,7 @@ https_start() {
 			}
 		}
 	END
-	fcgiwrap -c 4 -s "unix:$PWD/nginx/socket" >>nginx/cgi 2>&1 &
+	fcgiwrap -s "unix:$PWD/nginx/socket" >>nginx/cgi 2>&1 &
 	at_exit "kill $!"
 	nginx -p "$PWD/" -c "$PWD/nginx/conf" 2>>nginx/error &
 	at_exit "kill $!"
