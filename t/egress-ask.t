@@ -2,11 +2,13 @@
 """What must not leave without the operator: the request is held, the operator asked, the answer holds for that value and host."""
 import base64
 import glob
+import gzip
 import json
 import os
 import random
 import subprocess
 import sys
+import zlib
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib import mcp  # noqa: E402
@@ -168,6 +170,38 @@ with Bench('what must not leave without the operator is asked for') as b:
             'a known secret in an encoding is asked for, and not shown')
     head, got = decided(c, 'rejected')
     b.check(status(head) == 403 and not any(base64.b64encode(b'me:' + SECRET.encode()) in bytes(a) for a in arrived), 'rejected: it stays')
+
+    # --- a coded body: what it decodes to is asked for, what came goes on ---
+    def coded(name, data, host='a.test'):
+        return send(get('/up', host, 'Content-Encoding: ' + name, 'Content-Length: %d' % len(data), method='POST', body=data), host)
+
+    filler = b''.join(b'%d lines of text\n' % i for i in range(200000))
+    for name, encode, around in (('gzip', gzip.compress, b'short '), ('deflate', zlib.compress, b'longer ' * 3000), ('gzip', gzip.compress, filler)):
+        secret = token()
+        data = encode(around + b'key=' + secret.encode() + b'\n' + around)
+        c = coded(name, data)
+        id, text, said = asked()
+        what = 'a body in %s, of %d bytes' % (name, len(data))
+        b.check(said['place'] == 'body' and 'key=[REDACTED:' in said['context'] and secret[4:16] not in text, what + ', is held')
+        b.check(not any(data[-16:] in bytes(a) for a in arrived), '... its end has not arrived')
+        head, got = decided(c, 'approved')
+        b.check(status(head) == 200 and got == b'%d:' % len(data) + data, '... approved: it arrives as it came')
+        c.send(post(secret.encode()))
+        b.same((status(c.response()[0]), pending()), (200, []), '... and the value may go as it is')
+    one, two = token(), token()
+    data = gzip.compress(b'a=' + one.encode() + b'\nb=' + two.encode() + b'\n')
+    c = coded('gzip', data)
+    first = asked()[0]
+    mcp.answer(queue, first, 'approved')
+    wait_for(lambda: pending() and pending()[0] != first)
+    head, got = decided(c, 'rejected', 'no')
+    b.check(status(head) == 403 and b'rejected it: no' in got and not any(data[-16:] in bytes(a) for a in arrived),
+            'two values in one are two questions; rejected, it does not arrive')
+    c = coded('gzip', gzip.compress(b'{"s": "' + SECRET.encode() + b'"}'))
+    head, got = c.response()
+    b.check(status(head) == 403 and b'cannot be asked' in got and not pending(), 'a known secret in one is refused, saying that nobody can be asked')
+    c = coded('gzip', gzip.compress(token().encode())[:-3])
+    b.same((status(decided(c, 'approved')[0])), 403, 'a yes to a body that turns out broken lets nothing go')
 
     # --- what changes meanwhile ---
     secret = token()

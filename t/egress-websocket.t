@@ -2,12 +2,14 @@
 """WebSocket through bb-egress: the handshake, frames both ways, what is refused, what does not leave."""
 import base64
 import hashlib
+import json
 import os
 import struct
 import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from lib import mcp  # noqa: E402
 from lib.wire import LIMIT, Bench, answer, get, wait_for  # noqa: E402
 
 TOKEN = 'a-credential-that-nobody-else-has'
@@ -18,6 +20,8 @@ seen = []       # heads that the origin got
 got = []        # messages that it got
 closes = []     # codes with which its connections were closed
 frames_in = []  # (opcode, fin, length) as they came
+pinging = threading.Event()  # the origin is to send a ping
+pongs = []      # what came back
 
 
 def frame(opcode, payload=b'', fin=True, mask=b'\x37\xfa\x21\x3d', bits=0):
@@ -106,6 +110,9 @@ def serve(c):
     if path == '/reflect':
         c.send(frame(TEXT, b'it was ' + TOKEN[:9].encode(), fin=False, mask=b'') + frame(PING, TOKEN.encode(), mask=b'') +
                frame(0, TOKEN[9:].encode() + b', really', mask=b'') + frame(TEXT, base64.b64encode(TOKEN.encode()), mask=b''))
+    if path == '/ping':
+        pinging.wait(LIMIT)
+        c.send(frame(PING, b'are you there', mask=b''))
     if path == '/flood':
         for i in range(64):
             c.send(frame(BINARY, bytes([i]) * 65536, mask=b''))
@@ -119,6 +126,8 @@ def serve(c):
                 return
             if opcode == PING:
                 c.send(frame(PONG, payload, mask=b''))
+            elif opcode == PONG:
+                pongs.append(payload)
             else:
                 got.append(payload)
                 frames_in.extend(frames)
@@ -268,6 +277,68 @@ with Bench('WebSocket through bb-egress') as b:
     line = [x for x in proxy.lines('refuse') if x['rule'] == 'dlp'][-1]
     b.same((line['status'], line['host']), (403, 'dlp.test'), 'the log has what was refused')
     b.check(SECRET not in open(proxy.log_file).read() and TOKEN not in open(proxy.log_file).read(), '... and no secret')
+
+    # what must not leave without the operator
+    queue = os.path.join(b.directory, 'queue')
+    asking = b.egress([b.route('a.test', origin)], ['--queue', queue, '--bottle', 'dev-x1'])
+
+    def pending():
+        return [n[:36] for n in os.listdir(queue) if n.endswith('.proposal.json')]
+
+    def question():
+        """The one that waits: its id and what it says."""
+        wait_for(pending)
+        with open('%s/%s.proposal.json' % (queue, pending()[0])) as f:
+            return pending()[0], json.loads(json.load(f)['proposed_file'])
+
+    def settle(*how):
+        mcp.answer(queue, question()[0], *how)
+        wait_for(lambda: not pending())
+
+    def held(pieces, path='/'):
+        """A WebSocket on which these fragments of one message were sent, and a message behind it."""
+        c = b.tunnel(asking, 'a.test')
+        c.send(upgrade(path))
+        assert ' 101 ' in c.head()
+        c.send(b''.join(frame(0 if i else TEXT, p, fin=i == len(pieces) - 1) for i, p in enumerate(pieces)) + frame(TEXT, b'behind'))
+        return c
+
+    def secret(n):
+        return (SECRET[:-2] + '%02d' % n).encode()
+
+    def around(n, before, after):
+        return [before + b'key: ' + secret(n)[:9], secret(n)[9:] + b' ok' + after]
+
+    for n, name, pieces in ((1, 'a message', [b''.join(around(1, b'my ', b''))]), (2, 'a message in fragments', around(2, b'', b'') + [b'more']),
+                            (3, 'a message of 300,000 bytes', around(3, b'lorem ipsum ' * 20000, b'dolor sit ' * 6000))):
+        del got[:]
+        c = held(pieces)
+        said = question()[1]
+        b.same({k: said[k] for k in ('host', 'place', 'kind')}, {'host': 'a.test', 'place': 'message', 'kind': 'github-pat'},
+               name + ' with a token is held, and asked for')
+        b.check('key: [REDACTED:' in said['context'] and not got, '... without the token; the origin has no message')
+        settle('approved')
+        b.same((read_message(c), read_message(c)), ((TEXT, b''.join(pieces)), (TEXT, b'behind')), '... approved: all of it arrives, then the next')
+        c.send(frame(TEXT, b'once more ' + secret(n)))
+        b.same((read_message(c)[1], pending()), (b'once more ' + secret(n), []), '... and is not asked for again')
+        c.close()
+    del got[:]
+    c = held([b'a ' + secret(4) + b' b ' + secret(5)])
+    first = question()[0]
+    mcp.answer(queue, first, 'approved')
+    wait_for(lambda: pending() and pending()[0] != first)
+    b.same(got, [], 'two tokens in one message are two questions')
+    settle('rejected', 'not that one')
+    opcode, payload = read_message(c)
+    b.check((opcode, payload[:2]) == (CLOSE, b'\x03\xf0') and b'not that one' in payload and c.ended(), '... rejected: closed with 1008 and the reason')
+    b.same(got, [], '... and no message has arrived, nor the one behind it')
+    c = held(around(6, b'', b''), '/ping')
+    question()
+    pinging.set()
+    b.check(wait_for(lambda: pongs == [b'are you there']), 'an origin that pings meanwhile is answered')
+    settle('approved')
+    b.same(sorted(read_message(c) for _ in range(3))[:2], [(TEXT, b'behind'), (TEXT, b''.join(around(6, b'', b'')))], '... and gets the messages in the end')
+    c.close()
 
     # what is not an upgrade that can be relayed
     version = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 8', 'Sec-WebSocket-Key: ' + KEY]

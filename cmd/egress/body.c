@@ -9,12 +9,14 @@
 enum {
 	STEP = 1024,                         /* bytes of a coded body that are decoded together */
 	STEPS_MAX = DETECT_HELD_MAX / STEP,  /* steps whose decoded bytes may still be held */
+	TEXT_MAX = 2 * DETECT_HELD_MAX,      /* decoded bytes that are kept: what may still be held, and what led up to it */
 };
 
 /* A body with codings: what it decodes to is judged, and as much of it passed on as decodes to what was judged. */
 struct coded {
 	struct coding coding;
 	struct detect *detect;
+	struct buf text;                     /* the last bytes decoded, where the operator may be asked about them */
 	uint64_t in, out;                    /* bytes so far, as they came and decoded */
 	struct step {
 		uint64_t in, out;
@@ -24,6 +26,7 @@ struct coded {
 
 struct inspection {
 	struct inspector *inspector;
+	const char *place;      /* "body" */
 	struct coded *coded;
 	bool redact;
 	size_t whole;           /* bytes that may have to be kept until the end; 0: passed on as it is judged */
@@ -51,7 +54,7 @@ static bool fail(struct inspection *n, const struct found *found)
 {
 	if (!n->found.kind) {
 		n->found = *found;
-		snprintf(n->found.place, sizeof(n->found.place), "body");
+		snprintf(n->found.place, sizeof(n->found.place), "%s", n->place);
 	}
 	return false;
 }
@@ -62,15 +65,24 @@ static struct slice held_part(const struct inspection *n, uint64_t start, uint64
 	return slice_sub(buf_slice(&n->held), (size_t)(start - n->base), (size_t)(end - n->base));
 }
 
-/* Has the operator let it go? If not, have the operator asked: true, too, as that comes out later. */
-static bool is_permitted(struct inspection *n, const struct detection *d, struct found *found)
-{
-	uint64_t end = n->base + n->held.len;
+/* A text that something was found in, whose last byte is the last one that the detector was fed. */
+struct surroundings {
+	const struct buf *text;
+	uint64_t start; /* place of its first byte in the detector's stream */
+};
 
-	if (!n->host || d->why || found->canary || !d->placed || d->start < n->base || d->start >= end)
+/* Has the operator let it go? If not, have the operator asked: true, too, as that comes out later. */
+static bool is_permitted(struct inspection *n, const struct detection *d, const struct surroundings *s,
+			 struct found *found)
+{
+	struct slice text = buf_slice(s->text);
+	bool here = d->placed && d->start >= s->start && d->start < s->start + text.len;
+
+	if (!n->host || d->why || found->canary || (!d->rule && !here))
 		return false;
 	permits_digest(&n->inspector->permits, n->host,
-		       d->rule ? d->secret : held_part(n, d->start, d->end < end ? d->end : end), found->digest);
+		       d->rule ? d->secret : slice_sub(text, (size_t)(d->start - s->start), (size_t)(d->end - s->start)),
+		       found->digest);
 	if (permits_has(&n->inspector->permits, found->digest))
 		return true;
 	for (size_t i = 0; i < n->n_asked; i++)
@@ -79,7 +91,8 @@ static bool is_permitted(struct inspection *n, const struct detection *d, struct
 	if (n->n_asked == ASKED_MAX)
 		return false;
 	found->askable = true;
-	snprintf(found->place, sizeof(found->place), "body");
+	found->text = here ? s->text : n->coded ? &n->coded->text : NULL;
+	snprintf(found->place, sizeof(found->place), "%s", n->place);
 	n->asked[n->n_asked++] = *found;
 	return true;
 }
@@ -88,10 +101,11 @@ static bool is_permitted(struct inspection *n, const struct detection *d, struct
 static bool take_found(void *ctx, const struct detection *d)
 {
 	struct inspection *n = ctx;
+	const struct surroundings held = { .text = &n->held, .start = n->base };
 	uint64_t start = d->start, end = n->base + n->held.len;
 	struct found found;
 
-	if (!inspector_name(n->inspector, d, &found) || is_permitted(n, d, &found))
+	if (!inspector_name(n->inspector, d, &found) || is_permitted(n, d, &held, &found))
 		return true;
 	if (!n->redact || d->why || found.canary || !d->placed)
 		return fail(n, &found);
@@ -103,7 +117,18 @@ static bool take_found(void *ctx, const struct detection *d)
 	return true;
 }
 
-/* Something is there decoded, where nothing can be replaced, or even after what was found was replaced. */
+/* Something was found in what a coded body decodes to, where nothing can be replaced. */
+static bool take_decoded(void *ctx, const struct detection *d)
+{
+	struct inspection *n = ctx;
+	const struct coded *c = n->coded;
+	const struct surroundings text = { .text = &c->text, .start = c->out - c->text.len };
+	struct found found;
+
+	return !inspector_name(n->inspector, d, &found) || is_permitted(n, d, &text, &found) || fail(n, &found);
+}
+
+/* Something is there even after what was found was replaced. */
 static bool take_again(void *ctx, const struct detection *d)
 {
 	struct inspection *n = ctx;
@@ -112,27 +137,28 @@ static bool take_again(void *ctx, const struct detection *d)
 	return !inspector_name(n->inspector, d, &found) || fail(n, &found);
 }
 
-struct inspection *inspection_new(struct inspector *i, const struct detectors *d, const struct coding_list *codings,
-				  const char *host, size_t whole)
+struct inspection *inspection_new(struct inspector *i, const struct detectors *d, const struct inspected *what)
 {
+	const struct coding_list *codings = what->codings;
+	const char *host = what->host;
 	struct inspection *n;
 
 	if (i->bodies == BODIES_MAX || (codings && codings->n && i->coded == CODED_MAX))
 		return NULL;
 	n = alloc_zero(1, sizeof(*n));
-	*n = (struct inspection){ .inspector = i, .redact = d->on_match == ON_MATCH_REDACT, .whole = whole,
-				  .set = inspector_set(i, d) };
+	*n = (struct inspection){ .inspector = i, .place = what->place, .redact = d->on_match == ON_MATCH_REDACT,
+				  .whole = what->whole, .set = inspector_set(i, d) };
 	if (host && i->permits.asks && d->on_match == ON_MATCH_SUPERVISE)
 		n->host = alloc_copy(host, strlen(host));
 	n->detect = detect_new(n->set, take_found, n);
 	if (codings && codings->n) {
 		n->coded = alloc_zero(1, sizeof(*n->coded));
 		coding_init(&n->coded->coding, codings, CODING_LOOK, &coding_limits);
-		n->coded->detect = detect_new(n->set, take_again, n);
+		n->coded->detect = detect_new(n->set, take_decoded, n);
 		i->coded++;
 	}
 	i->bodies++;
-	i->buffered += whole;
+	i->buffered += what->whole;
 	return n;
 }
 
@@ -146,6 +172,7 @@ void inspection_release(struct inspection *n)
 		n->inspector->coded--;
 		coding_release(&n->coded->coding);
 		detect_release(n->coded->detect);
+		buf_wipe(&n->coded->text);
 		free(n->coded);
 	}
 	detect_release(n->detect);
@@ -231,6 +258,19 @@ static void settle(struct inspection *n, uint64_t held)
 	buf_consume(&n->checked, len);
 }
 
+/* Count a piece that was decoded, and keep it with what came before, as far as that is needed. */
+static void keep_decoded(const struct inspection *n, struct slice piece)
+{
+	struct coded *c = n->coded;
+
+	c->out += piece.len;
+	if (!n->host)
+		return;
+	if (c->text.len + piece.len > TEXT_MAX)
+		buf_consume(&c->text, c->text.len + piece.len - TEXT_MAX);
+	buf_add_slice(&c->text, piece);
+}
+
 /* Look at what a step of a coded body decodes to. */
 static bool decode(struct inspection *n, struct slice bytes)
 {
@@ -244,7 +284,7 @@ static bool decode(struct inspection *n, struct slice bytes)
 		r = coding_feed(&c->coding, &bytes, &piece, &why);
 		if (r != CODING_PIECE)
 			break;
-		c->out += piece.len;
+		keep_decoded(n, piece);
 		if (!detect_feed(c->detect, piece))
 			return false;
 	}
@@ -333,7 +373,7 @@ bool inspection_finish(struct inspection *n, struct found *found)
 
 const struct found *inspection_asks(struct inspection *n)
 {
-	n->asked[0].context = buf_slice(&n->held);
+	n->asked[0].context = n->asked[0].text ? buf_slice(n->asked[0].text) : SLICE("");
 	return n->n_asked ? &n->asked[0] : NULL;
 }
 

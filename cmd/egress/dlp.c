@@ -144,7 +144,7 @@ bool dlp_body(struct front *f, struct client *c, const struct http_head *h, stru
 	const struct detectors *d = detectors_at(c);
 	struct inspector *i = &f->inspector;
 	struct coding_list codings = { .n = 0 };
-	size_t whole = 0;
+	struct inspected body = { .place = "body", .codings = &codings, .host = c->x.authority.host };
 
 	if (!d->outbound || c->x.request_done || c->x.websocket)
 		return true;
@@ -152,8 +152,8 @@ bool dlp_body(struct front *f, struct client *c, const struct http_head *h, stru
 		return false;
 	if (d->on_match == ON_MATCH_REDACT && h->body == HTTP_BODY_LENGTH && h->length <= WHOLE_MAX && !h->expect_continue &&
 	    i->buffered + h->length <= WHOLE_ALL_MAX)
-		whole = (size_t)h->length;
-	c->x.inspection = inspection_new(i, d, &codings, c->x.authority.host, whole);
+		body.whole = (size_t)h->length;
+	c->x.inspection = inspection_new(i, d, &body);
 	if (c->x.inspection)
 		return true;
 	return refuse(no, 403, "dlp", "more than %d bodies at once, or %d with a Content-Encoding, cannot be looked through; try again",
@@ -162,11 +162,12 @@ bool dlp_body(struct front *f, struct client *c, const struct http_head *h, stru
 
 bool dlp_message(struct front *f, struct client *c, struct found *found)
 {
+	const struct inspected message = { .place = "message", .host = c->x.authority.host };
 	const struct detectors *d = detectors_at(c);
 
 	if (!d->outbound || c->x.inspection)
 		return true;
-	c->x.inspection = inspection_new(&f->inspector, d, NULL, NULL, 0);
+	c->x.inspection = inspection_new(&f->inspector, d, &message);
 	if (!c->x.inspection)
 		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "message" };
 	return c->x.inspection;
@@ -174,6 +175,7 @@ bool dlp_message(struct front *f, struct client *c, struct found *found)
 
 bool dlp_control(struct front *f, struct client *c, struct slice payload, struct found *found)
 {
+	static const struct inspected frame = { .place = "control frame" };
 	const struct detectors *d = detectors_at(c);
 	const char *kind;
 	struct inspection *n;
@@ -181,7 +183,7 @@ bool dlp_control(struct front *f, struct client *c, struct slice payload, struct
 
 	if (!d->outbound || !payload.len)
 		return true;
-	n = inspection_new(&f->inspector, d, NULL, NULL, 0);
+	n = inspection_new(&f->inspector, d, &frame);
 	if (!n) {
 		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "control frame" };
 		return false;

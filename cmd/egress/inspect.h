@@ -34,6 +34,7 @@ struct found {
 	char place[96];    /* "path", "header 'x-note'", "body" */
 	bool askable;      /* the operator may let it go: */
 	uint8_t digest[DIGEST_SIZE]; /* what the value is known by (permits.h) */
+	const struct buf *text;      /* of a body: what it stands in; NULL where that is not at hand */
 	struct slice context;        /* what it stands in, until the inspector is used again */
 };
 
@@ -105,14 +106,19 @@ void inspect_text(struct inspector *i, struct slice text, struct buf *out);
 
 struct inspection;
 
+/* What is looked at. */
+struct inspected {
+	const char *place;                 /* a word for it: "body", "message" */
+	const struct coding_list *codings; /* that its Content-Encoding names; NULL: none */
+	const char *host;                  /* that it is for, where the operator may be asked about it; else NULL */
+	size_t whole;                      /* its length, if nothing is to be passed on before its end */
+};
+
 /*
- * Begin with a body whose Content-Encoding is codings (NULL: none); NULL when too many
- * are under way. It is looked at as it is and decoded, and passed on as it is. With a
- * host, the one that it is for, the operator may be asked about what is found in it as
- * it is. With whole nothing is passed on before the end.
+ * Begin; NULL when too many are under way. It is looked at as it is and decoded, and
+ * passed on as it is.
  */
-struct inspection *inspection_new(struct inspector *i, const struct detectors *d, const struct coding_list *codings,
-				  const char *host, size_t whole);
+struct inspection *inspection_new(struct inspector *i, const struct detectors *d, const struct inspected *what);
 void inspection_release(struct inspection *n);
 /* May what is passed on differ from what is fed? Is nothing passed on before the end? */
 bool inspection_may_change(const struct inspection *n);

@@ -59,7 +59,7 @@
 #define TRIM_TIME 2000              /* without traffic, after which what was needed for it is given back */
 #define TRIM_LATEST 15000           /* and with traffic: what is no longer needed since a flood has ended */
 #define CAUSE_TIME 1000             /* for the process to end for want of which another one has, so that its end is reported */
-#define ASK_SECONDS 300             /* seconds that a request waits for the operator: clients give up at about that time */
+#define ASK_SECONDS 290             /* seconds that a request waits for the operator: many clients give up after 300 */
 #define ASK_SECONDS_MAX 800         /* and what can be asked for: less than SILENCE_TIME */
 #define START_TIME 20000            /* for a role to say that it is ready, or has taken new routes */
 

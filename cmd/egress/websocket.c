@@ -19,7 +19,8 @@ struct websocket {
 	struct buf piece;               /* of a message, just read */
 	struct buf outgoing;            /* of a message: judged, and not with the upstream yet */
 	uint8_t opcode;                 /* of that message */
-	bool end_due;                   /* and it is complete */
+	bool read;                      /* all of it has come, but the end is not judged */
+	bool end_due;                   /* it is complete */
 	struct buf incoming;            /* of a message to the client, not yet a frame */
 };
 
@@ -85,11 +86,18 @@ size_t websocket_held(const struct client *c)
 
 /* --- towards the origin --- */
 
+/* Is a message held until the operator has answered? */
+static bool is_asking(const struct client *c)
+{
+	return c->x.inspection && inspection_asks(c->x.inspection);
+}
+
 size_t websocket_room(const struct client *c)
 {
 	const struct websocket *w = c->x.websocket;
 
-	if (!w->open || w->end_due || w->outgoing.len >= MESSAGE_WHOLE || c->x.credit < FRAME_COST + WEBSOCKET_CONTROL_MAX)
+	if (!w->open || w->read || w->end_due || is_asking(c) || w->outgoing.len >= MESSAGE_WHOLE ||
+	    c->x.credit < FRAME_COST + WEBSOCKET_CONTROL_MAX)
 		return 0;
 	return WINDOW;
 }
@@ -109,10 +117,30 @@ static void send_frame(struct front *f, struct client *c, uint8_t opcode, bool l
 	x->credit -= FRAME_COST + (uint32_t)payload.len;
 }
 
+/* Take over what was judged of the message. */
+static void take_judged(struct front *f, struct client *c)
+{
+	struct websocket *w = c->x.websocket;
+	struct inspection *n = c->x.inspection;
+
+	if (n) {
+		buf_add_slice(&w->outgoing, inspection_ready(n));
+		inspection_passed(n, inspection_ready(n).len);
+	}
+	if (!w->read || is_asking(c))
+		return;
+	if (n)
+		dlp_judged(f, c);
+	inspection_release(STEAL(c->x.inspection));
+	w->read = false;
+	w->end_due = true;
+}
+
 void websocket_push(struct front *f, struct client *c)
 {
 	struct websocket *w = c->x.websocket;
 
+	take_judged(f, c);
 	while (w->open && c->x.open && (w->end_due || w->outgoing.len >= MESSAGE_WHOLE)) {
 		struct slice part = slice_sub(buf_slice(&w->outgoing), 0, MESSAGE_WHOLE);
 		bool last = w->end_due && part.len == w->outgoing.len;
@@ -140,15 +168,7 @@ static bool judge_piece(struct front *f, struct client *c, bool last, struct fou
 		buf_add_slice(&w->outgoing, buf_slice(&w->piece));
 		return true;
 	}
-	if (!inspection_feed(n, buf_slice(&w->piece), found) || (last && !inspection_finish(n, found)))
-		return false;
-	buf_add_slice(&w->outgoing, inspection_ready(n));
-	inspection_passed(n, inspection_ready(n).len);
-	if (last) {
-		dlp_judged(f, c);
-		inspection_release(STEAL(c->x.inspection));
-	}
-	return true;
+	return inspection_feed(n, buf_slice(&w->piece), found) && (!last || inspection_finish(n, found));
 }
 
 /* Take a piece of a message. False when the connection has come to its end. */
@@ -162,12 +182,12 @@ static bool take_piece(struct front *f, struct client *c, const struct websocket
 	clean = judge_piece(f, c, p->last, &found);
 	buf_truncate(&w->piece, 0);
 	if (!clean) {
-		memcpy(found.place, "message", sizeof("message"));
 		dlp_found(f, c, &found);
 		return false;
 	}
 	w->opcode = p->opcode;
-	w->end_due = p->last;
+	w->read = p->last;
+	dlp_body_fed(f, c);
 	websocket_push(f, c);
 	return true;
 }
@@ -250,6 +270,8 @@ bool websocket_deliver(struct front *f, struct client *c, struct slice body)
 	if (!(start.opcode >= WEBSOCKET_CLOSE ? inbound_text(f, c, body, "origin's control frame")
 					      : inbound_message(f, c, body, start.last)))
 		return true; /* it was closed */
+	if (start.opcode == WEBSOCKET_PING && is_asking(c) && x->credit >= FRAME_COST + body.len)
+		send_frame(f, c, WEBSOCKET_PONG, true, body); /* the client's waits behind what is held, and origins do not wait long */
 	if (start.opcode >= WEBSOCKET_CLOSE)
 		return websocket_write(&w->writer, &c->out, start.opcode, start.last, body, NULL);
 	buf_add_slice(&w->incoming, body);
