@@ -42,6 +42,7 @@ for user in $users; do
 	done
 	as "$user" bb-launch-native check >out 2>err
 	like "$(cat out)" '^warn limits: .*control group' "$user: the check says so"
+	is "$(grep -o 'Delegate=yes bb start' out | wc -l)" 1 "$user: ... with the remedy, once"
 done
 
 # --- where they are ---

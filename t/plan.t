@@ -142,6 +142,8 @@ plan --host-has PI_TOKEN --program pi=/usr/local/bin/pi <"$cases/plugin.manifest
 is "$?" 111 'a program that the provider needs and the host has not is refused'
 like "$(cat err)" "^bb-plan: unable to find the program 'node', which provider 'pi' needs; install it" 'by name'
 check 'unless the image brings it' plan_file plugin "$cases/plugin.manifest.json" --in-image
+plan_file shell "$cases/shell.manifest.json" --preflight text --in-image >plan.json 2>err
+like "$(grep '^backend ' err)" "shares the host's kernel, not its files" 'whose files are then not said to be the host'"'"'s'
 jq '.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "OTHER"}' "$cases/plugin.manifest.json" >changed
 plan_file plugin changed >out 2>err
 is "$?" 100 'whose variable has to be set, too'

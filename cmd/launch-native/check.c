@@ -229,10 +229,25 @@ static void add(struct doc *list, bool json, const char *level, const char *name
 		printf("       %s\n", remedy);
 }
 
+/* What a bottle can be limited to; its error brings the remedy, which has a place of its own here. */
+static void add_limits(struct doc *list, bool json)
+{
+	struct error e = ERROR_INIT;
+	char *remedy;
+
+	if (cgroup_check(&e)) {
+		add(list, json, "ok", "limits", "a delegated control group, which holds to limits.memory and limits.cpus", NULL);
+		return;
+	}
+	remedy = strstr(e.text, "; " CGROUP_REMEDY);
+	if (remedy)
+		*remedy = '\0';
+	add(list, json, "warn", "limits", e.text, "for bottles with limits.memory or limits.cpus: " CGROUP_REMEDY);
+}
+
 /* One line for each feature. Returns whether all are there. */
 static bool add_results(struct doc *list, bool json, const struct trial *t, const struct result results[FEATURES])
 {
-	struct error limits = ERROR_INIT;
 	bool good = true;
 
 	for (int f = 0; f < FEATURES; f++) {
@@ -249,10 +264,7 @@ static bool add_results(struct doc *list, bool json, const struct trial *t, cons
 		else
 			add(list, json, "fail", text->name, "not tried, because something that it stands on is missing", text->remedy);
 	}
-	if (cgroup_check(&limits))
-		add(list, json, "ok", "limits", "a delegated control group, which holds to limits.memory and limits.cpus", NULL);
-	else
-		add(list, json, "warn", "limits", limits.text, "for bottles with limits.memory or limits.cpus: " CGROUP_REMEDY);
+	add_limits(list, json);
 	return good;
 }
 

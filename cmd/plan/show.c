@@ -44,7 +44,7 @@ static void words(const struct page *page, const char *name, const struct doc *l
 }
 
 /* What a backend keeps apart and what it does not; a name that is new here says nothing. */
-static const char *containment(const char *backend)
+static const char *containment(const char *backend, bool in_image)
 {
 	static const struct {
 		const char *backend, *text;
@@ -55,6 +55,8 @@ static const char *containment(const char *backend)
 		{ "smolmachines", "a micro virtual machine; a kernel of its own; its proxy runs in a container" },
 	};
 
+	if (in_image && strcmp(backend, "native") == 0)
+		return "namespaces of its own, no network but the proxy; shares the host's kernel, not its files";
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
 		if (strcmp(texts[i].backend, backend) == 0)
 			return texts[i].text;
@@ -62,12 +64,12 @@ static const char *containment(const char *backend)
 }
 
 /* "agent" and "backend": who runs where. */
-static void show_head(const struct page *page, const struct doc *plan, const struct doc *agent)
+static void show_head(const struct page *page, const struct doc *plan, const struct doc *agent, bool in_image)
 {
 	const char *backend = doc_get_cstr(plan, "backend"), *cwd = doc_get_cstr(plan, "cwd");
 	AUTO_FREE char *from = alloc_format("%s (%s, from the %s)", doc_get_cstr(agent, "name"), doc_get_cstr(agent, "path"),
 					    doc_get_cstr(agent, "scope"));
-	AUTO_FREE char *where = alloc_format("%s: %s", backend, containment(backend));
+	AUTO_FREE char *where = alloc_format("%s: %s", backend, containment(backend, in_image));
 	AUTO_FREE char *copy = cwd ? alloc_format("a copy of %s", cwd) : alloc_format("none");
 
 	line(page, "agent", from);
@@ -184,7 +186,7 @@ void preflight_show(const struct planner *p, const struct doc *plan, bool colour
 	const struct doc *preflight = doc_get(plan, "preflight");
 	const struct page page = { out, colour };
 
-	show_head(&page, plan, doc_get(p->manifest, "agent"));
+	show_head(&page, plan, doc_get(p->manifest, "agent"), p->options->in_image);
 	show_routes(&page, doc_get(preflight, "routes"));
 	words(&page, "env", doc_get(preflight, "env"), " ");
 	words(&page, "skills", doc_get(preflight, "skills"), " ");
