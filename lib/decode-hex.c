@@ -23,6 +23,12 @@ static inline vec16 class_of(vec16 v)
 	       (vec16)((vec16)(v - '\t') <= '\n' - '\t') | (vec16)(v == '\r');
 }
 
+/* And the digits among them: a run begins with two. */
+static inline vec16 digit_of(vec16 v)
+{
+	return (vec16)((vec16)((v | 0x20) - 'a') <= 5) | (vec16)((vec16)(v - '0') <= 9);
+}
+
 static bool is_hex(unsigned char c)
 {
 	return ascii_hex((char)c) >= 0;
@@ -33,7 +39,7 @@ static size_t find_run(const unsigned char *p, size_t i, size_t n)
 {
 	size_t k;
 
-	i = skip_to_run(p, i, n, 2 * DECODE_HEX_MIN, class_of);
+	i = skip_to_run(p, i, n, 2 * DECODE_HEX_MIN, class_of, digit_of);
 	while (i + 2 * DECODE_HEX_MIN <= n) {
 		for (k = i + 2 * DECODE_HEX_MIN; k > i && class[p[k - 1]]; k--)
 			;

@@ -54,7 +54,7 @@ static size_t find_run(const unsigned char *p, size_t i, size_t n)
 {
 	size_t k;
 
-	i = skip_to_run(p, i, n, DECODE_BASE64_MIN, class64);
+	i = skip_to_run(p, i, n, DECODE_BASE64_MIN, class64, class64);
 	while (i + DECODE_BASE64_MIN <= n) {
 		for (k = i + DECODE_BASE64_MIN; k > i && code64[p[k - 1]]; k--)
 			;

@@ -218,30 +218,33 @@ static inline uint64_t bit_runs(uint64_t bits, unsigned length)
 }
 
 /*
- * From i on, the first place where length bytes of a class follow each other, or one in front
- * of which there is none: fewer than 64 bytes from the end, where it is left to the caller to
- * look, and not within a run. The class is a constant, so that all of this becomes one loop.
+ * From i on, the first place where length bytes of a class follow each other and the first two
+ * are of another, or one before which there is none: fewer than 64 bytes from the end, where it
+ * is left to the caller to look. The classes are constants, so that all of this becomes one loop.
  */
 static inline __attribute__((always_inline)) size_t skip_to_run(const unsigned char *p, size_t i, size_t n, unsigned length,
-								vec_class_fn *class)
+								vec_class_fn *class, vec_class_fn *first)
 {
 #ifdef __SSE2__
 	while (i + 64 <= n) {
-		uint64_t bits = 0, starts;
+		uint64_t bits = 0, firsts = 0, runs, starts;
 
 		for (size_t k = 0; k < 4; k++) {
 			vec16 v;
 
 			memcpy(&v, p + i + 16 * k, sizeof(v));
 			bits |= (uint64_t)(unsigned)_mm_movemask_epi8((__m128i)class(v)) << 16 * k;
+			firsts |= (uint64_t)(unsigned)_mm_movemask_epi8((__m128i)first(v)) << 16 * k;
 		}
-		starts = bit_runs(bits, length);
+		runs = bit_runs(bits, length);
+		starts = runs & firsts & firsts >> 1;
 		if (starts)
 			return i + (size_t)__builtin_ctzll(starts);
-		i += 64 - (size_t)__builtin_clzll(~bits); /* what the last ones are the beginning of is seen whole next time */
+		/* what the last ones are the beginning of is seen whole next time */
+		i += runs >> (64 - length) ? 64 - length + 1 : 64 - (size_t)__builtin_clzll(~bits);
 	}
 #else
-	(void)p, (void)n, (void)length, (void)class;
+	(void)p, (void)n, (void)length, (void)class, (void)first;
 #endif
 	return i;
 }
