@@ -190,14 +190,12 @@ static bool take_frame(struct run *run, const struct frame *f, struct error *e)
 	return error_set(e, STATUS_WORLD, "the bottle's first process is not understood: '%c'", f->kind);
 }
 
-/* What the bottle says. */
-static bool hear_bottle(struct run *run, struct error *e)
+/* Take the frames that are there whole: also those that came in one read with the last of the start. */
+static bool take_frames(struct run *run, struct error *e)
 {
 	struct bottle *b = run->r->bottle;
 	struct frame f;
 
-	if (!stream_fill(&b->stream, e))
-		return false;
 	while (!run->exited && bottle_next(b, &f, e)) {
 		bool ok = take_frame(run, &f, e);
 
@@ -206,6 +204,12 @@ static bool hear_bottle(struct run *run, struct error *e)
 			return false;
 	}
 	return run->exited || e->status == STATUS_YES;
+}
+
+/* What the bottle says. */
+static bool hear_bottle(struct run *run, struct error *e)
+{
+	return stream_fill(&run->r->bottle->stream, e) && take_frames(run, e);
 }
 
 /* What the sidecar says; its end is the end of the bottle. */
@@ -308,7 +312,7 @@ bool relay_run(struct relay *r, int *status, struct error *e)
 
 	sink_open(&run.out, STDOUT_FILENO);
 	sink_open(&run.err, STDERR_FILENO);
-	ok = begin(&run, e);
+	ok = begin(&run, e) && take_frames(&run, e);
 	while (ok && !(run.exited && !run.out.pending.len && !run.err.pending.len))
 		ok = turn(&run, e);
 	buf_release(&run.out.pending);

@@ -61,6 +61,23 @@ bb start tester --backend docker --yes --headless --prompt 'cat; echo done >&2' 
 is "$? $(cat out)" '0 one
 two' 'standard input is the agent'\''s'
 like "$(cat err)" '^done$' 'and so is standard error'
+# What an agent says at once comes in one read with the news of its start; what is left of that read is not forgotten
+# while the agent is silent.
+rounds=0
+while [ $rounds -lt 6 ]; do
+	mkfifo held
+	bb start tester --backend docker --yes --headless --prompt 'echo at once; read end' >said 2>err <held &
+	bottle=$!
+	exec 5>held
+	wait_for grep -q 'at once' said || break
+	echo >&5
+	exec 5>&-
+	wait $bottle || break
+	rm held
+	rounds=$((rounds + 1))
+done
+is $rounds 6 'what an agent says at once is seen at once'
+exec 5>&-
 bottle 0 'a megabyte comes out whole' 'head -c 1000000 /dev/zero | tr "\0" x'
 is "$(wc -c <out | tr -d ' ')" 1000000 'every byte'
 head -c 1000000 /dev/zero | tr '\0' y >input
