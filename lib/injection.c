@@ -9,9 +9,12 @@
 
 /* --- the phrases --- */
 
-enum kind { JAILBREAK, DISCLOSURE, CREDENTIAL, KINDS };
+enum kind { JAILBREAK, DISCLOSURE, CREDENTIAL, HINT, KINDS };
 
-static const struct slice kind_names[KINDS] = { SLICE("jailbreak-"), SLICE("disclosure-"), SLICE("credential-") };
+static const struct slice kind_names[KINDS] = { SLICE("jailbreak-"), SLICE("disclosure-"), SLICE("credential-"), SLICE("hint-") };
+
+/* What a phrase of each kind adds to the score of its page. */
+static const unsigned points[KINDS] = { [JAILBREAK] = 2, [DISCLOSURE] = 0, [CREDENTIAL] = 0, [HINT] = 1 };
 
 /* The kind that a rule's id begins with; KINDS for none. */
 static enum kind kind_of(const struct rule *rule)
@@ -34,7 +37,7 @@ bool injection_load(struct rules *rules, struct slice yaml, const char *file, st
 		return false;
 	for (size_t i = 0; i < rules_count(rules); i++)
 		if (kind_of(rule_at(rules, i)) == KINDS)
-			return problems_add(problems, file, 0, 0, "rule '%s' is of no kind: its id begins with jailbreak-, disclosure- or credential-",
+			return problems_add(problems, file, 0, 0, "rule '%s' is of no kind: its id begins with jailbreak-, disclosure-, credential- or hint-",
 					    rule_at(rules, i)->id);
 	return rules_count(rules) <= INJECTION_RULES_MAX ||
 	       problems_add(problems, file, 0, 0, "more than %d phrases", INJECTION_RULES_MAX);
@@ -153,12 +156,44 @@ static void decide(struct injection *i, enum injection_verdict verdict, const ch
 		buf_add_format(&i->names, ", %s", other);
 }
 
-/* Whether two phrases together say enough: how near they have to be, in bytes; 0: never. */
-static uint64_t reach_of(enum kind a, enum kind b)
+/* Was a phrase seen so near in front of a place? */
+static bool is_near(const struct look *l, size_t rule, uint64_t start, uint64_t reach)
 {
-	if (a == JAILBREAK && b == JAILBREAK)
-		return INJECTION_FAR;
-	return (a == DISCLOSURE && b == CREDENTIAL) || (a == CREDENTIAL && b == DISCLOSURE) ? INJECTION_NEAR : 0;
+	return l->seen[rule] && start <= l->seen[rule] - 1 + reach;
+}
+
+/* Something is to be handed out and something worth it is near: the one that was seen of the two. */
+static const struct rule *other_half(const struct look *l, enum kind kind, uint64_t start)
+{
+	const struct rules *rules = l->stream->rules;
+	enum kind wanted = kind == DISCLOSURE ? CREDENTIAL : kind == CREDENTIAL ? DISCLOSURE : KINDS;
+
+	for (size_t i = 0; wanted != KINDS && i < rules_count(rules); i++)
+		if (kind_of(rule_at(rules, i)) == wanted && is_near(l, i, start, INJECTION_NEAR))
+			return rule_at(rules, i);
+	return NULL;
+}
+
+/* Add up what a page says, up to a phrase that is on it, and decide. */
+static void weigh(struct look *l, const struct finding *f)
+{
+	const struct rules *rules = l->stream->rules;
+	struct injection *stream = l->stream;
+	AUTO_BUF names = BUF_INIT;
+	enum injection_verdict verdict;
+	unsigned score = 0;
+
+	for (size_t i = 0; i < rules_count(rules); i++) {
+		const struct rule *rule = rule_at(rules, i);
+		unsigned p = points[kind_of(rule)];
+
+		if (!p || !(rule == f->rule || is_near(l, i, f->start, INJECTION_FAR)))
+			continue;
+		score += p;
+		buf_add_format(&names, "%s%s", names.len ? ", " : "", rule->id);
+	}
+	verdict = score >= INJECTION_BLOCKS ? INJECTION_BLOCK : score >= INJECTION_WARNS ? INJECTION_WARN : INJECTION_PASS;
+	decide(stream, verdict, buf_str(&names), NULL);
 }
 
 /* A phrase: alone, and with those seen before. */
@@ -166,6 +201,7 @@ static bool take_phrase(void *ctx, const struct finding *f)
 {
 	struct look *l = ctx;
 	const struct rules *rules = l->stream->rules;
+	const struct rule *other;
 	enum kind kind;
 
 	if (!f->rule) {
@@ -173,17 +209,16 @@ static bool take_phrase(void *ctx, const struct finding *f)
 		return true;
 	}
 	kind = kind_of(f->rule);
-	if (kind != CREDENTIAL)
+	other = other_half(l, kind, f->start);
+	if (other)
+		decide(l->stream, INJECTION_BLOCK, other->id, f->rule->id);
+	else if (kind == DISCLOSURE)
 		decide(l->stream, INJECTION_WARN, f->rule->id, NULL);
-	for (size_t i = 0; i < rules_count(rules) && l->stream->verdict != INJECTION_BLOCK; i++) {
-		const struct rule *other = rule_at(rules, i);
-		uint64_t reach = reach_of(kind, kind_of(other)), seen = l->seen[i];
-
-		if (other == f->rule)
+	if (points[kind])
+		weigh(l, f);
+	for (size_t i = 0; i < rules_count(rules); i++)
+		if (rule_at(rules, i) == f->rule)
 			l->seen[i] = 1 + f->end;
-		else if (seen && reach && f->start <= seen - 1 + reach)
-			decide(l->stream, INJECTION_BLOCK, other->id, f->rule->id);
-	}
 	return true;
 }
 

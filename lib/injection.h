@@ -5,13 +5,15 @@
  * A rule file (rules/injection.yaml, in the keys of rules.h) lists phrases. The
  * first word of a rule's id is its kind:
  *
- *	jailbreak-…	tells a model to leave its task, its rules or its role
+ *	jailbreak-…	tells a model to leave its task, its rules or its role: 2 points
+ *	hint-…		what such texts say as well, and others too: 1 point
  *	disclosure-…	tells to hand something out
  *	credential-…	names something that is worth it
  *
- * A disclosure with a credential within INJECTION_NEAR bytes, or two jailbreak
- * phrases of different rules within INJECTION_FAR, blocks. One phrase alone warns;
- * a credential alone is nothing. What it cannot see is what no phrase gives away.
+ * Each rule counts once within INJECTION_FAR bytes, a page. INJECTION_BLOCKS points
+ * block: two jailbreaks, or one and two hints. INJECTION_WARNS points warn. So does
+ * a disclosure; with a credential within INJECTION_NEAR bytes it blocks. A credential
+ * alone is nothing. What it cannot see is what no phrase gives away.
  *
  * The text is looked at as it reads (normal.h), in every view that opens when its
  * encodings are taken off (decode.h), in small letters, words separated by one
@@ -30,6 +32,8 @@
 
 #define INJECTION_NEAR 200        /* bytes between a credential and its disclosure: two sentences */
 #define INJECTION_FAR 2000        /* bytes between two phrases of one attempt: a page */
+#define INJECTION_WARNS 2         /* points: one phrase that is hardly said for another reason */
+#define INJECTION_BLOCKS 4        /* points: two of them */
 #define INJECTION_WORD 64         /* bytes of the longest word that is looked at as one */
 #define INJECTION_RULES_MAX 512   /* phrases of one set */
 
@@ -49,7 +53,7 @@ void injection_reset(struct injection *i);
 enum injection_verdict injection_feed(struct injection *i, struct slice bytes);
 enum injection_verdict injection_finish(struct injection *i);
 
-/* Ids of the rules that decided it, "a, b"; "" with a pass. Valid until the next call. */
+/* Ids of the rules that decided it, "a, b, c"; "" with a pass. Valid until the next call. */
 const char *injection_names(const struct injection *i);
 
 #endif

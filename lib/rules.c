@@ -56,6 +56,22 @@ static bool a_regex(struct slice text, struct buf *out, const char **why)
 	return true;
 }
 
+/* May it be in the name of a class of words? */
+static bool in_name(char c)
+{
+	return (c >= 'a' && c <= 'z') || c == '-';
+}
+
+/* The name of a class of words: {such-a-name} is no quantifier. */
+static bool a_name(struct slice text, struct buf *out, const char **why)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!in_name(text.ptr[i]))
+			return *why = "of small letters and '-'", false;
+	buf_add_slice(out, text);
+	return text.len || (*why = "empty", false);
+}
+
 /* A keyword: something the first pass can find. */
 static bool a_keyword(struct slice text, struct buf *out, const char **why)
 {
@@ -147,8 +163,10 @@ static bool check_rule(struct shape_reader *r, const struct yaml_node *n, struct
 
 static const struct shape rule_shape = { .type = SHAPE_OBJECT, .wanted = "a rule", .fields = rule_fields, .check = check_rule };
 static const struct shape list_shape = { .type = SHAPE_LIST, .wanted = "a list of rules", .item = &rule_shape, .max = RULES_MAX };
+static const struct shape words_shape = { .type = SHAPE_MAP, .wanted = "names and regular expressions", .name = a_name, .item = &regex_shape };
 static const struct shape_field file_fields[] = {
 	{ .name = "rules", .shape = &list_shape, .required = true },
+	{ .name = "words", .shape = &words_shape, .help = "what {name} stands for in a regex of this file" },
 	{ .name = "allowlists", .shape = &allowlists_shape, .help = "for every rule" },
 	{ .name = NULL },
 };
@@ -270,23 +288,62 @@ static struct regex *compile_inside(const char *const around[2], struct slice pa
 	return compile(buf_slice(&whole), REGEX_JIT | REGEX_HERE);
 }
 
-/* The expression that a rule's document asks for. */
-static struct regex *regex_of(const struct doc *d)
+/* How long the name in braces is that begins at a place; 0 when none does. */
+static size_t name_length(struct slice pattern, size_t at)
 {
+	size_t end = at + 1;
+
+	while (end < pattern.len && in_name(pattern.ptr[end]))
+		end++;
+	return pattern.ptr[at] == '{' && end > at + 1 && end < pattern.len && pattern.ptr[end] == '}' ? end - at - 1 : 0;
+}
+
+/* Append a pattern with every {name} as the words of the file that it stands for. False for a name that is none. */
+static bool add_words(const struct doc *words, struct slice pattern, struct buf *out)
+{
+	for (size_t i = 0; i < pattern.len; i++) {
+		size_t len = name_length(pattern, i);
+
+		if (len) {
+			AUTO_FREE char *name = alloc_copy(pattern.ptr + i + 1, len);
+
+			if (!doc_get(words, name))
+				return false;
+			buf_add_format(out, "(?:%s)", doc_get_cstr(words, name));
+			i += len + 1;
+			continue;
+		}
+		buf_add_char(out, pattern.ptr[i]);
+		if (pattern.ptr[i] != '\\' || i + 1 == pattern.len)
+			continue;
+		buf_add_char(out, pattern.ptr[++i]); /* braces behind it belong to the escape: \p{greek} */
+		if (i + 1 < pattern.len && pattern.ptr[i + 1] == '{')
+			buf_add_char(out, pattern.ptr[++i]);
+	}
+	return true;
+}
+
+/* The expression that a rule's document asks for; NULL when its words are none or do not fit. */
+static struct regex *regex_of(const struct doc *d, const struct doc *words)
+{
+	AUTO_BUF pattern = BUF_INIT;
+
 	if (doc_get(d, "token"))
 		return compile_inside(around_token, doc_get_str(d, "token"));
 	if (doc_get(d, "value"))
 		return compile_inside(around_value, doc_get_str(d, "value"));
-	return compile(doc_get_str(d, "regex"), REGEX_JIT | (doc_get(d, "at") ? REGEX_HERE : 0u));
+	if (!add_words(words, doc_get_str(d, "regex"), &pattern))
+		return NULL;
+	return compile(buf_slice(&pattern), REGEX_JIT | (doc_get(d, "at") ? REGEX_HERE : 0u));
 }
 
 /* Make a rule of its document. */
-static struct rule rule_of(const struct doc *d)
+static struct rule rule_of(const struct doc *d, struct regex *regex)
 {
 	struct rule rule = {
 		.id = alloc_copy(doc_get_str(d, "id").ptr, doc_get_str(d, "id").len),
 		.description = alloc_copy(doc_get_str(d, "description").ptr, doc_get_str(d, "description").len),
-		.regex = regex_of(d),
+		.regex = regex,
 		.secret_group = (unsigned)doc_get_int(d, "secretGroup"),
 		.entropy = doc_get(d, "entropy") ? strtod(doc_get_cstr(d, "entropy"), NULL) : doc_get(d, "near") ? RULE_ENTROPY : 0,
 		.path = compile(doc_get_str(d, "path"), 0),
@@ -300,12 +357,15 @@ static struct rule rule_of(const struct doc *d)
 	return rule;
 }
 
-/* Add a rule, in the place of one with the same id. */
-static void add_rule(struct rules *r, const struct doc *d)
+/* Add a rule, in the place of one with the same id. False when the words in its expression are none. */
+static bool add_rule(struct rules *r, const struct doc *d, const struct doc *words)
 {
+	struct regex *regex = regex_of(d, words);
 	const char *id = doc_get_cstr(d, "id");
 	size_t at = 0;
 
+	if (!regex)
+		return false;
 	while (at < r->count && strcmp(r->list[at].id, id) != 0)
 		at++;
 	if (at < r->count) {
@@ -315,8 +375,9 @@ static void add_rule(struct rules *r, const struct doc *d)
 		r->list = alloc_resize(r->list, ++r->count, sizeof(*r->list));
 		r->sources = alloc_resize(r->sources, r->count, sizeof(*r->sources));
 	}
-	r->list[at] = rule_of(d);
+	r->list[at] = rule_of(d, regex);
 	r->sources[at] = doc_retain(d);
+	return true;
 }
 
 bool rules_load(struct rules *r, struct slice yaml, const char *file, struct problems *problems)
@@ -331,7 +392,9 @@ bool rules_load(struct rules *r, struct slice yaml, const char *file, struct pro
 	if (r->count + doc_count(list) > RULES_MAX)
 		return problems_add(problems, file, 0, 0, "more than %d rules in all", RULES_MAX);
 	for (size_t i = 0; i < doc_count(list); i++)
-		add_rule(r, doc_at(list, i));
+		if (!add_rule(r, doc_at(list, i), doc_get(whole, "words")))
+			return problems_add(problems, file, 0, 0, "rule '%s': what stands in braces is no name under 'words', or does not fit",
+					    doc_get_cstr(doc_at(list, i), "id"));
 	add_allowlists(doc_get(whole, "allowlists"), &r->allowlists, &r->n_allowlists);
 	return true;
 }

@@ -159,10 +159,10 @@ with Bench('instructions in what an origin answers') as b:
     b.same((line['action'], line['place'], line['host']), ('warn', "response's body", 'a.test'), '... and is in the log')
     b.check(line['kind'].startswith('jailbreak-') and 'its rules' not in str(line), '... by the name of the phrase only')
     b.same(ask(typed(ATTACK), 'warn.test')[2], ATTACK, "on a route that says 'warn' everything passes")
-    b.check(noted()[-1]['action'] == 'warn' and ',' in noted()[-1]['kind'], '... and is in the log, with both phrases')
+    b.check(noted()[-1]['action'] == 'warn' and ',' in noted()[-1]['kind'], '... and is in the log, with the phrases')
     b.same(len(noted('/%d' % (count - 1))), 1, '... the single one once')
     kinds = [line['kind'] for line in proxy.lines('dlp') if line['action'] == 'refuse']
-    b.check(all(re.fullmatch(r'[a-z-]+(, [a-z-]+)?', kind) for kind in kinds), 'what refused is named')
+    b.check(all(re.fullmatch(r'[a-z-]+(, [a-z-]+)*', kind) for kind in kinds), 'what refused is named')
     b.same({line['rule'] for line in proxy.lines('refuse')}, {'dlp', 'coding'}, '... and its rule')
 
     # time

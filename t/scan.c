@@ -169,6 +169,23 @@ static void test_guesses(void)
 	rules_release(rules);
 }
 
+/* {name} stands for the words of that name; braces of a quantifier or an escape are left alone. */
+static void test_words(void)
+{
+	static const char text[] = "words:\n  verb: go|run\n  mu: never\n"
+				   "rules:\n  - {id: w, description: d, regex: 'key:{verb}{2}\\x{21}(?:{verb})', keywords: ['key:'], length: 32}\n";
+	AUTO_PROBLEMS problems = PROBLEMS_INIT;
+	struct rules *rules = rules_new();
+	struct log log;
+
+	ok(rules_load(rules, slice_str(text), "test", &problems), "a rule with words loads");
+	rules_build(rules);
+	log = run(rules, SLICE("key:gorun!go key:go!go key:verbverb!go"), 0);
+	is_str(buf_str(&log.text), "w@0-12:key:gorun!go;", "and finds what they say");
+	buf_release(&log.text);
+	rules_release(rules);
+}
+
 static void test_refusals(void)
 {
 	static const struct { const char *yaml, *problem; } cases[] = {
@@ -183,6 +200,10 @@ static void test_refusals(void)
 		{ "rules:\n  - {id: a, description: d, regex: xyz, keywords: [xyz], near: [abc]}\n", "goes with value" },
 		{ "rules:\n  - {id: a, description: d, value: xyz, keywords: [xyz], near: [abc]}\n", "near has them" },
 		{ "rules:\n  - {id: a, description: d, token: xyz, keywords: [xyz], at: keyword}\n", "goes with regex" },
+		{ "words: {b: x}\nrules:\n  - {id: a, description: d, regex: 'xyz{c}', keywords: [xyz]}\n", "rule 'a': what stands in braces" },
+		{ "rules:\n  - {id: a, description: d, regex: 'xyz{c}', keywords: [xyz]}\n", "rule 'a': what stands in braces" },
+		{ "words: {B: x}\nrules: []\n", "of small letters" },
+		{ "words: {b: '('}\nrules: []\n", "does not compile" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -211,6 +232,7 @@ int main(void)
 	test_findings(rules);
 	test_splits(rules);
 	test_guesses();
+	test_words();
 	test_refusals();
 	rules_release(rules);
 	return tap_done();
