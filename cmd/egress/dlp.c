@@ -92,7 +92,11 @@ static bool refuse_found(const struct front *f, const struct client *c, const st
 	if (found->why)
 		return refuse(no, 403, "dlp", "the %s cannot be looked through (%s), so it must not leave the bottle", found->place,
 			      found->why);
-	switch (found->canary ? ON_MATCH_BLOCK : detectors_at(c)->on_match) {
+	if (found->canary)
+		return refuse(no, 403, "dlp", "the %s holds the value of a variable of this bottle's environment that nothing has a use for "
+			      "(canary); each request with it is refused, so leave it out, or begin a conversation that has not seen "
+			      "the environment; the operator has been told", found->place);
+	switch (detectors_at(c)->on_match) {
 	case ON_MATCH_SUPERVISE:
 		return refuse_asked(f, c, found, no);
 	case ON_MATCH_REDACT:
