@@ -4,11 +4,13 @@
 
 #include "alloc.h"
 #include "escape.h"
+#include "fd.h"
 #include "judge.h"
 #include "program.h"
 
 struct options {
 	const char *rules;
+	bool json;
 	struct doc *policy; /* owned */
 };
 
@@ -18,6 +20,7 @@ static const struct option_def option_defs[] = {
 	{ "force", 0, NULL, "history may be rewritten" },
 	{ "delete", 0, NULL, "refs may be deleted" },
 	{ "tags", 0, NULL, "tags may be pushed" },
+	{ "json", 0, NULL, "print a document: problems, and findings that their line excuses" },
 	{ .name = NULL },
 };
 
@@ -35,6 +38,10 @@ static bool take_option(void *ctx, const char *name, const char *arg, struct err
 	(void)e;
 	if (strcmp(name, "rules") == 0) {
 		o->rules = arg;
+		return true;
+	}
+	if (strcmp(name, "json") == 0) {
+		o->json = true;
 		return true;
 	}
 	if (strcmp(name, "branch") != 0) {
@@ -74,8 +81,8 @@ static bool make_request(struct push_request *r, struct options *o, char **opera
 	return push_request_read(r, d, e);
 }
 
-/* Print one line for each problem; the number of them. */
-static size_t print(const struct doc *problems)
+/* Print one line for each problem. */
+static void print(const struct doc *problems)
 {
 	for (size_t i = 0; i < doc_count(problems); i++) {
 		AUTO_BUF line = BUF_INIT;
@@ -85,7 +92,18 @@ static size_t print(const struct doc *problems)
 		escape_line(&safe, buf_slice(&line));
 		printf("%s\n", buf_str(&safe));
 	}
-	return doc_count(problems);
+}
+
+/* Print the verdict as a document that a terminal may show. */
+static bool print_json(const struct doc *verdict, struct error *e)
+{
+	AUTO_BUF text = BUF_INIT;
+	AUTO_BUF safe = BUF_INIT;
+
+	doc_format(verdict, false, &text);
+	doc_ascii(buf_slice(&text), &safe);
+	buf_add_char(&safe, '\n');
+	return fd_write_all(STDOUT_FILENO, buf_slice(&safe), "standard output", e);
 }
 
 int check_main(int argc, char **argv)
@@ -97,7 +115,7 @@ int check_main(int argc, char **argv)
 	AUTO_DOC *policy = NULL;
 	struct error e = ERROR_INIT;
 	struct judge *j;
-	size_t n;
+	const struct doc *problems, *suppressed;
 	int first;
 
 	document_seed();
@@ -116,9 +134,14 @@ int check_main(int argc, char **argv)
 		return program_fail(&e);
 	verdict = judge_run(j, &e);
 	judge_release(j);
-	n = print(doc_get(verdict, "problems")) + print(doc_get(verdict, "suppressed"));
 	push_request_release(&r);
-	if (!program_flush(&e))
+	problems = doc_get(verdict, "problems");
+	suppressed = doc_get(verdict, "suppressed");
+	if (!o.json) {
+		print(problems);
+		print(suppressed);
+	}
+	if (o.json ? !print_json(verdict, &e) : !program_flush(&e))
 		return program_fail(&e);
-	return n ? STATUS_NO : STATUS_YES;
+	return doc_count(problems) + doc_count(suppressed) ? STATUS_NO : STATUS_YES;
 }
