@@ -170,6 +170,30 @@ class Limits(Bench):
             pass
         self.check(c.ended(), '... and one byte more ends the connection')
 
+    def answers(self):
+        """A client that asks and asks, and takes no answer."""
+        c = self.plain(self.proxy)
+        one = get('http://no.test/', 'no.test', 'X: ' + 'y' * 300)
+        many, most, sent, waits = one * 1000, 64 << 20, 0, 0
+        c.sock.settimeout(0)
+        while waits < 20 and sent < most:
+            try:
+                sent += c.sock.send(many[sent % len(one):])
+                waits = 0
+            except BlockingIOError:
+                self.settle()
+                waits += 1
+        c.sock.settimeout(LIMIT)
+        self.check(sent < most, 'of a client that takes no answers no more is read: after %d KiB of requests' % (sent >> 10))
+        rest = one[sent % len(one):] if sent % len(one) else b''
+        sender = threading.Thread(target=c.send, args=(rest + get('http://p.test/', 'p.test'),))
+        sender.start()
+        refused = sum(' 403 ' in c.response()[0] for _ in range((sent + len(rest)) // len(one)))
+        self.same(refused, (sent + len(rest)) // len(one), '... when it takes them, each of its %d requests has one' % refused)
+        self.same(c.response()[1], b'ok', '... and the connection goes on')
+        sender.join(LIMIT)
+        c.close()
+
     def connections(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if hard < 2 * CONNECTIONS:
@@ -389,6 +413,7 @@ with Limits('every limit of bb-egress: at it all is well, one past it is a refus
     b.start()
     b.heads()
     b.drained()
+    b.answers()
     b.certificates()
     b.client_times()
     b.origin_times()

@@ -168,12 +168,17 @@ static ssize_t receive(struct client *c, size_t room, struct slice *input)
 	return n;
 }
 
-/* How many bytes to ask for: what an exchange can take, or anything while a request is awaited, but none while one is held. */
+/*
+ * How many bytes to ask for: what an exchange can take, or anything while a request is
+ * awaited, but none while one is held, nor while the answers to earlier ones pile up.
+ */
 static size_t read_room(const struct client *c)
 {
 	if (c->held)
 		return 0;
-	return c->x.active ? exchange_room(c) : READ_MAX;
+	if (c->x.active)
+		return exchange_room(c);
+	return c->out.len - c->out_at < ANSWERS_MAX ? READ_MAX : 0;
 }
 
 /* Use kept bytes, or read more, as far as the exchange can take them. */

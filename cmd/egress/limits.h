@@ -33,6 +33,7 @@
 #define QUESTION_MAX (16 << 10)     /* bytes of a question: a path of LOG_TEXT_MAX, escaped, and the rest */
 #define ANSWER_TEXT_MAX 300         /* bytes of an operator's reason that the agent is told */
 #define DRAIN_MAX (1 << 20)         /* bytes of a refused request's body that are read so that the connection can go on */
+#define ANSWERS_MAX (64 << 10)      /* bytes of answers that a client has not taken; until it does, no further request of it is read */
 #define LEAVES_MAX 256              /* certificates that a front keeps: hosts in use at one time */
 #define LEAF_AGE (30ll * 24 * 3600 * 1000) /* a kept certificate is then made again, long before it expires */
 #define LEAF_MAX 4096               /* bytes of a certificate as the signer hands it out; ours have 700 */
