@@ -451,7 +451,8 @@ bool tls_connect(struct tls *t, struct tls_client *c, const char *host, struct e
 	if (!attach(t, c->ctx, e))
 		return false;
 	SSL_set_connect_state(t->ssl);
-	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	/* A name stands in subjectAltName or nowhere, RFC 9110 §4.3.4. */
+	SSL_set_hostflags(t->ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
 	if (literal)
 		ok = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(t->ssl), host);
 	else
