@@ -243,7 +243,7 @@ class Faults(Bench):
         """A process that does not go on is waited for no longer than a silent origin."""
         clock = Clock(self.directory)
         os.chmod(self.directory, 0o755)
-        kept, self.proxy = self.proxy, self.egress(self.routes, program=clock.program)
+        kept, self.proxy = self.proxy, self.egress(self.routes, ['--log-level', 'full'], program=clock.program)
         upstream = self.proxy.roles()['upstream']
         self.works('with a clock that we turn')
         os.kill(upstream, signal.SIGSTOP)
@@ -253,6 +253,7 @@ class Faults(Bench):
         d = self.plain(self.proxy)
         d.send(get('http://no.test/', 'no.test'))
         self.like(d.response()[0], ' 403 ', 'while the upstream is stopped a refusal is made')
+        self.proxy.await_lines('request', 2)  # or it is still unread when the clock turns, and no request to answer
         clock.turn(15 * MINUTE)
         self.like(c.response()[0], ' 504 ', '... and what waits for it is 504 after 15 min')
         d = self.plain(self.proxy)
