@@ -293,7 +293,7 @@ static DIR *entries_of(int fd, const char *path, struct error *e)
 }
 
 /* Find all proposals by name and age. */
-static bool find_entries(const struct queue *q, struct entry **list, size_t *count, struct error *e)
+static bool find_entries(const struct queue *q, struct slice begins, struct entry **list, size_t *count, struct error *e)
 {
 	DIR *dir = entries_of(q->dir, q->path, e);
 	size_t n = 0, room = 0, seen = 0;
@@ -306,7 +306,8 @@ static bool find_entries(const struct queue *q, struct entry **list, size_t *cou
 		struct slice name = slice_str(entry->d_name);
 		struct slice id = slice_sub(name, 0, QUEUE_ID_SIZE - 1);
 
-		if (!slice_ends(name, SLICE(PROPOSAL)) || name.len != QUEUE_ID_SIZE - 1 + sizeof(PROPOSAL) - 1 || !queue_is_id(id))
+		if (!slice_ends(name, SLICE(PROPOSAL)) || name.len != QUEUE_ID_SIZE - 1 + sizeof(PROPOSAL) - 1 || !queue_is_id(id) ||
+		    !slice_starts(id, begins))
 			continue;
 		if (fstatat(q->dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue; /* gone meanwhile */
@@ -335,14 +336,14 @@ void proposal_list_release(struct proposal_list *l)
 	l->count = 0;
 }
 
-bool queue_list(const struct queue *q, struct proposal_list *l, struct error *e)
+bool queue_list(const struct queue *q, struct slice begins, struct proposal_list *l, struct error *e)
 {
 	AUTO_FREE struct entry *found = NULL;
 	struct error unread = ERROR_INIT;
 	size_t n = 0;
 
 	*l = (struct proposal_list)PROPOSAL_LIST_INIT;
-	if (!find_entries(q, &found, &n, e))
+	if (!find_entries(q, begins, &found, &n, e))
 		return false;
 	l->list = alloc_zero(n < QUEUE_SHOWN_MAX ? n + 1 : QUEUE_SHOWN_MAX, sizeof(*l->list));
 	for (size_t i = 0; i < n; i++) {
@@ -458,7 +459,7 @@ bool queue_ask(struct queue *q, const struct question *a, struct ticket *t, stru
 	    !check_text(a->justification, QUEUE_TEXT_MAX, "the justification", e))
 		return false;
 	lock = hold(q, "lock", e);
-	if (lock < 0 || !queue_list(q, &l, e))
+	if (lock < 0 || !queue_list(q, SLICE(""), &l, e))
 		return false;
 	for (size_t i = 0; i < l.count; i++) {
 		if (is_equal(&l.list[i], a))

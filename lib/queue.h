@@ -164,8 +164,11 @@ struct proposal_list {
 #define AUTO_PROPOSAL_LIST __attribute__((cleanup(proposal_list_release))) struct proposal_list
 void proposal_list_release(struct proposal_list *l);
 
-/* Read what is there, answered proposals included. */
-bool queue_list(const struct queue *q, struct proposal_list *l, struct error *e);
+/*
+ * Read what is there, answered proposals included; only what has an id that begins
+ * so, which with "" is all, is read and counted.
+ */
+bool queue_list(const struct queue *q, struct slice begins, struct proposal_list *l, struct error *e);
 
 /* Read one. STATUS_NO when there is none of that id. */
 bool queue_read(const struct queue *q, const char *id, struct proposal *p, struct error *e);

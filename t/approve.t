@@ -244,6 +244,15 @@ check 'ten thousand proposals of one bottle' "$bb" supervise list --json
 is "$(jq -c '[(.proposals | map(select(.bottle == "flood-1")) | length), .unshown]' out)" '[64,9936]' '... are counted, and 64 of them read'
 is "$(jq -r '.proposals[] | select(.bottle == "web-1").id' out | tail -n 1)" "$id" '... that of another bottle is there'
 check '... and can be decided' "$bb" supervise reject "$id" --reason 'found it'
+mkdir "$BOT_BOTTLE_HOME/state/flood-1/egress" && echo 'routes: []' >"$BOT_BOTTLE_HOME/state/flood-1/egress/routes.yaml"
+last=$(printf 'f100d000-0000-4000-8000-%012x' 9999)
+check 'one far behind is shown by its id' "$bb" supervise show "$last" --json
+is "$(jq -r .proposal.id out)" "$last" '... and no other'
+check '... and is decided' "$bb" supervise reject "$last" --reason 'too many'
+is "$(jq -r .status "$BOT_BOTTLE_HOME/state/flood-1/queue/$last.response.json")" rejected '... alone'
+check_status 1 '... once' "$bb" supervise reject "$last" --reason 'too many'
+check_status 100 'first digits of several' "$bb" supervise show f100d000
+like "$(cat err)" "several proposals begin with 'f100d000'; give more of the id" '... are too few'
 rm -r "$BOT_BOTTLE_HOME/state/flood-1"
 
 check 'the audit log holds' "$bb" audit verify web-1

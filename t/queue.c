@@ -67,7 +67,7 @@ static size_t count_list(const struct queue *q, size_t *damaged, size_t *unshown
 	AUTO_PROPOSAL_LIST l = PROPOSAL_LIST_INIT;
 	struct error e = ERROR_INIT;
 
-	ok(queue_list(q, &l, &e), "the queue is read");
+	ok(queue_list(q, SLICE(""), &l, &e), "the queue is read");
 	if (damaged)
 		*damaged = l.damaged;
 	if (unshown)
@@ -488,7 +488,7 @@ static void test_killed(void)
 		nanosleep(&pause, NULL);
 		kill(child, SIGKILL);
 		waitpid(child, NULL, 0);
-		if (!queue_list(&q, &l, &e))
+		if (!queue_list(&q, SLICE(""), &l, &e))
 			bad++;
 		damaged += l.damaged;
 		for (size_t k = 0; k < l.count; k++) {

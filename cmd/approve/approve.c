@@ -151,7 +151,7 @@ static bool run_show(struct options *o, const struct operands *operands, struct 
 	AUTO_BUF text = BUF_INIT;
 	const struct item *i;
 
-	if (!inbox_load(&b, o->home, NULL, e) || !(i = inbox_find(&b, operands->list[0], e)))
+	if (!inbox_load_begins(&b, o->home, operands->list[0], e) || !(i = inbox_find(&b, operands->list[0], e)))
 		return false;
 	if (o->json) {
 		AUTO_DOC *d = show_item_document(i, e);
@@ -189,7 +189,7 @@ static bool run_decision(struct options *o, const char *id, bool approve, struct
 	char seen[DIGEST_HEX];
 	const struct item *i;
 
-	if (!inbox_load(&b, o->home, NULL, e) || !(i = inbox_find(&b, id, e)) || !item_routes(i, &routes, e) ||
+	if (!inbox_load_begins(&b, o->home, id, e) || !(i = inbox_find(&b, id, e)) || !item_routes(i, &routes, e) ||
 	    (o->file && !file_read(o->file, QUEUE_FILE_MAX, &file, e)))
 		return false;
 	item_seen(i, buf_slice(&routes), seen);

@@ -12,6 +12,7 @@
 struct walk {
 	struct inbox *inbox;
 	const char *identity; /* NULL: all */
+	struct slice begins;  /* of the ids that are wanted */
 };
 
 static void item_release(struct item *i)
@@ -69,7 +70,7 @@ static bool visit(void *ctx, const struct state_entry *entry, struct error *e)
 	(void)e;
 	if ((w->identity && strcmp(w->identity, entry->identity) != 0) || (access(path, F_OK) < 0 && errno == ENOENT))
 		return true;
-	if (queue_open(&q, path, false, &why) && queue_list(&q, &l, &why)) {
+	if (queue_open(&q, path, false, &why) && queue_list(&q, w->begins, &l, &why)) {
 		take_pending(w->inbox, entry, &l);
 		return true;
 	}
@@ -87,15 +88,25 @@ static int compare(const void *a, const void *b)
 	return order ? order : strcmp(x->proposal.id, y->proposal.id);
 }
 
-bool inbox_load(struct inbox *b, const char *home, const char *identity, struct error *e)
+/* Read what a walk is to collect, and put it in order. */
+static bool load(struct inbox *b, const char *home, struct walk w, struct error *e)
 {
-	struct walk w = { b, identity };
-
+	w.inbox = b;
 	if (!state_each(home, visit, &w, e))
 		return false;
 	if (b->count)
 		qsort(b->list, b->count, sizeof(*b->list), compare);
 	return true;
+}
+
+bool inbox_load(struct inbox *b, const char *home, const char *identity, struct error *e)
+{
+	return load(b, home, (struct walk){ .identity = identity }, e);
+}
+
+bool inbox_load_begins(struct inbox *b, const char *home, const char *id, struct error *e)
+{
+	return load(b, home, (struct walk){ .begins = slice_str(id) }, e);
 }
 
 const struct item *inbox_find(const struct inbox *b, const char *id, struct error *e)

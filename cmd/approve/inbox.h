@@ -38,6 +38,9 @@ void inbox_release(struct inbox *b);
 /* Read what is pending of all bottles below home, or of one (identity not NULL). */
 bool inbox_load(struct inbox *b, const char *home, const char *identity, struct error *e);
 
+/* Read only what has an id that begins so, however much waits in front of it. */
+bool inbox_load_begins(struct inbox *b, const char *home, const char *id, struct error *e);
+
 /* The item of an id, or of the first digits of one. STATUS_NO when there is none, STATUS_CALLER when there are several. */
 const struct item *inbox_find(const struct inbox *b, const char *id, struct error *e);
 
