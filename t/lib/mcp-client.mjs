@@ -1,6 +1,6 @@
 // An official client of MCP against a server: node mcp-client.mjs sdk|client DIRECTORY URL ROUTES
 // where DIRECTORY holds the node_modules, and ROUTES is what the tool "allow" is called with.
-// Prints one document: what it was told.
+// Prints one document: what it was told. A line on standard error for each sign of life meanwhile.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
@@ -22,8 +22,12 @@ await client.connect(transport);
 const server = client.getServerVersion()?.name;
 const listed = await client.listTools();
 let progress = 0;
+function count() {
+	progress++;
+	process.stderr.write("waiting\n");
+}
 const call = { name: "allow", arguments: { routes_yaml: routes, justification: "a test of the client" } };
-const options = { timeout: 120000, resetTimeoutOnProgress: true, onprogress: () => progress++ };
+const options = { timeout: 120000, resetTimeoutOnProgress: true, onprogress: count };
 const result = name === "sdk" ? await client.callTool(call, undefined, options) : await client.callTool(call, options);
 await transport.terminateSession?.();
 await client.close();
