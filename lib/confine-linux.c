@@ -194,7 +194,7 @@ static bool confine_files(const struct confinement *c, struct error *e)
 		if (!permit(fd, *p, 0, e))
 			return false;
 	for (const char *const *p = c->writable; p && *p; p++)
-		if (!permit(fd, *p, writing & r.files, e))
+		if (!permit(fd, *p, (writing | (c->whiteouts ? LANDLOCK_ACCESS_FS_MAKE_CHAR : 0)) & r.files, e))
 			return false;
 	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		return error_sys(e, "unable to enforce Landlock");

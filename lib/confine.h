@@ -45,6 +45,7 @@ struct confinement {
 	unsigned descriptors;                    /* how many may be open; 0: as it is */
 	const char *const *readable;             /* paths to read beneath, ends with NULL; those that do not exist are skipped */
 	const char *const *writable;             /* the same to make, write, move and remove files, directories and links beneath; NULL: none */
+	bool whiteouts;                          /* beneath writable: also character devices, of which seccomp lets pass 0:0 */
 	bool connect;                            /* may open TCP connections */
 	bool tied;                               /* die with the parent process */
 	const struct confine_call *const *calls; /* lists to join, ends with NULL; memory, time and exit are always there */

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -22,6 +23,7 @@ struct unpacking {
 	struct archive *archive;
 	int dir;
 	const struct unpack_limits *limits;
+	bool layer; /* see unpack_layer */
 	uint64_t bytes, files;
 	char *path; /* of the entry: checked, without a leading "./" or a trailing slash */
 };
@@ -31,6 +33,14 @@ static const struct confine_call unpack_calls[] = {
 	CONFINE_ALLOW(__NR_ftruncate), CONFINE_ALLOW(__NR_fchmod),    CONFINE_ALLOW(__NR_openat),  CONFINE_ALLOW(__NR_openat2),
 	CONFINE_ALLOW(__NR_mkdirat),   CONFINE_ALLOW(__NR_symlinkat), CONFINE_ALLOW(__NR_linkat),  CONFINE_ALLOW(__NR_unlinkat),
 	CONFINE_ALLOW(__NR_fstat),     CONFINE_ALLOW(__NR_newfstatat), CONFINE_END,
+};
+
+/* What a layer needs beyond that; of devices it can make nothing but whiteouts. */
+static const struct confine_call layer_unpack_calls[] = {
+	CONFINE_ALLOW(__NR_fsetxattr),
+	CONFINE_ALLOW(__NR_utimensat),
+	{ __NR_mknodat, 3, ~(uint64_t)0, 0 },
+	CONFINE_END,
 };
 
 /* Report what went wrong with an entry. */
@@ -104,16 +114,47 @@ static mode_t mode_of(struct archive_entry *entry, mode_t least)
 	return (archive_entry_perm(entry) & 0777) | least;
 }
 
+/* Attributes of the user, and of the overlay's only that a directory hides what is below it. */
+static bool set_attributes(struct unpacking *u, struct archive_entry *entry, int fd, struct error *e)
+{
+	const char *name;
+	const void *value;
+	size_t len;
+
+	if (!u->layer)
+		return true;
+	archive_entry_xattr_reset(entry);
+	while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK) {
+		bool opaque = strcmp(name, "user.overlay.opaque") == 0 && len == 1 && *(const char *)value == 'y';
+
+		if (strncmp(name, "user.", 5) != 0 || (strncmp(name, "user.overlay.", 13) == 0 && !opaque))
+			continue;
+		if (fsetxattr(fd, name, value, len, 0) < 0)
+			return fail_entry(u, e);
+	}
+	return true;
+}
+
+/* When a file of a layer was changed. */
+static bool set_time(struct unpacking *u, struct archive_entry *entry, int fd, struct error *e)
+{
+	const struct timespec times[2] = { { 0, UTIME_NOW }, { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
+
+	return !u->layer || futimens(fd, times) == 0 || fail_entry(u, e);
+}
+
 static bool unpack_directory(struct unpacking *u, struct archive_entry *entry, int parent, const char *name, struct error *e)
 {
 	AUTO_FD dir = -1;
 
 	if (strcmp(name, ".") == 0)
 		return true;
-	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST) /* made before, for what is below it */
 		return fail_entry(u, e);
 	dir = open_below(parent, name, O_RDONLY | O_DIRECTORY);
-	return (dir >= 0 && fchmod(dir, mode_of(entry, 0700)) == 0) || fail_entry(u, e);
+	if (dir < 0 || fchmod(dir, mode_of(entry, 0700)) < 0)
+		return fail_entry(u, e);
+	return set_attributes(u, entry, dir, e);
 }
 
 /* Copy the contents of the entry into a file, holes staying holes. */
@@ -153,7 +194,8 @@ static bool unpack_file(struct unpacking *u, struct archive_entry *entry, int pa
 	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail_entry(u, e);
-	return copy_contents(u, fd, size, e) && (fchmod(fd, mode_of(entry, 0400)) == 0 || fail_entry(u, e));
+	return copy_contents(u, fd, size, e) && set_attributes(u, entry, fd, e) &&
+	       (fchmod(fd, mode_of(entry, 0400)) == 0 || fail_entry(u, e)) && set_time(u, entry, fd, e);
 }
 
 /* A hard link: to a file that is there already, and nothing but a file. */
@@ -173,6 +215,18 @@ static bool unpack_link(struct unpacking *u, const char *to, int parent, const c
 	return linkat(from, slash ? slash + 1 : path, parent, name, 0) == 0 || fail_entry(u, e);
 }
 
+/* A layer has a directory for the first part of each name; what is not below one has no place. */
+static bool check_place(const struct unpacking *u, mode_t type, struct error *e)
+{
+	const char *slash = strchr(u->path, '/');
+	AUTO_FREE char *first = alloc_copy(u->path, slash ? (size_t)(slash - u->path) : strlen(u->path));
+	AUTO_FD dir = open_below(u->dir, first, O_PATH | O_DIRECTORY);
+
+	if (dir < 0 || strcmp(first, ".") == 0 || (!slash && type != AE_IFDIR))
+		return error_set(e, STATUS_CALLER, "'%s' has no place in a snapshot", u->path);
+	return true;
+}
+
 /* Make one entry. A later one of the same name replaces an earlier one, as tar(1) does it. */
 static bool unpack_entry(struct unpacking *u, struct archive_entry *entry, struct error *e)
 {
@@ -181,7 +235,11 @@ static bool unpack_entry(struct unpacking *u, struct archive_entry *entry, struc
 	const char *name;
 	AUTO_FD parent = -1;
 
-	if (!link && (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFIFO || type == AE_IFSOCK))
+	bool whiteout = u->layer && !link && type == AE_IFCHR && archive_entry_rdev(entry) == 0;
+
+	if (u->layer && !check_place(u, link ? AE_IFREG : type, e))
+		return false;
+	if (!whiteout && !link && (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFIFO || type == AE_IFSOCK))
 		return true;
 	parent = open_parent(u->dir, u->path, &name);
 	if (parent < 0)
@@ -190,8 +248,10 @@ static bool unpack_entry(struct unpacking *u, struct archive_entry *entry, struc
 			       : fail_entry(u, e);
 	if (!link && type == AE_IFDIR)
 		return unpack_directory(u, entry, parent, name, e);
-	if (unlinkat(parent, name, 0) < 0 && errno != ENOENT)
+	if (!u->layer && unlinkat(parent, name, 0) < 0 && errno != ENOENT)
 		return fail_entry(u, e);
+	if (whiteout)
+		return mknodat(parent, name, S_IFCHR, 0) == 0 || fail_entry(u, e);
 	if (link)
 		return unpack_link(u, link, parent, name, e);
 	if (type == AE_IFLNK)
@@ -232,16 +292,19 @@ static bool support(struct archive *a)
 }
 
 /* The child: confined before the first byte is read. */
-static bool run_child(int from, const char *dir, const struct unpack_limits *limits, struct error *e)
+static bool run_child(int from, const char *dir, const struct unpack_limits *limits, bool layer, unsigned uid,
+		      struct error *e)
 {
-	const char *const writable[] = { dir, NULL };
-	const struct confine_call *const calls[] = { unpack_calls, NULL };
-	const struct confinement c = { .role = "unpacking", .writable = writable, .tied = true, .calls = calls };
-	struct unpacking u = { .archive = archive_read_new(), .limits = limits };
+	/* A user that the process becomes may have no way to the directory, but when it stands in it. */
+	const char *const writable[] = { ".", NULL };
+	const struct confine_call *const calls[] = { unpack_calls, layer ? layer_unpack_calls : NULL, NULL };
+	const struct confinement c = { .role = "unpacking", .uid = uid, .writable = writable, .whiteouts = layer, .tied = true,
+				       .calls = calls };
+	struct unpacking u = { .archive = archive_read_new(), .limits = limits, .layer = layer };
 
 	umask(0);
 	u.dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (u.dir < 0)
+	if (u.dir < 0 || fchdir(u.dir) < 0)
 		return error_sys(e, "unable to open '%s'", dir);
 	if (!u.archive || !support(u.archive))
 		return error_set(e, STATUS_WORLD, "unable to prepare for the archive");
@@ -252,7 +315,9 @@ static bool run_child(int from, const char *dir, const struct unpack_limits *lim
 	return unpack_all(&u, e);
 }
 
-bool unpack(int from, const char *dir, const struct unpack_limits *limits, struct error *e)
+/* Let a child do it, and take over what it says. */
+static bool unpack_by_child(int from, const char *dir, const struct unpack_limits *limits, bool layer, unsigned uid,
+			    struct error *e)
 {
 	int ends[2];
 	struct error said;
@@ -265,7 +330,7 @@ bool unpack(int from, const char *dir, const struct unpack_limits *limits, struc
 	pid = fork();
 	if (pid == 0) {
 		struct error mine = { 0 };
-		bool ok = run_child(from, dir, limits, &mine);
+		bool ok = run_child(from, dir, limits, layer, uid, &mine);
 
 		if (!ok && write(ends[1], &mine, sizeof(mine)) < 0)
 			_exit(STATUS_WORLD);
@@ -284,4 +349,14 @@ bool unpack(int from, const char *dir, const struct unpack_limits *limits, struc
 	said.text[sizeof(said.text) - 1] = '\0';
 	*e = said;
 	return false;
+}
+
+bool unpack(int from, const char *dir, const struct unpack_limits *limits, struct error *e)
+{
+	return unpack_by_child(from, dir, limits, false, 0, e);
+}
+
+bool unpack_layer(int from, const char *dir, unsigned uid, const struct unpack_limits *limits, struct error *e)
+{
+	return unpack_by_child(from, dir, limits, true, uid, e);
 }

@@ -37,4 +37,11 @@ struct unpack_limits {
 /* Unpack what is read from the descriptor into the directory, which exists and is empty. */
 bool unpack(int from, const char *dir, const struct unpack_limits *limits, struct error *e);
 
+/*
+ * The same with an archive of layer.h, by and for the user uid (0: who calls). The directory holds an empty one for
+ * each first part of a name that is allowed, and they stay directories. Taken over as well: times of files,
+ * attributes of user.*, whiteouts and opaque directories. A name that comes twice is an error.
+ */
+bool unpack_layer(int from, const char *dir, unsigned uid, const struct unpack_limits *limits, struct error *e);
+
 #endif

@@ -8,6 +8,7 @@
 #include "program.h"
 #include "record.h"
 #include "rootfs.h"
+#include "snapshot.h"
 #include "state.h"
 
 /* What a walk over the state directories adds to. */
@@ -60,6 +61,19 @@ static void add_rootfs(void *ctx, const char *name, const char *path)
 		printf("%s\n", path);
 }
 
+/* Add a snapshot that was never finished. */
+static void add_draft(void *ctx, const char *name, const char *path)
+{
+	const struct listing *l = ctx;
+	struct doc *item = doc_append(l->list, doc_new_object());
+
+	doc_put_str(item, "type", "draft");
+	doc_put_str(item, "name", name);
+	doc_put_str(item, "path", path);
+	if (l->text)
+		printf("%s\n", path);
+}
+
 /* Print the document where it is wanted, and make sure that all was written. */
 static bool finish(const struct doc *d, bool json, struct error *e)
 {
@@ -74,5 +88,6 @@ bool remains_remove(const char *home, bool dry_run, bool json, struct error *e)
 	doc_put_bool(d, "dry_run", dry_run);
 	l.list = doc_put(d, "items", doc_new_array());
 	return state_sweep(home, "native", dry_run, add_remnant, &l, e) && rootfs_sweep(home, dry_run, add_rootfs, &l, e) &&
+	       draft_sweep(home, dry_run, add_draft, &l, e) &&
 	       finish(d, json, e);
 }

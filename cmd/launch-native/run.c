@@ -25,8 +25,10 @@
 #include "record.h"
 #include "relay.h"
 #include "rootfs.h"
+#include "snapshot.h"
 #include "spawn.h"
 #include "timing.h"
+#include "unpack.h"
 
 /* Everything that a run holds; what is not there is -1, 0 or empty. */
 struct run {
@@ -89,6 +91,33 @@ static bool make_disk(const struct run *r, struct error *e)
 	if (r->ids.root && chown(disk, r->ids.outside_uid, r->ids.outside_gid) < 0)
 		return error_sys(e, "unable to hand over '%s'", disk);
 	return true;
+}
+
+/* An empty directory of the agent's for one upper layer. */
+static bool make_layer(const struct run *r, const char *disk, const char *name, struct error *e)
+{
+	AUTO_FREE char *dir = alloc_format("%s/%s", disk, name);
+
+	if (mkdir(dir, 0755) < 0 || (r->ids.root && lchown(dir, r->ids.outside_uid, r->ids.outside_gid) < 0))
+		return error_sys(e, "unable to make '%s'", dir);
+	return true;
+}
+
+/* Put what a snapshot holds where the agent will write. */
+static bool restore_snapshot(const struct run *r, struct error *e)
+{
+	static const struct unpack_limits limits = { UNPACK_BYTES_MAX, UNPACK_FILES_MAX };
+	AUTO_FREE char *disk = state_path(&r->state, "overlay");
+	AUTO_DOC *snapshot = NULL;
+	AUTO_FD archive = -1;
+
+	if (!r->o->snapshot)
+		return true;
+	snapshot = snapshot_read(r->plan.home, r->o->snapshot, e);
+	archive = snapshot ? snapshot_open(r->plan.home, r->o->snapshot, snapshot, e) : -1;
+	return archive >= 0 && make_layer(r, disk, "upper", e) && make_layer(r, disk, "workspace", e) &&
+	       (unpack_layer(archive, disk, r->ids.root ? r->ids.outside_uid : 0, &limits, e) ||
+		error_wrap(e, "the snapshot '%s'", r->o->snapshot));
 }
 
 /* bb-prove is mounted where the bottle can run it. */
@@ -376,7 +405,7 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 	r->ids = ids_for(r->plan.uid, r->plan.gid);
 	timing_mark(&r->timing, "plan");
 	if (!prepare_process(r, e) || !state_create(&r->state, r->plan.home, r->plan.identity, r->o->resume, e) ||
-	    !make_disk(r, e) || !list_cargo(r, e) ||
+	    !make_disk(r, e) || !restore_snapshot(r, e) || !list_cargo(r, e) ||
 	    !cgroup_make(&r->cgroup, &r->plan, &r->state, e) || !raise_bottle(r, e) ||
 	    !cgroup_start(&r->cgroup, &r->plan, e) || !start_agent(r, e))
 		return false;

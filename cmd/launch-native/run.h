@@ -10,6 +10,7 @@ struct run_options {
 	const char *plan;     /* file of the plan document, "-" for standard input */
 	const char *programs; /* directory of bb-sidecar and bb-prove */
 	bool resume;          /* go on in the state that an earlier run of this identity left */
+	const char *snapshot; /* begin with what is in the snapshot of this name; NULL: with nothing */
 	bool timing;
 	char **argv;          /* of this process: the bottle's first process shows no path of the host */
 };

@@ -1,0 +1,287 @@
+/* bb-commit: a snapshot of what an agent wrote, while it goes on. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "alloc.h"
+#include "fd.h"
+#include "file.h"
+#include "layer.h"
+#include "program.h"
+#include "search.h"
+#include "snapshot.h"
+#include "spawn.h"
+#include "state.h"
+
+#define LEFT_OUT_MAX 1200 /* the files and copies of a plan, and what is always left out */
+
+static const struct option_def defs[] = {
+	{ "name", 0, "NAME", "name of the snapshot; default: the bottle's identity" },
+	{ "force", 0, NULL, "commit although secrets were found" },
+	{ "json", 0, NULL, "print the snapshot document" },
+	{ .name = NULL },
+};
+static const struct program program = {
+	"bb-commit",
+	"keep what the agent of a bottle wrote as a snapshot; the bottle goes on\n\n"
+	"exit status: 0 committed, 1 secrets were found, 100 wrong use, 111 it could not be read or written",
+	"[OPTION]... [IDENTITY]",
+	defs,
+};
+
+struct commit {
+	const char *identity, *name;
+	bool force, json;
+	char *home;
+	struct doc *metadata, *plan;
+	char *overlay;
+};
+
+/* What the process that reads the tree says at its end. */
+struct verdict {
+	struct layer_count count;
+	uint64_t findings;
+	struct error error;
+};
+
+static bool take_option(void *options, const char *name, const char *arg, struct error *e)
+{
+	struct commit *c = options;
+
+	if (strcmp(name, "name") == 0) {
+		if (!state_is_identity(slice_str(arg)))
+			return error_set(e, STATUS_CALLER, "'%s' cannot name a snapshot: use a-z, 0-9 and single dashes", arg);
+		c->name = arg;
+	} else if (strcmp(name, "force") == 0) {
+		c->force = true;
+	} else {
+		c->json = true;
+	}
+	return true;
+}
+
+/* Is this the bottle that is meant? Without a name, the only one that runs. */
+static bool choose(void *ctx, const struct state_entry *entry, struct error *e)
+{
+	struct commit *c = ctx;
+	const char *backend = doc_get_cstr(entry->metadata, "backend");
+
+	if (c->identity ? strcmp(c->identity, entry->identity) != 0 : !entry->active)
+		return true;
+	if (!entry->metadata || !entry->plan || (!entry->active && !entry->preserved))
+		return c->identity ? error_set(e, STATUS_CALLER, "the bottle '%s' neither runs nor is kept", entry->identity) : true;
+	if (!backend || strcmp(backend, "native") != 0)
+		return error_set(e, STATUS_CALLER,
+				 "the bottle '%s' is of the backend '%s'; only bottles of 'native' can be committed",
+				 entry->identity, backend ? backend : "?");
+	if (c->metadata)
+		return error_set(e, STATUS_CALLER, "several bottles run; say which one: 'bb list active' shows them");
+	c->metadata = doc_retain(entry->metadata);
+	c->plan = doc_retain(entry->plan);
+	c->overlay = alloc_format("%s/overlay", entry->dir);
+	return true;
+}
+
+static bool find_bottle(struct commit *c, struct error *e)
+{
+	c->home = state_home(e);
+	if (!c->home || !state_each(c->home, choose, c, e))
+		return false;
+	if (!c->metadata)
+		return error_set(e, STATUS_CALLER, "%s; 'bb list active' shows those that run",
+				 c->identity ? "there is no bottle of that name" : "no bottle runs");
+	c->identity = doc_get_cstr(c->metadata, "identity");
+	if (!c->identity || !doc_get_cstr(c->metadata, "agent") || !doc_get_cstr(c->metadata, "backend"))
+		return error_set(e, STATUS_CALLER, "the metadata of the bottle is damaged");
+	if (!c->name)
+		c->name = c->identity;
+	return true;
+}
+
+/* A path of the bottle as the archive names it. */
+static char *archive_path(const struct commit *c, const char *path)
+{
+	const char *workspace = doc_get_cstr(doc_get(c->plan, "workspace"), "target");
+	size_t n = workspace ? strlen(workspace) : 0;
+
+	if (n && strncmp(path, workspace, n) == 0 && path[n] == '/')
+		return alloc_format("workspace%s", path + n);
+	return alloc_format("upper%s", path);
+}
+
+/* What the launcher provides anew: its files and copies, and what is memory or its own in a bottle. */
+static void list_left_out(const struct commit *c, const char **list)
+{
+	static const char *const always[] = { "upper/.bottle", "upper/dev", "upper/etc",     "upper/opt", "upper/proc",
+					      "upper/run",     "upper/tmp", "upper/var/tmp" };
+	static const struct {
+		const char *list, *key;
+	} members[] = { { "files", "path" }, { "copies", "target" } };
+	const struct doc *bottle = doc_get(c->plan, "bottle");
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT_OF(always); i++)
+		list[n++] = always[i];
+	for (size_t m = 0; m < COUNT_OF(members); m++)
+		for (size_t i = 0; i < doc_count(doc_get(bottle, members[m].list)) && n + 1 < LEFT_OUT_MAX; i++) {
+			const char *path = doc_get_cstr(doc_at(doc_get(bottle, members[m].list), i), members[m].key);
+
+			if (path)
+				list[n++] = archive_path(c, path);
+		}
+	list[n] = NULL;
+}
+
+static void tell(void *ctx, const char *path, const char *why)
+{
+	(void)ctx;
+	program_warn("'%s': %s", path, why);
+}
+
+/* The process that reads the tree: it can read that and write what is open, and is the agent's user. */
+static void read_tree(struct search *search, const struct layer_job *job, uid_t uid, struct verdict *v)
+{
+	static const char *const readable[] = { ".", NULL };
+	const struct confine_call *const calls[] = { layer_calls, NULL };
+	const struct confinement c = { .role = "commit", .uid = uid, .readable = readable, .tied = true, .calls = calls };
+
+	if (confine(&c, &v->error) && layer_pack(job, &v->count, &v->error))
+		v->findings = search_finish(search);
+}
+
+/* Have the archive written by such a process. */
+static bool write_archive(const struct commit *c, int archive, int staging, struct verdict *v, struct error *e)
+{
+	static const char *const names[] = { "upper", "workspace", NULL };
+	static const char *left_out[LEFT_OUT_MAX];
+	AUTO_FD dir = open(c->overlay, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const struct doc *user = doc_get(doc_get(c->plan, "bottle"), "user");
+	struct search *search = search_new(e);
+	struct layer_job job = { .dir = dir, .names = names, .left_out = left_out, .to = archive, .staging = staging,
+				 .uid = (unsigned)doc_get_int(user, "uid"), .gid = (unsigned)doc_get_int(user, "gid"),
+				 .look = search_look, .tell = tell, .ctx = search };
+	struct stat st;
+	int ends[2], status;
+	ssize_t n;
+	pid_t pid;
+
+	if (!search)
+		return false;
+	if (dir < 0 || fstat(dir, &st) < 0 || fchdir(dir) < 0)
+		return error_sys(e, "unable to open '%s'", c->overlay);
+	list_left_out(c, left_out);
+	if (!fd_pipe(ends, e))
+		return false;
+	pid = fork();
+	if (pid == 0) {
+		read_tree(search, &job, geteuid() == 0 ? st.st_uid : 0, v);
+		_exit(write(ends[1], v, sizeof(*v)) == (ssize_t)sizeof(*v) ? 0 : STATUS_WORLD);
+	}
+	close(ends[1]);
+	n = pid < 0 ? -1 : read(ends[0], v, sizeof(*v));
+	close(ends[0]);
+	if (pid < 0)
+		return error_sys(e, "unable to start a process");
+	status = spawn_wait(pid, e);
+	if (status != 0 || n != (ssize_t)sizeof(*v))
+		return error_set(e, STATUS_WORLD, "the process that reads the bottle's files ended with status %d", status);
+	v->error.text[sizeof(v->error.text) - 1] = '\0';
+	if (v->error.status != STATUS_YES)
+		*e = v->error;
+	return v->error.status == STATUS_YES;
+}
+
+/* The document; the digest comes later. */
+static struct doc *describe(const struct commit *c, const struct verdict *v)
+{
+	static const char *const copied[] = { "identity", "agent", "bottles", "backend", "cwd", "label", "color" };
+	struct doc *d = doc_new("snapshot", 1);
+	time_t now = time(NULL);
+	char when[32];
+	struct tm tm;
+
+	doc_put_str(d, "name", c->name);
+	for (size_t i = 0; i < COUNT_OF(copied); i++) {
+		const struct doc *value = doc_get(c->metadata, copied[i]);
+
+		if (value)
+			doc_put(d, copied[i], doc_copy(value));
+	}
+	if (!doc_get(d, "bottles"))
+		doc_put(d, "bottles", doc_new_array());
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	doc_put_str(d, "created_at", when);
+	doc_put_int(d, "files", (int64_t)v->count.files);
+	doc_put_int(d, "bytes", (int64_t)v->count.bytes);
+	doc_put_int(d, "unread", (int64_t)v->count.unread);
+	doc_put_int(d, "unstable", (int64_t)v->count.unstable);
+	doc_put_int(d, "findings", (int64_t)v->findings);
+	return d;
+}
+
+/* What was committed, and the two commands that take it to another machine. */
+static bool show(const struct commit *c, const struct doc *d, struct error *e)
+{
+	if (c->json)
+		return doc_write(d, STDOUT_FILENO, e);
+	printf("%s: %lld files, %lld bytes, sha256:%s\n\n", c->name, (long long)doc_get_int(d, "files"),
+	       (long long)doc_get_int(d, "bytes"), doc_get_cstr(d, "sha256"));
+	printf("go on with it:              bb resume %s\n", c->name);
+	printf("take it to another machine: tar -C '%s/snapshots' -cf - %s | ssh HOST "
+	       "'mkdir -p -m 700 .bot-bottle/snapshots && tar -C .bot-bottle/snapshots -xf -'\n",
+	       c->home, c->name);
+	printf("and go on there:            ssh -t HOST bb resume %s\n", c->name);
+	return program_flush(e);
+}
+
+static bool commit(struct commit *c, struct error *e)
+{
+	AUTO_DRAFT draft = DRAFT_INIT;
+	struct verdict v = { .error = ERROR_INIT };
+	char hex[DIGEST_HEX];
+	AUTO_FD archive = -1;
+	AUTO_FD staging = -1;
+	AUTO_DOC *d = NULL;
+	struct stat st;
+
+	if (!draft_begin(&draft, c->home, e))
+		return false;
+	archive = draft_file(&draft, e);
+	if (archive < 0)
+		return false;
+	staging = open(draft.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (staging < 0)
+		return error_sys(e, "unable to make a file in '%s'", draft.dir);
+	if (!write_archive(c, archive, staging, &v, e))
+		return false;
+	if (v.findings && !c->force)
+		return error_set(e, STATUS_NO, "%llu secrets were found; nothing is committed: remove them, or use --force",
+				 (unsigned long long)v.findings);
+	if (!draft_seal(&draft, archive, hex, e) || fstat(archive, &st) < 0)
+		return false;
+	d = describe(c, &v);
+	doc_put_str(d, "sha256", hex);
+	doc_put_int(d, "size", (int64_t)st.st_size);
+	return draft_publish(&draft, c->name, d, e) && show(c, d, e);
+}
+
+int main(int argc, char **argv)
+{
+	struct commit c = { NULL };
+	struct error e = ERROR_INIT;
+	int first;
+
+	document_seed();
+	digest_init();
+	first = program_start(&program, argc, argv, take_option, &c);
+	if (argc - first > 1)
+		return program_usage("unexpected operand '%s'", argv[first + 1]);
+	umask(077);
+	if (first < argc)
+		c.identity = argv[first];
+	return find_bottle(&c, &e) && commit(&c, &e) ? STATUS_YES : program_fail(&e);
+}
