@@ -207,14 +207,22 @@ static void release_rule(struct rule *rule)
 	release_allowlists(rule->allowlists, rule->n_allowlists);
 }
 
+/* What the rules were made of is of no use to a set that is built. */
+static void release_sources(struct rules *r)
+{
+	for (size_t i = 0; r->sources && i < r->count; i++)
+		doc_release(r->sources[i]);
+	free(r->sources);
+	r->sources = NULL;
+}
+
 void rules_release(struct rules *r)
 {
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->count; i++) {
+	release_sources(r);
+	for (size_t i = 0; i < r->count; i++)
 		release_rule(&r->list[i]);
-		doc_release(r->sources[i]);
-	}
 	for (size_t i = 0; i < r->n_keywords; i++) {
 		free(r->keywords[i].text);
 		free(r->keywords[i].rules);
@@ -222,7 +230,6 @@ void rules_release(struct rules *r)
 	release_allowlists(r->allowlists, r->n_allowlists);
 	literals_release(r->literals);
 	free(r->list);
-	free(r->sources);
 	free(r->keywords);
 	free(r);
 }
@@ -446,6 +453,7 @@ void rules_build(struct rules *r)
 	for (size_t i = 0; i < r->n_keywords; i++)
 		literals_add(r->literals, slice_of(r->keywords[i].text, r->keywords[i].len), true, (uint32_t)i);
 	literals_build(r->literals);
+	release_sources(r);
 }
 
 size_t rules_count(const struct rules *r)

@@ -264,6 +264,7 @@ static bool prepare(struct front *f, struct error *e)
 	f->tls = tls_server_new(e);
 	if (!f->tls || !loop_init(&f->loop, e) || !inspector_open(&f->inspector, o->rules, o->phrases, e))
 		return false;
+	role_trim(); /* reading the rules takes as much again as they do */
 	if (!fd_set_nonblocking(o->signer, true, e) || !fd_set_nonblocking(o->peers[0], true, e))
 		return false;
 	channel_init(&f->control, o->control, ROUTES_MESSAGE_MAX);
