@@ -345,11 +345,35 @@ static void test_plain(void)
 	buf_release(&s.views);
 }
 
+/* Base32 in lower case whose first characters are digits, which are of both cases. */
+static void test_digits_first(void)
+{
+	AUTO_BUF plain = BUF_INIT;
+	AUTO_BUF text = BUF_INIT;
+	bool found = true;
+
+	buf_add_str(&plain, "\xd6\x80"); /* a letter of Armenian: 22A in base32 */
+	buf_add_str(&plain, needle);
+	buf_add_str(&text, "key = ");
+	encode_base32(buf_slice(&plain), &text);
+	for (size_t i = 0; i < text.len; i++)
+		text.ptr[i] = ascii_lower(text.ptr[i]);
+	ok(ascii_is_digit(text.ptr[6]) && ascii_is_digit(text.ptr[7]), "the run begins with digits");
+	for (size_t max = 0; max < 40; max++) {
+		struct shown s = run(buf_slice(&text), max, NULL);
+
+		found = found && s.found;
+		buf_release(&s.views);
+	}
+	ok(found, "base32 in lower case that begins with digits is found at its beginning");
+}
+
 int main(void)
 {
 	test_encodings();
 	test_pairs();
 	test_nesting();
+	test_digits_first();
 	test_splits();
 	test_limits();
 	test_plain();
