@@ -110,7 +110,7 @@ static void add_attributes(struct archive_entry *entry, int fd)
 	AUTO_FREE char *list = alloc_zero(1, ATTRIBUTES_MAX);
 	AUTO_FREE char *value = alloc_zero(1, ATTRIBUTES_MAX);
 	ssize_t n = flistxattr(fd, list, ATTRIBUTES_MAX);
-	const char *names[ATTRIBUTES_MAX / 6];
+	const char *names[ATTRIBUTES_MAX / 6] = {NULL};
 	size_t count = 0;
 
 	for (char *name = list; n > 0 && name < list + n; name += strlen(name) + 1)

@@ -74,6 +74,7 @@ struct exchange {
 	bool head_request, wants_json, keep_alive;
 	bool expects;                /* the client waits for 100 before it sends the body, and without may never send it */
 	unsigned minor;              /* HTTP/1.x of the client */
+	unsigned interims;           /* interim responses so far: the upstream counts as well, and may be hostile */
 	bool response_started, response_done;
 	enum http_body framing;      /* of the response towards the client */
 	uint64_t response_left;      /* with HTTP_BODY_LENGTH */

@@ -81,6 +81,8 @@ static void take_interim(struct front *f, struct client *c, struct slice text)
 
 	if (c->x.response_started)
 		broke("an interim response after the final one");
+	if (++c->x.interims > INTERIMS_MAX)
+		broke("more interim responses than an origin may send");
 	parse_head(c, text, &h);
 	if (h.status >= 200 || h.status == 101)
 		broke("an interim response that is none");
