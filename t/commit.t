@@ -127,7 +127,7 @@ check_status 1 'a secret in it is found' bb commit leak
 like "$(cat err)" "^bb-commit: warning: 'upper/home/node/leak', byte [0-9]+: " 'by its place'
 unlike "$(cat out err)" "$secret" 'but not told'
 check_status 1 'nothing was committed' test -e home/snapshots/leak
-check 'unless it is meant' bb commit --force --json leak
+check 'unless it is meant' bb commit leak --json --force
 is "$(jq -c '[.kind, .findings > 0]' out)" '["snapshot",true]' 'which is noted'
 
 # A process that dies leaves a draft, which the next one removes.

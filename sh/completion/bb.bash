@@ -2,6 +2,11 @@
 # Everything comes from bb itself, so that this does not have to know its commands.
 # shellcheck shell=bash
 
+# _bb_directories NAME: the names that are kept in a directory of the operator's home.
+_bb_directories() {
+	(cd "${BOT_BOTTLE_HOME:-$HOME/.bot-bottle}/$1" 2>/dev/null && printf '%s\n' */ | sed -n 's,^\([A-Za-z0-9._-]*\)/$,\1,p')
+}
+
 # _bb_words: what may stand at the place that is completed, given the words before it.
 _bb_words() {
 	local command=$1 previous=$2
@@ -21,7 +26,8 @@ _bb_words() {
 	esac
 	case $command in
 	start | info | edit) bb parse list --json 2>/dev/null | bb json list 'agents[].name' 2>/dev/null ;;
-	logs | audit | resume | commit) (cd "${BOT_BOTTLE_HOME:-$HOME/.bot-bottle}/state" 2>/dev/null && printf '%s\n' */ | sed -n 's,^\([a-z0-9-]*\)/$,\1,p') ;;
+	logs | audit | commit) _bb_directories state ;;
+	resume) _bb_directories state; _bb_directories snapshots ;;
 	list) echo active agents bottles snapshots ;;
 	help) bb help --list 2>/dev/null ;;
 	esac
