@@ -182,13 +182,15 @@ static void begin(struct view *v, uint64_t at)
 static void try_start(struct view *v, uint64_t end, bool final)
 {
 	struct packed *s = &v->packed;
-	size_t i = (size_t)(s->start - view_base(v)), n = (size_t)(end - s->start);
-	const unsigned char *p = view_at(v, s->start);
+	size_t i, n = (size_t)(end - s->start);
+	const unsigned char *p;
 	enum coding_kind kind;
 
 	if (!s->may_start || (n < START_LOOK && !final))
 		return;
 	s->may_start = false;
+	p = view_at(v, s->start); /* only now is it sure to be in the window */
+	i = (size_t)(s->start - view_base(v));
 	n = n < START_LOOK ? n : START_LOOK; /* so that nothing depends on how much has come */
 	if (!is_binary(p, n) || find_mark(p, n, &kind))
 		return;
