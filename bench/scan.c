@@ -64,7 +64,7 @@ static void tell(struct bench *b, const char *name, double bytes, double seconds
 {
 	double rate = bytes / seconds / 1e6;
 
-	if (!b->reference)
+	if (b->reference <= 0)
 		b->reference = rate;
 	printf("%-58s %9.1f %8.2f %10zu\n", name, rate, rate / b->reference, b->found);
 	fflush(stdout);
@@ -425,7 +425,7 @@ int main(int argc, char **argv)
 	if (!map_text(&b, argv[3], &e) || !read_patterns(&b, argv[2], &e) || !(b.all = load(argv[1], true, &e)) ||
 	    !(b.certain = load(argv[1], false, &e))) {
 		fprintf(stderr, "scan: %s\n", e.text);
-		return e.status;
+		return (int)e.status;
 	}
 	b.known = make_known();
 	printf("%zu MB of text, %zu rules, %zu without guesses, %d known secrets; processor time of one core, best of %d\n\n",
@@ -439,7 +439,7 @@ int main(int argc, char **argv)
 	measure_peers(&b, argv[1], argv[3]);
 	if (!write_results(&b, &e)) {
 		fprintf(stderr, "scan: %s\n", e.text);
-		return e.status;
+		return (int)e.status;
 	}
 	return STATUS_YES;
 }

@@ -52,7 +52,7 @@ static void add_range(size_t first, size_t count, struct buf *out)
 
 void changes_unified(struct slice before, struct slice after, struct buf *out)
 {
-	size_t start = 0, end_b = before.len, end_a = after.len, lines = 0, lead, tail_b, tail_a;
+	size_t start = 0, end_b = before.len, end_a = after.len, lines = 0, lead, tail_b;
 	size_t n_before, n_after, n_lead, n_tail;
 
 	if (slice_eq(before, after))
@@ -73,12 +73,10 @@ void changes_unified(struct slice before, struct slice after, struct buf *out)
 	for (int i = 0; i < CONTEXT && lead > 0; i++)
 		lead = line_before(before, lead);
 	tail_b = end_b;
-	tail_a = end_a;
 	for (int i = 0; i < CONTEXT && tail_b < before.len; i++) {
 		size_t n = line_at(before, tail_b).len;
 
 		tail_b += n;
-		tail_a += n;
 	}
 	n_lead = count_lines(slice_sub(before, lead, start));
 	n_tail = count_lines(slice_sub(before, end_b, tail_b));

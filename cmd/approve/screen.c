@@ -129,7 +129,7 @@ static struct item *item_at(const struct screen *s, size_t place)
 static void draw_list(struct screen *s)
 {
 	size_t count, chosen = find_chosen(s, &count), height = body_height(), place = 0;
-	AUTO_BUF title = BUF_INIT, rest = BUF_INIT;
+	AUTO_BUF title = BUF_INIT;
 
 	if (chosen < s->top)
 		s->top = chosen;

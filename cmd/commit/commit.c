@@ -271,7 +271,7 @@ static bool commit(struct commit *c, struct error *e)
 
 int main(int argc, char **argv)
 {
-	struct commit c = { NULL };
+	struct commit c = { .name = NULL };
 	struct error e = ERROR_INIT;
 	int first;
 

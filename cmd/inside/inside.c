@@ -360,5 +360,5 @@ int main(int argc, char **argv)
 		kill(-1, SIGKILL);
 	frame_say(&in.out, FRAME_FAILED, "%d\n%s", (int)e.status, e.text);
 	inside_flush(&in, &gone);
-	return e.status;
+	return (int)e.status;
 }
