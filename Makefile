@@ -3,7 +3,7 @@
 VERSION   = 0.1.0
 PREFIX    = /usr/local
 SAN       =
-DEV       =
+DEV      ?=
 V         =
 O         = build$(if $(filter clang,$(CC)),-clang)$(if $(SAN),-san)
 
