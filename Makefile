@@ -34,7 +34,7 @@ PIE_inside          = -static-pie
 
 # What a program shares with the native launcher.
 WITH_inside         = $(addprefix cmd/launch-native/,agent.c filter.c feature.c)
-WITH_launch-docker  = $(addprefix cmd/launch-native/,plan.c probe.c certificates.c terminal.c screen.c timing.c active.c record.c)
+WITH_launch-docker  = $(addprefix cmd/launch-native/,plan.c probe.c certificates.c terminal.c screen.c timing.c active.c record.c deploykeys.c)
 
 NAMES    := $(sort $(basename $(notdir $(wildcard cmd/*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 PROGRAMS := $(NAMES:%=$(O)/bin/bb-%)

@@ -27,16 +27,6 @@ const char *forge_kind_name(enum forge_kind kind)
 	return kinds[kind];
 }
 
-bool forge_is_address(struct slice text)
-{
-	if (!slice_starts(text, SLICE("https://")) || text.len == 8 || text.ptr[8] == '/')
-		return false;
-	for (size_t i = 8; i < text.len; i++)
-		if (!ascii_is_alpha(text.ptr[i]) && !ascii_is_digit(text.ptr[i]) && !strchr("._~-/:[]", text.ptr[i]))
-			return false;
-	return slice_search(text, SLICE("/..")) == SLICE_NONE;
-}
-
 /* A name of an owner or repository that stands in a path as it is. */
 static bool is_plain_name(struct slice s)
 {
@@ -55,7 +45,7 @@ bool forge_keys_url(enum forge_kind kind, const char *api, const struct remote *
 	owner = slice_cut(&path, '/');
 	if (!is_plain_name(owner) || !is_plain_name(path))
 		return error_set(e, STATUS_CALLER, "the url names no OWNER/REPOSITORY of a forge, for which a key could be made");
-	if (api && !forge_is_address(slice_str(api)))
+	if (api && !remote_is_forge(slice_str(api)))
 		return error_set(e, STATUS_CALLER, "'%s' is no address of a forge; wanted https://HOST[:PORT][/PATH]", api);
 	if (api)
 		buf_add_slice(url, slice_trim(slice_str(api), "/"));

@@ -53,7 +53,4 @@ enum forge_result forge_revoke(const struct forge *f, const char *id, struct err
 /* Look for a public key: id stays empty when it is not there, or the repository is gone. */
 enum forge_result forge_find(const struct forge *f, const char *public, struct buf *id, struct error *e);
 
-/* Is this an address of a forge: https://HOST[:PORT][/PATH]? */
-bool forge_is_address(struct slice text);
-
 #endif

@@ -84,3 +84,13 @@ bool remote_parse(struct slice text, struct remote *r, const char **why)
 		return *why = "the scheme must be ssh or https: others send the repository in the clear", false;
 	return parse_scp(text, r, why);
 }
+
+bool remote_is_forge(struct slice text)
+{
+	if (!slice_starts(text, SLICE("https://")) || text.len == 8 || text.ptr[8] == '/')
+		return false;
+	for (size_t i = 8; i < text.len; i++)
+		if (!ascii_is_alpha(text.ptr[i]) && !ascii_is_digit(text.ptr[i]) && !strchr("._~-/:[]", text.ptr[i]))
+			return false;
+	return slice_search(text, SLICE("/..")) == SLICE_NONE;
+}

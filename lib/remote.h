@@ -23,4 +23,7 @@ struct remote {
 /* Parse text, of which the parts are views. False with a static text in *why, which never holds what was found. */
 bool remote_parse(struct slice text, struct remote *r, const char **why);
 
+/* Is this where a forge's API can be: https://HOST[:PORT][/PATH]? */
+bool remote_is_forge(struct slice text);
+
 #endif

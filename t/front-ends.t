@@ -86,7 +86,7 @@ git-gate:
 END
 chmod 600 home/bottles/gate.md
 check 'an agent that cannot start is shown, too' bb info hello --bottle gate
-like "$(cat out)" '^warning: cannot start: git-gate.repos.app.key has the provider .gitea.' 'with the reason'
+like "$(cat out)" "^warning: cannot start: not set on this host: 'T' for git_gate.repos.app" 'with the reason'
 refused 100 'no agent' "which agent\\? 'bb list agents' shows them; try 'bb info --help'" info
 refused 100 'an agent that is not there' '^bb-parse: .*nobody' info nobody
 refused 100 'an agent that is a path' "'\.\./x' is not the name of an agent" info ../x

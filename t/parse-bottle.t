@@ -174,6 +174,12 @@ wrong 'key: static without a path' "$(repo "url: 'ssh://h.example/a', key: {prov
 	"3:57: bottle 'b': git-gate.repos.app.key.path: found nothing, wanted the file of the private key for the key provider 'static'"
 wrong 'key: a relative path' "$(repo "url: 'ssh://h.example/a', key: {provider: static, path: k}")" \
 	"3:82: bottle 'b': git-gate.repos.app.key.path: found the string 'k', wanted a file: an absolute path, or one that begins with ~/"
+right 'repos: a forge that is elsewhere' "$(repo "url: 'ssh://h.example/a', key: {provider: gitea, forge_token_env: T, forge_url: 'https://f.example:3000/git'}")" \
+	'.git_gate.repos[0].key.forge_url' '"https://f.example:3000/git"'
+wrong 'key: a forge without TLS' "$(repo "url: 'ssh://h.example/a', key: {provider: gitea, forge_token_env: T, forge_url: 'http://f.example'}")" \
+	"3:106: bottle 'b': git-gate.repos.app.key.forge_url: found the string 'http://f.example', wanted the address of a forge: https://HOST[:PORT][/PATH]"
+wrong 'key: a forge for a file' "$(repo "url: 'ssh://h.example/a', key: {provider: static, path: /k, forge_url: 'https://f.example'}")" \
+	"3:97: bottle 'b': git-gate.repos.app.key.forge_url: found with the key provider 'static', which has no use for it; remove it"
 wrong 'key: a path for a forge' "$(repo "url: 'ssh://h.example/a', key: {provider: github, path: /k, forge_token_env: T}")" \
 	"3:82: bottle 'b': git-gate.repos.app.key.path: found with the key provider 'github', which has no use for it; remove it"
 for branch in 'refs/heads/x' '*x' 'a..b' '-x' 'x/' 'a b' 'x.lock'; do

@@ -127,8 +127,22 @@ plan --program claude=/x <"$cases/claude.manifest.json" >out 2>err
 is "$?" 100 'a token variable that is not set is refused'
 like "$(cat err)" "'CLAUDE_TOKEN' for agent_provider.auth_token" 'as what it is for'
 
-refused 100 'a deploy key' "git-gate.repos.app.key has the provider 'gitea' \(/b.md:3\), but this version makes no deploy keys" shell \
-	'.git_gate.repos = [{"name": "app", "url": "ssh://git@git.example.org/app.git", "key": {"provider": "gitea", "forge_token_env": "T"}}] | .origins["git_gate.repos.app"] = "/b.md:3"'
+made='.git_gate.repos = [{"name": "app", "url": "ssh://git@git.example.org/team/app.git", "host": "git.example.org", "port": 22,
+	"host_key": "git.example.org ssh-ed25519 AAAA", "key": {"provider": "gitea", "forge_token_env": "T"}}]'
+refused 100 'a deploy key without its token' "not set on this host: 'T' for git_gate.repos.app" shell "$made"
+jq "$made | .git_gate.repos[0].key.forge_url = \"https://forge.example:3000\"" "$cases/shell.manifest.json" >changed
+check 'a deploy key' plan_file shell changed --host-has T
+is "$(jq -c '.deploy_keys, (.sidecar.daemons[] | select(.name == "git-gate") | .secrets | map(select(startswith("git-key")))),
+	(.secrets | map(select(.name | startswith("git-key"))))' out)" \
+	'[{"secret":"git-key:app","repo":"app","provider":"gitea","url":"ssh://git@git.example.org/team/app.git","forge":"https://forge.example:3000","title":"bot-bottle demo-ab12c/app","variable":"T"}]
+["git-key:app"]
+[]' '... is made by the launcher for the gate'
+refused 100 'a deploy key without a variable' "'manifest.git_gate.repos\[0\].key' lacks the key 'forge_token_env'" shell \
+	"$made | del(.git_gate.repos[0].key.forge_token_env)"
+refused 100 'a key without a file' "'manifest.git_gate.repos\[0\].key' lacks the key 'path'" shell \
+	"$made | .git_gate.repos[0].key.provider = \"static\""
+refused 100 'a key of an unknown forge' "'manifest.git_gate.repos\[0\].key.provider' is 'svn', which makes no keys" shell \
+	"$made | .git_gate.repos[0].key.provider = \"svn\""
 refused 100 'a token for a provider without a slot' \
 	"agent_provider.auth_token is set \(/b.md:2\), but provider 'shell' declares no token slot" shell \
 	'.agent_provider.auth_token = "T" | .origins["agent_provider.auth_token"] = "/b.md:2"'

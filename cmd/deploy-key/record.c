@@ -54,7 +54,7 @@ bool record_read(struct record *r, const char *path, struct error *e)
 	r->public = doc_get_cstr(r->doc, "key");
 	r->variable = doc_get_cstr(r->doc, "variable");
 	r->id = doc_get_cstr(r->doc, "id");
-	if (!forge_kind_parse(doc_get_cstr(r->doc, "provider"), &r->kind) || !forge_is_address(slice_str(r->keys)))
+	if (!forge_kind_parse(doc_get_cstr(r->doc, "provider"), &r->kind) || !remote_is_forge(slice_str(r->keys)))
 		return error_set(e, STATUS_CALLER, "'%s' is no record of a deploy key", path);
 	return true;
 }

@@ -9,6 +9,7 @@
 #include "alloc.h"
 #include "audit.h"
 #include "bottle.h"
+#include "cmd/launch-native/deploykeys.h"
 #include "cmd/launch-native/record.h"
 #include "cmd/launch-native/terminal.h"
 #include "cmd/launch-native/timing.h"
@@ -30,6 +31,7 @@ struct run {
 	struct engine engine;
 	struct terminal terminal;
 	struct secret_set secrets;
+	struct deploy_keys keys;
 	struct sidecar sidecar;
 	struct bottle bottle;
 	struct timing timing;
@@ -105,7 +107,8 @@ static bool prepare(struct run *r, struct error *e)
 	timing_mark(&r->timing, "images");
 	return r->sidecar_image && make_state(r, e) && remove_remnants(r, e) &&
 	       record_start(&r->audit, &r->plan, r->o->resume, e) && write_state(r, e) &&
-	       obtain_secrets(r->plan.secrets, &r->secrets, e);
+	       obtain_secrets(r->plan.secrets, &r->secrets, e) &&
+	       deploy_keys_make(&r->keys, &r->plan, r->o->programs, &r->secrets, e);
 }
 
 /* The network and the sidecar's container, unless nothing is served: then nothing can be reached. */
@@ -224,7 +227,7 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 bool run_bottle(const struct run_options *o, int *code, struct error *e)
 {
 	struct run r = { .o = o, .state = STATE_INIT, .audit = AUDIT_INIT, .engine = ENGINE_INIT, .terminal = TERMINAL_INIT,
-			 .secrets = SECRET_SET_INIT, .sidecar = SIDECAR_INIT, .bottle = BOTTLE_INIT, .signals = -1 };
+			 .secrets = SECRET_SET_INIT, .keys = DEPLOY_KEYS_INIT, .sidecar = SIDECAR_INIT, .bottle = BOTTLE_INIT, .signals = -1 };
 	struct error late = ERROR_INIT;
 	bool started = false;
 	int status = 0;
@@ -238,6 +241,7 @@ bool run_bottle(const struct run_options *o, int *code, struct error *e)
 	if (!record_end(&r.audit, *code, ok ? NULL : e->text, &late))
 		program_warn("%s", late.text);
 	late = (struct error)ERROR_INIT;
+	deploy_keys_revoke(&r.keys);
 	if (!settle_state(&r, started, *code, &late))
 		program_warn("%s", late.text);
 	else if (started && *code != 0)

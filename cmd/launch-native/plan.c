@@ -9,7 +9,7 @@ static const struct doc_field plan_fields[] = {
 	{ "started_at", DOC_STR, true }, { "home", DOC_STR, true },     { "cwd", DOC_STR, false },
 	{ "state", DOC_STR, true },      { "bottle", DOC_OBJECT, true }, { "secrets", DOC_ARRAY, true },
 	{ "sidecar", DOC_OBJECT, true }, { "probe", DOC_OBJECT, true }, { "notes", DOC_ARRAY, false },
-	{ "preflight", DOC_OBJECT, false }, { .name = NULL },
+	{ "preflight", DOC_OBJECT, false }, { "deploy_keys", DOC_ARRAY, false }, { .name = NULL },
 };
 static const struct doc_field bottle_fields[] = {
 	{ "hostname", DOC_STR, true },   { "user", DOC_OBJECT, true },      { "workdir", DOC_STR, true },
@@ -47,6 +47,11 @@ static const struct doc_field program_fields[] = {
 static const struct doc_field limit_fields[] = {
 	{ "memory", DOC_INT, false }, { "cpus", DOC_STR, false }, { "pids", DOC_INT, false }, { "disk", DOC_INT, false },
 	{ "wall", DOC_INT, false },   { .name = NULL },
+};
+
+static const struct doc_field key_fields[] = {
+	{ "secret", DOC_STR, true }, { "repo", DOC_STR, true },  { "provider", DOC_STR, true }, { "url", DOC_STR, true },
+	{ "forge", DOC_STR, false }, { "title", DOC_STR, true }, { "variable", DOC_STR, true }, { .name = NULL },
 };
 
 /* Each element of a list is an object of this table. */
@@ -109,6 +114,24 @@ static bool check_paths(const struct plan *p, struct error *e)
 	    !check_path(p->ca_file, e) || !check_path(p->ca_bundle, e))
 		return false;
 	return !p->workspace_source || (check_path(p->workspace_source, e) && check_path(p->workspace_target, e));
+}
+
+/* Keys that forges make. A repository's name becomes part of a file's. */
+static bool check_keys(const struct doc *keys, struct error *e)
+{
+	if (doc_count(keys) > PLAN_KEYS_MAX)
+		return error_set(e, STATUS_CALLER, "'deploy_keys' has more than %d entries", PLAN_KEYS_MAX);
+	for (size_t i = 0; i < doc_count(keys); i++) {
+		AUTO_FREE char *path = alloc_format("deploy_keys[%zu]", i);
+		struct slice repo;
+
+		if (!doc_check(doc_at(keys, i), path, key_fields, e))
+			return false;
+		repo = doc_get_str(doc_at(keys, i), "repo");
+		if (!repo.len || slice_find(repo, '/') != SLICE_NONE)
+			return error_set(e, STATUS_CALLER, "'%s.repo' cannot name a repository", path);
+	}
+	return true;
 }
 
 /* Variables have a value or the name of a secret. */
@@ -180,7 +203,7 @@ static bool check_shape(const struct plan *p, struct error *e)
 	       check_list(b, "services", service_fields, PLAN_LISTENERS_MAX, e) &&
 	       check_list(b, "setup", setup_fields, 100, e) &&
 	       check_list(b, "programs", program_fields, PLAN_PROGRAMS_MAX, e) &&
-	       check_argv(doc_get(b, "argv"), "bottle.argv", e) && check_env(doc_get(b, "env"), e) &&
+	       check_keys(p->deploy_keys, e) && check_argv(doc_get(b, "argv"), "bottle.argv", e) && check_env(doc_get(b, "env"), e) &&
 	       check_setup(doc_get(b, "setup"), e) && check_sidecar(p->sidecar, e) &&
 	       (!doc_get(b, "verify") || check_argv(doc_get(b, "verify"), "bottle.verify", e));
 }
@@ -230,6 +253,7 @@ bool plan_read(int fd, struct plan *p, struct error *e)
 	p->bottle = doc_get(p->doc, "bottle");
 	p->sidecar = doc_get(p->doc, "sidecar");
 	p->secrets = doc_get(p->doc, "secrets");
+	p->deploy_keys = doc_get(p->doc, "deploy_keys");
 	p->probe = doc_get(p->doc, "probe");
 	p->limits = doc_get(p->bottle, "limits");
 	if (!check_shape(p, e))

@@ -10,6 +10,7 @@
 
 #define PLAN_LISTENERS_MAX 12 /* sockets of all services together: they travel in one message */
 #define PLAN_COPIES_MAX 64    /* skills and other directories taken along */
+#define PLAN_KEYS_MAX 64      /* keys that forges make: one for each remote (REPOS_MAX of the git gate) */
 #define PLAN_PROGRAMS_MAX 16  /* programs of the host that a provider needs */
 
 struct plan {
@@ -21,7 +22,7 @@ struct plan {
 	const char *workspace_target;
 	const char *ca_file, *ca_bundle;
 	bool tty;
-	const struct doc *bottle, *sidecar, *secrets, *probe, *limits;
+	const struct doc *bottle, *sidecar, *secrets, *deploy_keys, *probe, *limits;
 };
 
 #define AUTO_PLAN __attribute__((cleanup(plan_release))) struct plan

@@ -16,6 +16,7 @@
 #include "certificates.h"
 #include "cgroup.h"
 #include "daemons.h"
+#include "deploykeys.h"
 #include "fd.h"
 #include "hatch.h"
 #include "limits.h"
@@ -40,6 +41,7 @@ struct run {
 	struct rootfs rootfs;
 	struct terminal terminal;
 	struct secret_set secrets;
+	struct deploy_keys keys;
 	struct daemons daemons;
 	struct cgroup cgroup;
 	struct audit audit;
@@ -247,6 +249,8 @@ static bool raise_bottle(struct run *r, struct error *e)
 	    !obtain_secrets(r->plan.secrets, &r->secrets, e) || !take_listeners(r, e))
 		return false;
 	timing_mark(&r->timing, "namespaces");
+	if (!deploy_keys_make(&r->keys, &r->plan, r->o->programs, &r->secrets, e))
+		return false;
 	if (!daemons_start(&r->daemons, r->o->programs, &r->plan, &r->state, &r->secrets, r->listeners, e))
 		return false;
 	for (size_t i = 0; i < r->n_listeners; i++)
@@ -418,7 +422,7 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 bool run_bottle(const struct run_options *o, int *code, struct error *e)
 {
 	struct run r = { .o = o, .state = STATE_INIT, .cargo = CARGO_INIT, .rootfs = ROOTFS_INIT, .terminal = TERMINAL_INIT,
-			 .secrets = SECRET_SET_INIT, .daemons = DAEMONS_INIT, .cgroup = CGROUP_INIT,
+			 .secrets = SECRET_SET_INIT, .keys = DEPLOY_KEYS_INIT, .daemons = DAEMONS_INIT, .cgroup = CGROUP_INIT,
 			 .audit = AUDIT_INIT, .hatch = -1, .signals = -1, .master = -1, .input = -1, .output = -1,
 			 .errors = -1 };
 	struct error late = ERROR_INIT;
@@ -432,6 +436,7 @@ bool run_bottle(const struct run_options *o, int *code, struct error *e)
 	tear_down(&r);
 	if (!record_end(&r.audit, *code, ok ? NULL : e->text, &late))
 		program_warn("the end of the bottle is not in its audit log: %s", late.text);
+	deploy_keys_revoke(&r.keys);
 	if (!settle_state(&r, started, *code, &late))
 		program_warn("%s", late.text);
 	else if (started && *code != 0)

@@ -115,6 +115,8 @@ static bool check_key(struct shape_reader *r, const struct yaml_node *n, struct 
 	bool is_static = slice_eq(doc_get_str(d, "provider"), SLICE("static"));
 	const char *wanted = is_static ? "path" : "forge_token_env", *other = is_static ? "forge_token_env" : "path";
 
+	if (is_static && doc_get(d, "forge_url"))
+		other = "forge_url";
 	if (doc_get(d, other))
 		return shape_problem(r, n, other, "found with the key provider '%s', which has no use for it; remove it",
 				     doc_get_cstr(d, "provider"));
@@ -122,6 +124,15 @@ static bool check_key(struct shape_reader *r, const struct yaml_node *n, struct 
 		return shape_problem(r, n, wanted, "found nothing, wanted %s for the key provider '%s'",
 				     is_static ? "the file of the private key" : "the variable of the forge's token",
 				     doc_get_cstr(d, "provider"));
+	return true;
+}
+
+/* Where a forge is. */
+static bool check_forge(struct slice text, struct buf *out, const char **why)
+{
+	if (!remote_is_forge(text))
+		return *why = "https://HOST[:PORT][/PATH]", false;
+	buf_add_slice(out, text);
 	return true;
 }
 
@@ -155,10 +166,12 @@ static bool check_branch(struct slice text, struct buf *out, const char **why)
 static const char *const key_providers[] = { "static", "gitea", "github", NULL };
 static const struct shape key_provider_shape = { .type = SHAPE_WORD, .words = key_providers };
 static const struct shape path_shape = { .type = SHAPE_STRING, .wanted = "a file", .text = check_path };
+static const struct shape forge_shape = { .type = SHAPE_STRING, .wanted = "the address of a forge", .text = check_forge };
 static const struct shape_field key_fields[] = {
 	{ .name = "provider", .shape = &key_provider_shape, .required = true, .help = "static: a file; else: made by the forge" },
 	{ .name = "path", .shape = &path_shape, .help = "private key, for static" },
 	{ .name = "forge_token_env", .shape = &value_variable, .help = "variable of the host with the forge's API token" },
+	{ .name = "forge_url", .shape = &forge_shape, .help = "where the forge is; default: https and the host of the url" },
 	{ .name = NULL },
 };
 static const struct shape key_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with provider", .fields = key_fields,

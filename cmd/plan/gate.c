@@ -24,6 +24,32 @@ static char *secret_name(const struct doc *repo)
 	return NULL;
 }
 
+/* Is a remote's key one that a forge makes? */
+static bool is_made(const struct doc *repo)
+{
+	const struct doc *key = doc_get(repo, "key");
+
+	return key && !slice_eq(doc_get_str(key, "provider"), SLICE("static"));
+}
+
+/* List a key that the launcher has a forge make. */
+static void plan_key(struct planner *p, const struct doc *repo, const char *secret)
+{
+	const struct doc *key = doc_get(repo, "key");
+	const char *name = doc_get_cstr(repo, "name"), *forge = doc_get_cstr(key, "forge_url");
+	AUTO_FREE char *title = alloc_format("bot-bottle %s/%s", p->options->identity, name);
+	struct doc *d = doc_append(p->keys, doc_new_object());
+
+	doc_put_str(d, "secret", secret);
+	doc_put_str(d, "repo", name);
+	doc_put_str(d, "provider", doc_get_cstr(key, "provider"));
+	doc_put_str(d, "url", doc_get_cstr(repo, "url"));
+	if (forge)
+		doc_put_str(d, "forge", forge);
+	doc_put_str(d, "title", title);
+	doc_put_str(d, "variable", doc_get_cstr(key, "forge_token_env"));
+}
+
 /* One remote as bb-gitgate wants it: secrets named. */
 static struct doc *repo_make(const struct doc *repo)
 {
@@ -116,7 +142,10 @@ void gate_gather(struct planner *p, struct buf *missing)
 		AUTO_FREE char *secret = secret_name(repo);
 		AUTO_FREE char *where = alloc_format("git_gate.repos.%s", doc_get_cstr(repo, "name"));
 
-		if (key) {
+		if (is_made(repo)) {
+			plan_missing(p, doc_get_cstr(key, "forge_token_env"), where, missing);
+			plan_key(p, repo, secret);
+		} else if (key) {
 			plan_secret(p, secret, "file", doc_get_cstr(key, "path"));
 		} else if (auth) {
 			plan_missing(p, doc_get_cstr(auth, "token_ref"), where, missing);
@@ -132,6 +161,9 @@ void gate_notes(struct planner *p)
 	for (size_t i = 0; i < doc_count(repos); i++) {
 		const struct doc *repo = doc_at(repos, i);
 
+		if (is_made(repo))
+			plan_note(p, "note", "a key that may write to the remote '%s' is made with the token in '%s' and revoked after the end",
+				  doc_get_cstr(repo, "name"), doc_get_cstr(doc_get(repo, "key"), "forge_token_env"));
 		if (doc_get(repo, "key") && !doc_get(repo, "host_key"))
 			plan_note(p, "warning", "remote '%s' has no 'host_key', so nobody can tell who answers: fetch and push are refused; "
 				  "ssh-keyscan prints it", doc_get_cstr(repo, "name"));

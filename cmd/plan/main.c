@@ -249,6 +249,8 @@ static struct doc *plan_make(struct planner *p, struct error *e)
 	plan = plan_head(p);
 	doc_put(plan, "bottle", bottle);
 	doc_put(plan, "secrets", doc_retain(p->secrets));
+	if (doc_count(p->keys))
+		doc_put(plan, "deploy_keys", doc_retain(p->keys));
 	doc_put(plan, "sidecar", sidecar_make(p));
 	doc_put(plan, "probe", probe_make(p));
 	doc_put(plan, "notes", doc_retain(p->notes));
@@ -261,13 +263,14 @@ static bool run(const struct plan_options *o, struct error *e)
 {
 	AUTO_DOC *manifest = doc_read(STDIN_FILENO, "manifest", 1, e);
 	AUTO_DOC *secrets = doc_new_array();
+	AUTO_DOC *keys = doc_new_array();
 	AUTO_DOC *routes = doc_new_array();
 	AUTO_DOC *asked = doc_new_array();
 	AUTO_DOC *notes = doc_new_array();
 	AUTO_DOC *plan = NULL;
 	AUTO_BUF text = BUF_INIT;
 	struct planner p = { o, manifest, doc_get(manifest, "provider"), o->cwd ? PLAN_WORKSPACE : PLAN_HOME,
-			     NULL, secrets, routes, asked, notes, NULL };
+			     NULL, secrets, keys, routes, asked, notes, NULL };
 
 	if (!manifest || !manifest_check(manifest, e))
 		return false;

@@ -41,7 +41,8 @@ static const struct table variable[] = {
 
 static const struct table git_user[] = { MAY("name", DOC_STR), MAY("email", DOC_STR), END };
 
-static const struct table git_key[] = { MUST("provider", DOC_STR), MAY("path", DOC_STR), MAY("forge_token_env", DOC_STR), END };
+static const struct table git_key[] = { MUST("provider", DOC_STR), MAY("path", DOC_STR), MAY("forge_token_env", DOC_STR),
+					MAY("forge_url", DOC_STR), END };
 static const struct table git_auth[] = { MAY("user", DOC_STR), MUST("token_ref", DOC_STR), END };
 
 static const struct table git_push[] = {
@@ -294,22 +295,22 @@ static char *origin_of(const struct doc *manifest, const char *key)
 	return origin ? alloc_format(" (%s)", origin) : alloc_copy("", 0);
 }
 
-/* Keys that only a forge could make. */
+/* A key is read from a file or made by a forge. */
 static bool refuse_repos(const struct doc *manifest, struct error *e)
 {
 	const struct doc *repos = doc_get(doc_get(manifest, "git_gate"), "repos");
 
 	for (size_t i = 0; i < doc_count(repos); i++) {
-		const struct doc *repo = doc_at(repos, i);
-		const char *name = doc_get_cstr(repo, "name");
-		AUTO_FREE char *key = alloc_format("git_gate.repos.%s", name);
-		AUTO_FREE char *origin = origin_of(manifest, key);
+		const struct doc *key = doc_get(doc_at(repos, i), "key");
+		struct slice maker = doc_get_str(key, "provider");
+		const char *needed = slice_eq(maker, SLICE("static")) ? "path" : "forge_token_env";
 
-		if (doc_get(repo, "key") && !slice_eq(doc_get_str(doc_get(repo, "key"), "provider"), SLICE("static")))
-			return error_set(e, STATUS_CALLER,
-					 "git-gate.repos.%s.key has the provider '%s'%s, but this version makes no deploy keys; "
-					 "register one at the forge and write 'key: {provider: static, path: FILE}'",
-					 name, doc_get_cstr(doc_get(repo, "key"), "provider"), origin);
+		if (key && !slice_eq(maker, SLICE("static")) && !slice_eq(maker, SLICE("gitea")) &&
+		    !slice_eq(maker, SLICE("github")))
+			return error_set(e, STATUS_CALLER, "'manifest.git_gate.repos[%zu].key.provider' is '%.*s', which makes no keys", i,
+					 SLICE_ARG(maker));
+		if (key && !doc_get(key, needed))
+			return error_set(e, STATUS_CALLER, "'manifest.git_gate.repos[%zu].key' lacks the key '%s'", i, needed);
 	}
 	return true;
 }

@@ -51,6 +51,7 @@ struct planner {
 	const char *workdir;
 	char *placeholder;    /* stands for the provider's token inside the bottle; NULL when there is no token */
 	struct doc *secrets;  /* plan.secrets */
+	struct doc *keys;     /* plan.deploy_keys */
 	struct doc *routes;   /* as bb-egress gets them */
 	struct doc *asked;    /* routes as the preflight shows them */
 	struct doc *notes;    /* plan.notes */

@@ -10,6 +10,9 @@ AUTHORIZED-FILE in sshd's form, each with the command in ./serve. What it does i
     lost       it makes the key, then closes the connection without an answer
     kept       it answers 403 to DELETE
     away       it redirects to ./away's address
+
+While there is a file ./look, each request adds to ./look-found the names of the processes that have the token
+in their arguments or their environment.
 """
 
 import http.server
@@ -38,6 +41,19 @@ def write_keys():
     os.rename(authorized + ".new", authorized)
 
 
+def look():
+    if not os.path.exists("look"):
+        return
+    with open("look-found", "a") as found:
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                seen = open(f"/proc/{pid}/cmdline", "rb").read() + open(f"/proc/{pid}/environ", "rb").read()
+                if token.encode() in seen:
+                    print(open(f"/proc/{pid}/comm").read().strip(), file=found)
+            except OSError:
+                pass
+
+
 class Forge(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -57,6 +73,7 @@ class Forge(http.server.BaseHTTPRequestHandler):
 
     def route(self):
         """The part of the path behind the list of keys, or None when a reply was sent."""
+        look()
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path, _, self.query = self.path.partition("?")
         github = path.startswith("/api/v3/") or path.startswith("/repos/")

@@ -1,6 +1,7 @@
 # A git remote behind a real sshd on loopback, and a gate in front of it. Read after tap.sh.
 #
-#	remote_start                 sshd as the current user on a free port: $ssh_port; a key: ./key;
+#	remote_start                 sshd as the current user on a free port of $ssh_address, which is 127.0.0.1 unless
+#	                             it was set before: $ssh_port; a key: ./key;
 #	                             its host key: $host_key; bare repositories below ./remote
 #	remote_repo NAME             make ./remote/NAME.git with one commit on main
 #	remote_url NAME              the URL of that repository
@@ -30,6 +31,7 @@ as_client() {
 	env -u GIT_DIR HOME="$PWD" GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL="$PWD/gitconfig" GIT_TERMINAL_PROMPT=0 "$@"
 }
 
+ssh_address=${ssh_address:-127.0.0.1}
 printf '[user]\n\tname = A\n\temail = a@example.org\n[init]\n\tdefaultBranch = main\n[advice]\n\tdetachedHead = false\n' >gitconfig
 export GIT_CONFIG_GLOBAL="$PWD/gitconfig" GIT_CONFIG_NOSYSTEM=1 HOME="$PWD"
 
@@ -42,7 +44,7 @@ remote_start() {
 	host_key=$(cut -d ' ' -f 1,2 sshd/host.pub)
 	cat >sshd/config <<-END
 		Port $ssh_port
-		ListenAddress 127.0.0.1
+		ListenAddress $ssh_address
 		HostKey $PWD/sshd/host
 		AuthorizedKeysFile $PWD/sshd/authorized
 		PidFile none
@@ -71,7 +73,7 @@ remote_repo() {
 }
 
 remote_url() {
-	echo "ssh://$(id -un)@127.0.0.1:$ssh_port$PWD/remote/$1.git"
+	echo "ssh://$(id -un)@$ssh_address:$ssh_port$PWD/remote/$1.git"
 }
 
 # gate_config NAME [JQ]...: each with the jq filter that follows it, or '.'
