@@ -11,6 +11,7 @@
 #include "alloc.h"
 #include "container.h"
 #include "fd.h"
+#include "file.h"
 #include "loop.h"
 
 #define SECRETS_MAX (24u << 20) /* bytes of all secrets as text */
@@ -20,14 +21,14 @@ unsigned sidecar_uid(void)
 	return geteuid() ? (unsigned)geteuid() : SIDECAR_USER;
 }
 
-/* Add a directory or file of the host at the same path. */
-static void add_bind(struct doc *mounts, const char *path, bool read_only)
+/* Add a directory or file of the host. */
+static void add_bind(struct doc *mounts, const char *path, const char *target, bool read_only)
 {
 	struct doc *m = doc_append(mounts, doc_new_object());
 
 	doc_put_str(m, "Type", "bind");
 	doc_put_str(m, "Source", path);
-	doc_put_str(m, "Target", path);
+	doc_put_str(m, "Target", target);
 	doc_put_bool(m, "ReadOnly", read_only);
 }
 
@@ -48,7 +49,7 @@ static void add_trust(struct doc *mounts, const struct plan *p)
 				const char *file = doc_get_cstr(doc_get(doc_at(routes, r), "upstream"), "ca_file");
 
 				if (file && *file == '/')
-					add_bind(mounts, file, true);
+					add_bind(mounts, file, file, true);
 			}
 		}
 	}
@@ -74,6 +75,7 @@ static struct doc *describe(const char *image, const struct plan *p, const struc
 	const char *const words[] = { "--stdin", "--dir", state->dir, "--door", DOOR_SOCKET };
 	const char *subset = getenv("BOT_BOTTLE_SIDECAR_DAEMONS");
 	AUTO_FREE char *network = part_name(PART_NETWORK, p->identity);
+	AUTO_FREE char *passwd = state_path(state, "passwd");
 	struct doc *command = doc_put(body, "Cmd", doc_new_array());
 	struct doc *env = doc_put(body, "Env", doc_new_array());
 	struct doc *mounts = doc_put(host, "Mounts", doc_new_array());
@@ -94,10 +96,21 @@ static struct doc *describe(const char *image, const struct plan *p, const struc
 	doc_put_int(host, "PidsLimit", SIDECAR_PIDS);
 	doc_put_int(host, "Memory", SIDECAR_MEMORY);
 	doc_put_str(doc_put(host, "Tmpfs", doc_new_object()), "/tmp", "rw,nosuid,nodev,noexec,size=64m,mode=1777");
-	add_bind(mounts, state->dir, false);
+	add_bind(mounts, state->dir, state->dir, false);
+	add_bind(mounts, passwd, "/etc/passwd", true);
 	add_trust(mounts, p);
 	add_door(mounts, p->identity);
 	return body;
+}
+
+/* ssh, with which the git gate reaches remotes, runs for nobody without an account. */
+static bool write_account(const struct state *s, struct error *e)
+{
+	AUTO_FREE char *path = state_path(s, "passwd");
+	AUTO_BUF text = BUF_INIT;
+
+	buf_add_format(&text, "sidecar:x:%u:%u::/tmp:/usr/sbin/nologin\n", sidecar_uid(), sidecar_uid());
+	return file_replace(path, buf_slice(&text), 0644, e);
 }
 
 /* Open the log of this run. Returns -1 with an error. */
@@ -169,7 +182,7 @@ bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, cons
 	AUTO_DOC *body = describe(image, p, state);
 
 	s->log = open_log(state, e);
-	return s->log >= 0 && container_create(en, name, body, e) && stream_open(&s->stream, en, name, e) &&
+	return s->log >= 0 && write_account(state, e) && container_create(en, name, body, e) && stream_open(&s->stream, en, name, e) &&
 	       container_start(en, name, e) && deliver(s, p, secrets, e);
 }
 
