@@ -16,7 +16,8 @@
  *				escapes, quoted-printable, UTF-16, base64, base32,
  *				hexadecimal, gzip, zlib, zstd; inside brotli and raw
  *				deflate where a body, a part or a decoded run begins
- *	in part			any FINGERPRINT_FRAGMENT letters and digits in a row
+ *	in part			any FINGERPRINT_FRAGMENT letters and digits in a row;
+ *				of smaller parts see spread.h
  *
  * Not found: compressed data in base64 that directly follows other characters of
  * base64's alphabet, such as the elements of a path in front of it; a secret whose

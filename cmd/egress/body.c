@@ -43,6 +43,8 @@ struct inspection {
 	size_t ready_at;
 	size_t changed;
 	const char *changed_kind;
+	struct spread_text spread; /* judged with what left before; of a coded body what it decodes to */
+	size_t spread_left;     /* bytes that are still to be looked at for that */
 	struct found found;     /* what cannot pass */
 	char *host;             /* that it goes to, where the operator may be asked; else NULL */
 	struct found asked[ASKED_MAX];
@@ -151,6 +153,9 @@ struct inspection *inspection_new(struct inspector *i, const struct detectors *d
 	if (host && i->permits.asks && d->on_match == ON_MATCH_SUPERVISE)
 		n->host = alloc_copy(host, strlen(host));
 	n->detect = detect_new(n->set, take_found, n);
+	spread_begin(&n->spread, i->spread, n->set.known, slice_str(host ? host : ""));
+	spread_part(&n->spread, slice_str(what->place), false);
+	n->spread_left = SPREAD_TEXT;
 	if (codings && codings->n) {
 		n->coded = alloc_zero(1, sizeof(*n->coded));
 		coding_init(&n->coded->coding, codings, CODING_LOOK, &coding_limits);
@@ -258,6 +263,30 @@ static void settle(struct inspection *n, uint64_t held)
 	buf_consume(&n->checked, len);
 }
 
+/* Judge bytes of the text with the values that left before. */
+static bool feed_spread(struct inspection *n, struct slice bytes)
+{
+	struct slice part = slice_sub(bytes, 0, n->spread_left);
+	struct found found;
+
+	n->spread_left -= part.len;
+	if (!part.len || spread_feed(&n->spread, part))
+		return true;
+	found = inspector_spread(n->inspector, &n->spread);
+	return fail(n, &found);
+}
+
+/* The text has ended; what follows the part that was looked at is no value's end. */
+static bool finish_spread(struct inspection *n)
+{
+	struct found found;
+
+	if (!n->spread_left || spread_end(&n->spread))
+		return true;
+	found = inspector_spread(n->inspector, &n->spread);
+	return fail(n, &found);
+}
+
 /* Count a piece that was decoded, and keep it with what came before, as far as that is needed. */
 static void keep_decoded(const struct inspection *n, struct slice piece)
 {
@@ -285,7 +314,7 @@ static bool decode(struct inspection *n, struct slice bytes)
 		if (r != CODING_PIECE)
 			break;
 		keep_decoded(n, piece);
-		if (!detect_feed(c->detect, piece))
+		if (!detect_feed(c->detect, piece) || !feed_spread(n, piece))
 			return false;
 	}
 	if (r == CODING_BAD)
@@ -356,7 +385,7 @@ static void go_to_end(struct inspection *n)
 bool inspection_feed(struct inspection *n, struct slice bytes, struct found *found)
 {
 	buf_add_slice(&n->held, bytes);
-	if (detect_feed(n->detect, bytes) && (!n->coded || feed_coded(n, bytes)))
+	if (detect_feed(n->detect, bytes) && (n->coded ? feed_coded(n, bytes) : feed_spread(n, bytes)))
 		go_on(n);
 	*found = n->found;
 	return !n->found.kind;
@@ -365,7 +394,7 @@ bool inspection_feed(struct inspection *n, struct slice bytes, struct found *fou
 bool inspection_finish(struct inspection *n, struct found *found)
 {
 	n->finished = true;
-	if (detect_finish(n->detect) && (!n->coded || finish_coded(n)))
+	if (detect_finish(n->detect) && (!n->coded || finish_coded(n)) && finish_spread(n))
 		go_to_end(n);
 	*found = n->found;
 	return !n->found.kind;

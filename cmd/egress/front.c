@@ -2,6 +2,7 @@
 #include "front.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -264,6 +265,10 @@ static bool prepare(struct front *f, struct error *e)
 	f->tls = tls_server_new(e);
 	if (!f->tls || !loop_init(&f->loop, e) || !inspector_open(&f->inspector, o->rules, o->phrases, e))
 		return false;
+	f->inspector.spread = mmap(NULL, spread_size(), PROT_READ | PROT_WRITE, MAP_SHARED, o->spread, 0);
+	if (f->inspector.spread == MAP_FAILED)
+		return error_sys(e, "no memory that the fronts share");
+	fd_close(&o->spread);
 	role_trim(); /* reading the rules takes as much again as they do */
 	if (!fd_set_nonblocking(o->signer, true, e) || !fd_set_nonblocking(o->peers[0], true, e))
 		return false;
@@ -283,6 +288,7 @@ static bool confine_front(struct error *e)
 {
 	static const struct confine_call own_calls[] = {
 		CONFINE_ALLOW(__NR_accept4),
+		CONFINE_ALLOW(__NR_sched_yield), /* spread.h waits for another front */
 		CONFINE_ALLOW(__NR_sysinfo), /* qsort asks how much memory there is */
 		CONFINE_END,
 	};

@@ -106,6 +106,15 @@ bool inspector_name(const struct inspector *i, const struct detection *d, struct
 	return true;
 }
 
+struct found inspector_spread(const struct inspector *i, const struct spread_text *t)
+{
+	const struct detection d = { .number = t->number };
+	struct found found;
+
+	inspector_name(i, &d, &found);
+	return found;
+}
+
 /* Look through a text that is complete. */
 static void look_through(struct inspector *i, const struct detectors *d, struct slice text, detect_fn *fn, void *ctx)
 {
@@ -296,6 +305,55 @@ static void redact(struct look *l, struct http_head *h, struct request_facts *fa
 	}
 }
 
+/* The labels of a host name are called by what stands behind them. */
+static bool spread_host(struct spread_text *t, struct slice host)
+{
+	bool clean = true;
+
+	while (clean && host.len) {
+		struct slice label = slice_cut(&host, '.');
+
+		clean = !host.len || (spread_part(t, host, false) && spread_feed(t, label) && spread_end(t));
+	}
+	return clean;
+}
+
+/* Judge one part of a head. */
+static bool spread_over(struct spread_text *t, struct slice name, struct slice part, bool path)
+{
+	return spread_part(t, name, path) && spread_feed(t, part) && spread_end(t);
+}
+
+/* Judge the values of a head with those that left before them. False when one makes a secret whole. */
+static bool look_spread(struct look *l, const struct detectors *d, const struct http_head *h, const struct request_facts *facts)
+{
+	struct inspector *i = l->inspector;
+	struct segment at = { .place = PLACE_HOST };
+	struct slice host = slice_str(facts->authority.host);
+	struct spread_text t;
+	bool clean;
+
+	spread_begin(&t, i->spread, inspector_set(i, d).known, host);
+	clean = spread_host(&t, host);
+	if (clean) {
+		at.place = PLACE_PATH;
+		clean = spread_over(&t, SLICE("path"), facts->path, true);
+	}
+	if (clean) {
+		at.place = PLACE_QUERY;
+		clean = spread_over(&t, SLICE("query"), facts->query, false);
+	}
+	for (size_t k = 0; clean && k < h->n_fields; k++) {
+		at = (struct segment){ .place = PLACE_VALUE, .field = k };
+		clean = spread_over(&t, h->fields[k].name, h->fields[k].value, false);
+	}
+	if (clean)
+		return true;
+	*l->found = inspector_spread(i, &t);
+	describe(l, &at, l->found);
+	return false;
+}
+
 enum inspect_result inspect_head(struct inspector *i, const struct detectors *d, struct http_head *h,
 				 struct request_facts *facts, struct found *found)
 {
@@ -304,16 +362,19 @@ enum inspect_result inspect_head(struct inspector *i, const struct detectors *d,
 	struct found again = { .kind = NULL };
 
 	found->kind = NULL;
-	if (!d->outbound || look_once(&l, d, facts))
+	if (!d->outbound)
 		return INSPECT_CLEAN;
+	if (look_once(&l, d, facts))
+		return look_spread(&l, d, h, facts) ? INSPECT_CLEAN : INSPECT_FOUND;
 	if (!l.redact || l.hopeless)
 		return INSPECT_FOUND;
 	redact(&l, h, facts);
 	found->count = l.cuts.n;
 	l.found = &again;
-	if (look_once(&l, d, facts))
-		return INSPECT_CHANGED;
-	return INSPECT_FOUND;
+	if (!look_once(&l, d, facts))
+		return INSPECT_FOUND;
+	l.found = found;
+	return look_spread(&l, d, h, facts) ? INSPECT_CHANGED : INSPECT_FOUND;
 }
 
 /* --- texts --- */

@@ -7,7 +7,8 @@
  *	body.c       bodies, as they come
  *
  * A head is looked at as one text, so that an encoding or a name and its value are
- * seen together. A body is held back as far as something may have begun in it
+ * seen together. Its values are also judged with those of earlier requests, which may
+ * be other pieces of the same secret (spread.h); so is the begin of a body. A body is held back as far as something may have begun in it
  * (detect.h), and by at least one byte until all of it was judged, so that the
  * origin never has a complete request of which a part was refused.
  *
@@ -22,6 +23,7 @@
 #include "injection.h"
 #include "permits.h"
 #include "policy.h"
+#include "spread.h"
 
 /* --- what was found --- */
 
@@ -62,6 +64,7 @@ void cut_write(struct buf *out, const struct cut *cut);
 struct inspector {
 	struct rules *rules;
 	struct fingerprints *known;
+	struct spread *spread;       /* pieces of known secrets that have left, shared by all fronts */
 	struct permits permits;      /* values that the operator has let go */
 	struct buf canaries;         /* by number of a known secret: 1 when it is a canary */
 	const struct policy *policy; /* in force: its placeholders are no secrets */
@@ -84,6 +87,8 @@ void inspector_use(struct inspector *i, const struct policy *policy);
 
 /* What a detection is called; false when it is nothing: a placeholder of the bottle. */
 bool inspector_name(const struct inspector *i, const struct detection *d, struct found *found);
+/* A known secret was found piece by piece. */
+struct found inspector_spread(const struct inspector *i, const struct spread_text *t);
 /* The set for detect.h that a route's detectors ask for. */
 struct detect_set inspector_set(const struct inspector *i, const struct detectors *d);
 

@@ -27,6 +27,7 @@
 #define WHOLE_MAX (1 << 20)         /* bytes of a body that is kept until its end, so that a redacted one has its right length */
 #define WHOLE_ALL_MAX (16 << 20)    /* and of all such bodies; further ones are sent on chunked */
 #define RULES_BYTES_MAX (1 << 20)   /* bytes of the file of token rules */
+/* SPREAD_PLACES, SPREAD_TEXT: pieces of known secrets that are remembered, see spread.h */
 #define KNOWN_BYTES_MAX (64 << 20)  /* bytes of fingerprints: 256 secrets of any length */
 #define ASKED_MAX 8                 /* values of one body that the operator is asked about */
 #define CONTEXT_MAX 240             /* bytes of what surrounds a value, in a question */

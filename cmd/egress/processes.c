@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "program.h"
 #include "role.h"
 #include "spawn.h"
+#include "spread.h"
 
 enum {
 	ARGUMENTS_MAX = 2 * SPAWN_FDS_MAX + 16,
@@ -88,15 +90,17 @@ static bool run(struct processes *p, struct command *c, const char *role, struct
 	return one->pid < 0 ? error_wrap(e, "while starting the %s", role) : fd_set_nonblocking(one->control.fd, true, e);
 }
 
-/* The sockets between the roles: front and signer, front and upstream, front and asker if there is one. */
+/* The sockets between the roles: front and signer, front and upstream, front and asker if there is one. And what the fronts share. */
 struct pairs {
 	int front_signer[WORKERS_MAX][2];
 	int front_upstream[WORKERS_MAX][2];
 	int front_asker[WORKERS_MAX][2];
+	int spread;
 };
 
 static void pairs_release(struct pairs *t)
 {
+	fd_close(&t->spread);
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
 		for (size_t side = 0; side < 2; side++) {
 			fd_close(&t->front_signer[i][side]);
@@ -109,6 +113,9 @@ static void pairs_release(struct pairs *t)
 static bool pairs_make(struct pairs *t, const struct settings *s, struct error *e)
 {
 	memset(t, -1, sizeof(*t));
+	t->spread = memfd_create("spread", MFD_CLOEXEC);
+	if (t->spread < 0 || ftruncate(t->spread, (off_t)spread_size()) < 0)
+		return error_sys(e, "no memory for the fronts to share");
 	for (size_t i = 0; i < s->workers; i++)
 		if (!fd_socketpair(SOCK_STREAM, t->front_signer[i], e) || !fd_socketpair(SOCK_STREAM, t->front_upstream[i], e) ||
 		    (s->queue && !fd_socketpair(SOCK_STREAM, t->front_asker[i], e)))
@@ -164,6 +171,7 @@ static bool start_front(struct processes *p, const struct settings *s, const str
 	add_fd(&c, "--signer", t->front_signer[i][0]);
 	add_fd(&c, "--rules", rules);
 	add_fd(&c, "--phrases", phrases);
+	add_fd(&c, "--spread", t->spread);
 	for (size_t n = 0; n < s->n_listeners; n++)
 		add_fd(&c, "--listener", s->listeners[n]);
 	snprintf(worker, sizeof(worker), "%zu", i);

@@ -39,6 +39,7 @@ static const struct option_def options[] = {
 	{ "secrets", 0, "FD", "credentials" },
 	{ "rules", 0, "FD", "token rules" },
 	{ "phrases", 0, "FD", "phrases of injected instructions" },
+	{ "spread", 0, "FD", "memory that the fronts share" },
 	{ "listener", 0, "FD", "listening socket" },
 	{ "worker", 0, "NUMBER", "number of this pair of front and upstream" },
 	{ "log-level", 0, "LEVEL", "off, blocks or full" },
@@ -84,6 +85,8 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 		return fd_parse(arg, &o->rules, e);
 	if (strcmp(name, "phrases") == 0)
 		return fd_parse(arg, &o->phrases, e);
+	if (strcmp(name, "spread") == 0)
+		return fd_parse(arg, &o->spread, e);
 	if (strcmp(name, "listener") == 0)
 		return add_fd(o->listeners, &o->n_listeners, LISTENERS_MAX, arg, e);
 	if (strcmp(name, "log-level") == 0)
@@ -120,7 +123,7 @@ void role_start(const char *name, int argc, char **argv, struct role_options *o)
 		.options = options,
 	};
 
-	*o = (struct role_options){ .control = -1, .signer = -1, .store = -1, .secrets = -1, .rules = -1, .phrases = -1, .proxy_password = -1,
+	*o = (struct role_options){ .control = -1, .signer = -1, .store = -1, .secrets = -1, .rules = -1, .phrases = -1, .spread = -1, .proxy_password = -1,
 				    .asker = -1, .permits = -1, .level = LEVEL_BLOCKS };
 	if (program_start(&program, argc, argv, take_option, o) != argc || o->control < 0 || o->n_peers == 0)
 		exit(program_usage("this is started by bb-egress, not by people"));

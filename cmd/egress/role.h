@@ -24,6 +24,7 @@ struct role_options {
 	int store;                    /* signer: the CA's store */
 	int secrets;                  /* upstream */
 	int rules, phrases;           /* front: the files of token rules and of phrases */
+	int spread;                   /* front: memory that all of them share, for spread.h */
 	int listeners[LISTENERS_MAX]; /* front */
 	size_t n_listeners;
 	int worker;                   /* number of the pair */
