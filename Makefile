@@ -184,17 +184,18 @@ $(O)/t/lib/bb-launch-sabotaged: $(SABOTAGED) $(O)/libbb.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,launch-native)
 
-# The proxy with a front that was taken over.
-$(O)/t/lib/bb-egress-escaped: $$(filter-out %/front.o,$$(call objects,egress)) $(O)/obj/t/lib/egress/escaped.o $(O)/libbb.a
+# The proxy with a role that was taken over.
+ESCAPED := $(patsubst %,$(O)/t/lib/bb-egress-escaped-%,front upstream signer)
+$(O)/t/lib/bb-egress-escaped-%: $$(filter-out $(O)/obj/cmd/egress/$$*.o,$$(call objects,egress)) $(O)/obj/t/lib/egress/escaped-%.o $(O)/obj/t/lib/egress/orders.o $(O)/libbb.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,egress)
+	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,egress)
 
 # The proxy with a clock that a test turns: its own objects, and a clock before that of libc.
 $(O)/t/lib/bb-egress-clock: $$(call objects,egress) $(O)/obj/t/lib/egress/clock.o $(O)/libbb.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,egress)
 
-tests: all $(UNIT_TESTS) $(HELPERS) $(O)/t/lib/bb-launch-sabotaged $(O)/t/lib/bb-egress-clock $(O)/t/lib/bb-egress-escaped
+tests: all $(UNIT_TESTS) $(HELPERS) $(O)/t/lib/bb-launch-sabotaged $(O)/t/lib/bb-egress-clock $(ESCAPED)
 
 TESTS = $(sort $(wildcard t/*.t)) $(UNIT_TESTS)
 # What the tests see: where the build is and where the test data stands.

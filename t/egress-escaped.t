@@ -7,27 +7,17 @@ if a stranger had asked. Looked at where it would arrive: at origins and in file
 """
 import os
 import random
-import re
-import shutil
 import socket
 import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from lib.wire import BUILD, LIMIT, Bench, answer, wait_for  # noqa: E402
+from lib.escaped import NAME, TYPE, Escaped, message, plain, request  # noqa: E402
+from lib.wire import LIMIT, answer, wait_for  # noqa: E402
 
 TOKEN = 'planted-' + os.urandom(12).hex()
 FUZZ = int(os.environ.get('BB_FUZZ_MESSAGES', '150'))
 arrived = []
-
-# The numbers of the messages, from the header that lists them.
-TYPE = {}
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'cmd', 'egress', 'message.h')) as f:
-    number = 0
-    for name, value in re.findall(r'^\tMESSAGE_([A-Z_]+)(?: = (\d+))?,', f.read(), re.M):
-        number = int(value) if value else number + 1
-        TYPE[name] = number
-NAME = {v: k for k, v in TYPE.items()}
 
 
 def serve(c):
@@ -40,52 +30,18 @@ def serve(c):
         c.send(answer(b'ok'))
 
 
-def message(kind, stream, body=b''):
-    return struct.pack('=III', len(body), TYPE.get(kind, kind), stream) + body
-
-
-def request(stream, host, head, port=443, scheme=1, kind=0):
-    return message('REQUEST', stream, struct.pack('=HBBH', port, scheme, kind, len(host)) + host + head)
-
-
-def plain(path, host, *fields, method='GET'):
-    return '\r\n'.join(['%s %s HTTP/1.1' % (method, path), 'Host: ' + host] + list(fields)).encode() + b'\r\n\r\n'
-
-
-class Escaped(Bench):
+class EscapedFront(Escaped):
     """A proxy whose front does what it is told."""
 
     def begin(self):
-        shutil.copy(os.path.join(BUILD, 't', 'lib', 'bb-egress-escaped'), os.path.join(self.directory, 'bb-egress'))
-        self.program = os.path.join(self.directory, 'bb-egress')
-        with open(self.program + '.orders', 'wb') as f:
-            f.truncate(4 + (1 << 20))
-        self.orders = open(self.program + '.orders', 'r+b', buffering=0)
-        os.chmod(self.directory, 0o755)
+        self.take_over('front')
         self.listed, self.other = self.origin(serve, 'listed.test'), self.origin(serve)
-        self.number = 0
         self.routes = [
             self.route('listed.test', self.listed, auth={'scheme': 'Bearer', 'token_env': 'BB_T'},
                        matches=[{'paths': [{'value': '/allowed'}], 'methods': ['GET', 'POST']}]),
             self.route('other.test', self.other, ports=[80]),
         ]
         self.proxy = self.egress(self.routes, env={'BB_T': TOKEN}, program=self.program)
-
-    def again(self):
-        """Start afresh what has ended."""
-        self.number = 0
-        os.pwrite(self.orders.fileno(), bytes(4), 0)
-        self.proxy.process.wait(LIMIT)
-        self.proxy.start()
-
-    def order(self, line):
-        self.number += 1
-        os.pwrite(self.orders.fileno(), line.encode() + b'\0', 4)
-        os.pwrite(self.orders.fileno(), struct.pack('=i', self.number), 0)
-
-    def said(self):
-        with open(self.proxy.log_file + '.err') as f:
-            return f.read().split('\n')[:-1]
 
     def send(self, peer, *messages):
         """Send messages; what comes back until the peer has said something final about the last of them, or everything has ended."""
@@ -237,7 +193,7 @@ class Escaped(Bench):
         self.same([x for x in arrived[before:] if x.split(' ')[1].split('?')[0].split('/')[1] != 'allowed'], [], '... and no origin got what no route allows')
 
 
-with Escaped('a front that was taken over has no key, no credential, no file and no way around the routes') as b:
+with EscapedFront('a front that was taken over has no key, no credential, no file and no way around the routes') as b:
     b.begin()
     foreign = socket.create_server(('127.0.0.1', 0))
     b.kernel(foreign)

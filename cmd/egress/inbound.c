@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "alloc.h"
+#include "coding.h"
 
 struct inbound {
 	struct injection *injection;        /* of the body, or of the WebSocket message under way */
@@ -219,12 +220,29 @@ static bool settle(struct front *f, struct client *c)
 	return true;
 }
 
+/* Is the body coded? The upstream takes codings off where there is something to look at (content.h), unless it lies. */
+static bool is_coded(const struct http_head *h)
+{
+	struct coding_list list = { .n = 0 };
+
+	for (size_t i = 0; i < h->n_fields; i++)
+		if (h->fields[i].id == HTTP_CONTENT_ENCODING && !coding_parse(&list, h->fields[i].value))
+			return true;
+	return list.n > 0;
+}
+
 bool inbound_begin(struct front *f, struct client *c, const struct http_head *h)
 {
 	enum reading reading = reading_of(h);
+	struct refusal no;
 
 	if (!c->x.detectors.inbound || (h->status != 101 && (h->body == HTTP_BODY_NONE || reading == READING_NONE)))
 		return true;
+	if (h->status != 101 && is_coded(h)) {
+		refuse(&no, 502, "coding", "the response is coded, and cannot be looked through");
+		exchange_refuse(f, c, &no, false);
+		return false;
+	}
 	if (!start(f, c))
 		return false;
 	c->x.inbound->whole = h->body == HTTP_BODY_LENGTH && h->length <= INBOUND_HELD;

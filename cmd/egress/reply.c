@@ -150,7 +150,16 @@ static void take_end(struct front *f, struct client *c)
 		client_end(c);
 }
 
-/* There will be no response: say why in its place. */
+/* Is it a word as rules are named with: it stands in JSON as it is? */
+static bool is_rule(struct slice word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (!(ascii_is_alpha(word.ptr[i]) || ascii_is_digit(word.ptr[i]) || word.ptr[i] == '-'))
+			return false;
+	return word.len > 0;
+}
+
+/* There will be no response: say why in its place, if that is nothing that a response may not say. */
 static void take_failure(struct front *f, struct client *c, struct slice body)
 {
 	struct failure_start start;
@@ -161,14 +170,16 @@ static void take_failure(struct front *f, struct client *c, struct slice body)
 		broke("a failure out of turn");
 	memcpy(&start, body.ptr, sizeof(start));
 	body = slice_sub(body, sizeof(start), body.len);
-	if (start.rule_len >= sizeof(rule) || start.rule_len > body.len || start.status < 400 || start.status > 599)
+	if (start.rule_len >= sizeof(rule) || start.rule_len > body.len || start.status < 400 || start.status > 599 ||
+	    !is_rule(slice_sub(body, 0, start.rule_len)))
 		broke("a malformed failure");
 	memcpy(rule, body.ptr, start.rule_len);
 	rule[start.rule_len] = '\0';
 	body = slice_sub(body, start.rule_len, body.len);
 	refuse(&no, start.status, rule, "%.*s", (int)body.len, body.ptr);
 	c->x.open = false;
-	refusal_send(f, c, &no, false);
+	if (inbound_text(f, c, slice_str(no.text), "reason for a failure"))
+		refusal_send(f, c, &no, false);
 }
 
 /* The response breaks off: the client must see that it did. */

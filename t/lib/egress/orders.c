@@ -1,32 +1,20 @@
-/*
- * A front that was taken over: linked in the place of front.c it starts, confines
- * itself and takes the routes as the real one does, and from then on does what a
- * test tells it, with everything that a front has: its descriptors, its memory,
- * its identity.
- *
- * Orders stand in the file PROGRAM.orders, mapped before confinement: a number
- * that changes with each order, and a line. "call NAME [ARG]" makes a system call
- * that a front has no business with; "send upstream|signer HEX" writes these
- * bytes to that channel. Every message that comes back is told on standard error,
- * as "upstream TYPE STREAM HEX", so are results of calls that do return, and
- * "done NUMBER" when an order was carried out.
- */
-#include "cmd/egress/role.h"
-
-int orderly_front_main(int argc, char **argv);
-#define front_main orderly_front_main
-#include "cmd/egress/front.c"
-#undef front_main
+#include "orders.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
+
+#include "cmd/egress/role.h"
 
 enum { ORDERS_MAX = 1 << 20 };
 
@@ -56,7 +44,7 @@ __attribute__((constructor)) static void map_orders(void)
 }
 
 /* Make a system call by its name; most do not return. */
-static long make_call(const struct front *f, const char *name, const char *arg)
+static long make_call(int listener, const char *name, const char *arg)
 {
 	static char *const argv[] = { NULL, NULL };
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)strtol(arg, NULL, 10)) };
@@ -82,6 +70,8 @@ static long make_call(const struct front *f, const char *name, const char *arg)
 		return syscall(__NR_pidfd_open, (int)strtol(arg, NULL, 10), 0);
 	if (strcmp(name, "socket") == 0)
 		return socket(AF_INET, SOCK_STREAM, 0);
+	if (strcmp(name, "listen") == 0)
+		return listen(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), 1);
 	if (strcmp(name, "raw") == 0)
 		return socket(AF_INET, SOCK_RAW, 1);
 	if (strcmp(name, "netlink") == 0)
@@ -90,7 +80,7 @@ static long make_call(const struct front *f, const char *name, const char *arg)
 		return socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
 	if (strcmp(name, "connect") == 0) { /* a listener is a socket, too */
 		to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		return connect(f->options.listeners[0], (struct sockaddr *)&to, sizeof(to));
+		return connect(listener, (struct sockaddr *)&to, sizeof(to));
 	}
 	if (strcmp(name, "bpf") == 0)
 		return syscall(__NR_bpf, 0, NULL, 0);
@@ -118,27 +108,39 @@ static unsigned digit(char c)
 	return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a' + 10);
 }
 
-/* Write bytes to a channel as they are. */
-static void send_raw(struct channel *c, const char *hex)
+/* Write bytes to a channel as they are, so many times. */
+static void send_raw(struct channel *c, unsigned times, const char *hex)
 {
+	AUTO_BUF bytes = BUF_INIT;
+
 	for (; hex[0] && hex[1]; hex += 2)
-		buf_add_char(&c->out, (char)(digit(hex[0]) << 4 | digit(hex[1])));
-	role_send(c);
+		buf_add_char(&bytes, (char)(digit(hex[0]) << 4 | digit(hex[1])));
+	while (times--) {
+		buf_add_slice(&c->out, buf_slice(&bytes));
+		role_send(c);
+	}
 }
 
 /* Carry out one order. */
-static void obey(struct front *f, const char *line)
+static void obey(const struct peer *peers, size_t n, int listener, const char *line)
 {
 	AUTO_BUF text = BUF_INIT;
 	char verb[16] = "", object[32] = "";
+	unsigned times = 1;
 	int at = 0;
 
 	sscanf(line, "%15s %31s %n", verb, object, &at);
-	if (strcmp(verb, "send") == 0) {
-		send_raw(strcmp(object, "signer") == 0 ? &f->signer : &f->upstream, line + at);
-		return;
+	if (strcmp(verb, "repeat") == 0) {
+		times = (unsigned)strtoul(object, NULL, 10);
+		line += at;
+		sscanf(line, "%15s %31s %n", verb, object, &at);
 	}
-	buf_add_format(&text, "call %s %ld\n", object, make_call(f, object, line + at));
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(verb, "send") == 0 && strcmp(object, peers[i].name) == 0)
+			send_raw(peers[i].channel, times, line + at);
+	if (strcmp(verb, "call") != 0)
+		return;
+	buf_add_format(&text, "call %s %ld\n", object, make_call(listener, object, line + at));
 	say(&text);
 }
 
@@ -151,17 +153,17 @@ static void report(int32_t number)
 	say(&text);
 }
 
-/* Tell every message that a channel has. False when it is closed. */
-static bool tell(struct channel *c, const char *peer)
+/* Tell every message that a peer has sent. False when it is closed. */
+static bool tell(const struct peer *peer)
 {
 	struct message m;
 
-	if (channel_fill(c) == CHANNEL_CLOSED)
+	if (channel_fill(peer->channel) == CHANNEL_CLOSED)
 		return false;
-	while (channel_next(c, &m) == CHANNEL_DONE) {
+	while (channel_next(peer->channel, &m) == CHANNEL_DONE) {
 		AUTO_BUF text = BUF_INIT;
 
-		buf_add_format(&text, "%s %u %u ", peer, m.type, m.stream);
+		buf_add_format(&text, "%s %u %u ", peer->name, m.type, m.stream);
 		for (size_t i = 0; i < m.body.len; i++)
 			buf_add_format(&text, "%02x", (unsigned char)m.body.ptr[i]);
 		buf_add_char(&text, '\n');
@@ -170,27 +172,22 @@ static bool tell(struct channel *c, const char *peer)
 	return true;
 }
 
-int front_main(int argc, char **argv)
+void orders_obey(const struct peer *peers, size_t n, int listener)
 {
-	static struct front f;
-	struct error e = ERROR_INIT;
+	struct pollfd p[PEERS_MAX];
 	int32_t done = 0;
 
-	role_start("front", argc, argv, &f.options);
-	if (!prepare(&f, &e) || !confine_front(&e) || !introduce(&f, &e))
-		return program_fail(&e);
 	for (;;) {
-		struct pollfd p[] = { { .fd = f.upstream.fd, .events = POLLIN }, { .fd = f.signer.fd, .events = POLLIN } };
-
-		poll(p, 2, 5);
-		if (p[0].revents && !tell(&f.upstream, "upstream"))
-			role_peer_gone();
-		if (p[1].revents && !tell(&f.signer, "signer"))
-			role_peer_gone();
+		for (size_t i = 0; i < n; i++)
+			p[i] = (struct pollfd){ .fd = peers[i].channel->fd, .events = POLLIN };
+		poll(p, n, 5);
+		for (size_t i = 0; i < n; i++)
+			if (p[i].revents && !tell(&peers[i]))
+				role_peer_gone();
 		if (orders->number == done)
 			continue;
 		done = orders->number;
-		obey(&f, orders->line);
+		obey(peers, n, listener, orders->line);
 		report(done);
 	}
 }
