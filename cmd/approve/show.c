@@ -156,7 +156,7 @@ void show_page(const struct item *i, struct slice routes, const struct buf *file
 		buf_add_str(out, "warning   the routes in force have changed since it was asked: an approval undoes that change\n");
 	if (about_routes)
 		add_difference(routes, proposed, out);
-	add_part("justification, by the agent", doc_get_str(p->doc, "justification"), out);
+	add_part(about_routes ? "justification, by the agent" : "why it is asked", doc_get_str(p->doc, "justification"), out);
 	add_part(!about_routes ? "what it is about" : file ? "routes, as modified" : "proposed routes", proposed, out);
 }
 

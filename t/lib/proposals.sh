@@ -1,9 +1,11 @@
 # A bottle that nobody lives in, whose agent asks: a state directory, its sidecar with a real bb-egress, a queue.
 # Read after tap.sh.
 #
-#	make_bottle                    $BOT_BOTTLE_HOME/state/web-1 with the routes of ./first; sets state, queue, inforce
+#	make_bottle                    $BOT_BOTTLE_HOME/state/web-1 with the routes of ./first, made if need be; sets state, queue, inforce
 #	start_bottle, stop_bottle      its sidecar
 #	ask TOOL FILE [JUSTIFICATION]  put a proposal, as an asker would; $id is its id
+#	ask_as ID TIME TOOL FILE [JUSTIFICATION]
+#	                               the same with an id and a time that are given
 #	answer FILTER                  of what was answered to $id, by jq
 #	archive                        the asker has read the answers
 #	restore                        the routes of ./first are in the file again, without a reload
@@ -15,7 +17,7 @@ make_bottle() {
 	queue=$state/queue
 	inforce=$state/egress/routes.yaml
 	asked=0
-	printf 'routes:\n  - host: a.test\n' >first
+	[ -e first ] || printf 'routes:\n  - host: a.test\n' >first
 	mkdir -p "$state" && chmod 700 "$BOT_BOTTLE_HOME" "$BOT_BOTTLE_HOME/state" "$state"
 	jq -n --rawfile routes first '{kind: "sidecar", v: 1, daemons: [{name: "egress", program: "bb-egress", reload: true,
 		args: ["--routes", "{dir}/routes.yaml", "--ca-store", "{keep:ca}", "--secrets", "{secrets}", "--listen", "127.0.0.1:0",
@@ -36,10 +38,14 @@ stop_bottle() {
 }
 ask() {
 	asked=$((asked + 1))
-	id=$(printf '%08x-0000-4000-8000-%012x' $((asked * 305419896 % 4294967296)) "$asked")
+	ask_as "$(printf '%08x-0000-4000-8000-%012x' $((asked * 305419896 % 4294967296)) "$asked")" \
+		"$(printf '2026-01-31T12:%02d:00.000Z' "$asked")" "$@"
+}
+ask_as() {
+	id=$1
 	mkdir -p "$queue/processed" && chmod 700 "$queue" "$queue/processed"
-	jq -n --arg id "$id" --arg tool "$1" --rawfile file "$2" --arg why "${3-I need it.}" \
-		--arg time "$(printf '2026-01-31T12:%02d:00.000Z' "$asked")" --arg hash "$(digest "$inforce")" \
+	jq -n --arg id "$id" --arg time "$2" --arg tool "$3" --rawfile file "$4" --arg why "${5-I need it.}" \
+		--arg hash "$(digest "$inforce")" \
 		'{kind: "proposal", v: 1, id: $id, bottle_slug: "web-1", tool: $tool, proposed_file: $file, justification: $why,
 		arrival_timestamp: $time, current_file_hash: $hash}' >"$queue/.asked"
 	mv "$queue/.asked" "$queue/$id.proposal.json"
