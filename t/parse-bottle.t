@@ -164,6 +164,9 @@ wrong 'host_key: no key' "$(repo "url: 'ssh://h.example/a', host_key: 'h.example
 	"3:62: bottle 'b': git-gate.repos.app.host_key: found the string 'h.example ssh-ed25519 ???', wanted a host key: the key is not base64"
 wrong 'host_key: an unknown type' "$(repo "url: 'ssh://h.example/a', host_key: 'h.example dsa $key'")" \
 	"3:62: bottle 'b': git-gate.repos.app.host_key: found the string 'h.example dsa $(printf %s "$key" | cut -c 1-43)...', wanted a host key: the type of the key is unknown; take the line that ssh-keyscan prints"
+right 'scanner: gitleaks as well' "$(with 'git-gate: {scanner: both}')" '.git_gate.scanner' '"both"'
+wrong 'scanner: another one' "$(with 'git-gate: {scanner: gitleak}')" \
+	"3:21: bottle 'b': git-gate.scanner: found the string 'gitleak', wanted one of own, gitleaks, both (did you mean 'gitleaks'?)"
 wrong 'key: with https' "$(repo "url: 'https://h.example/a', key: {provider: static, path: /k}")" \
 	"3:54: git-gate.repos.app.key: found with an https URL, which takes 'auth'; remove it"
 wrong 'auth: with ssh' "$(repo "url: 'ssh://h.example/a', auth: {token_ref: T}")" \

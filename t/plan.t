@@ -137,6 +137,9 @@ is "$(jq -c '.deploy_keys, (.sidecar.daemons[] | select(.name == "git-gate") | .
 	'[{"secret":"git-key:app","repo":"app","provider":"gitea","url":"ssh://git@git.example.org/team/app.git","forge":"https://forge.example:3000","title":"bot-bottle demo-ab12c/app","variable":"T"}]
 ["git-key:app"]
 []' '... is made by the launcher for the gate'
+jq "$made | .git_gate.scanner = \"both\"" "$cases/shell.manifest.json" >changed
+check 'a second scanner' plan_file shell changed --host-has T
+is "$(jq -r '.sidecar.daemons[] | select(.name == "git-gate") | .files[].content | fromjson | .scanner' out)" both '... is what the gate is told'
 refused 100 'a deploy key without a variable' "'manifest.git_gate.repos\[0\].key' lacks the key 'forge_token_env'" shell \
 	"$made | del(.git_gate.repos[0].key.forge_token_env)"
 refused 100 'a key without a file' "'manifest.git_gate.repos\[0\].key' lacks the key 'path'" shell \

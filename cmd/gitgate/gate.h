@@ -14,6 +14,7 @@
  *	hook      in the same jail: hands the pushed refs to the steward, shows what it
  *	          says to the client.
  *	judge     one for each push: reads the objects and the rules, writes a verdict.
+ *	unpack    where gitleaks is asked as well, which runs in the jail: lays out the objects for it.
  *	git, ssh  outside of the jail, for the remote: started by stewards, with a clean
  *	          environment.
  *
@@ -41,6 +42,7 @@ struct gate {
 	struct secret_set secrets; /* tokens, once keys_start has been called */
 	struct buf known;          /* all values that were handed over, as fingerprints: what may not be pushed */
 	char *self;                /* path of this program */
+	char *gitleaks;            /* path of gitleaks, or NULL: it is not asked */
 	pid_t agent;               /* ssh-agent, or 0 */
 };
 

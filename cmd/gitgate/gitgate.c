@@ -2,6 +2,7 @@
 #include "door.h"
 #include "gate.h"
 #include "git.h"
+#include "gitleaks.h"
 #include "hook.h"
 #include "jail-linux.h"
 #include "judge.h"
@@ -32,6 +33,7 @@ int main(int argc, char **argv)
 	} verbs[] = {
 		{ "serve", serve_main }, { "door", door_main }, { "jail", jail_main }, { "credential", credential_main },
 		{ "hook", hook_main },   { "judge", judge_main },
+		{ "unpack", unpack_main },
 		{ "check", check_main },
 	};
 

@@ -17,6 +17,7 @@
 
 struct judge {
 	const struct push_request *request;
+	const struct doc *report; /* of gitleaks, or NULL */
 	bool walk; /* what is new is found by walking, not by where it lies */
 	struct gitstore *store;
 	struct inspector *inspector;
@@ -333,6 +334,68 @@ static bool judge_objects(struct judge *j, bool blobs, struct error *e)
 	return true;
 }
 
+/* --- what gitleaks has found --- */
+
+/* The line of a text, from 1. */
+static struct slice line_of(struct slice text, int64_t number)
+{
+	struct slice line = slice_cut(&text, '\n');
+
+	while (--number > 0 && text.len)
+		line = slice_cut(&text, '\n');
+	return number > 0 ? slice_of(NULL, 0) : line;
+}
+
+/* One finding of its report: in a file that is named by the object's id. */
+static bool take_leak(struct judge *j, const struct doc *leak, struct error *e)
+{
+	const char *rule = doc_type_of(leak) == DOC_OBJECT ? doc_get_cstr(leak, "RuleID") : NULL;
+	struct slice file = rule ? doc_get_str(leak, "File") : slice_of(NULL, 0);
+	AUTO_FREE char *name = alloc_format("gitleaks:%s", rule ? rule : "");
+	struct inspect_finding f = { .rule = name };
+	AUTO_BUF text = BUF_INIT;
+	AUTO_BUF path = BUF_INIT;
+	enum git_type type;
+	struct git_id id;
+	int64_t line = rule ? doc_get_int(leak, "StartLine") : 0;
+
+	while (slice_find(file, '/') != SLICE_NONE)
+		slice_cut(&file, '/');
+	j->object = rule && git_id_parse(file, &id) ? objects_find(&j->objects, &id) : NULL;
+	if (!j->object)
+		return error_set(e, STATUS_WORLD, "gitleaks reports what is no object of this push");
+	if (!gitstore_read(j->store, &j->object->id, &type, &text, e))
+		return false;
+	f.line = line > 0 && line <= UINT32_MAX ? (unsigned)line : 0;
+	f.allowed = slice_search(line_of(buf_slice(&text), line), SLICE("gitleaks:allow")) != SLICE_NONE;
+	if (type == GIT_BLOB)
+		objects_path(&j->objects, j->object, &path);
+	j->path = buf_slice(&path);
+	j->place = type == GIT_BLOB ? "a file without a name" : type == GIT_TAG ? "the tag" : "the commit";
+	take_finding(j, &f);
+	j->path = slice_of(NULL, 0);
+	j->object = NULL;
+	return true;
+}
+
+/* The whole report, which must say what the exit status said. */
+static bool take_report(struct judge *j, struct error *e)
+{
+	if (!j->report)
+		return true;
+	if (doc_type_of(j->report) != DOC_ARRAY || (doc_count(j->report) > 0) != doc_bool(j->request->leaks))
+		return error_set(e, STATUS_WORLD, "the report of gitleaks is not what its exit status says");
+	for (size_t i = 0; i < doc_count(j->report); i++)
+		if (!take_leak(j, doc_at(j->report, i), e))
+			return false;
+	return true;
+}
+
+void judge_report(struct judge *j, const struct doc *report)
+{
+	j->report = report;
+}
+
 /* Find out what is new. */
 static bool list_objects(struct judge *j, struct error *e)
 {
@@ -365,7 +428,8 @@ struct doc *judge_run(struct judge *j, struct error *e)
 	for (size_t i = 0; i < doc_count(j->request->options); i++)
 		look(j, doc_str(doc_at(j->request->options, i)), "a push option");
 	/* Names before files: a name that holds a secret is not shown with what else is found. */
-	if (!list_objects(j, &why) || !judge_objects(j, false, &why) || !judge_objects(j, true, &why))
+	if (!list_objects(j, &why) || !judge_objects(j, false, &why) || !judge_objects(j, true, &why) ||
+	    !take_report(j, &why))
 		refuse(j, NULL, why.status == STATUS_NO ? "limit" : "unreadable", why.text);
 	doc_put_int(verdict, "objects", (int64_t)j->objects.count);
 	doc_put_int(verdict, "bytes", (int64_t)j->bytes);
@@ -383,6 +447,16 @@ static struct fingerprints *read_known(struct error *e)
 	return fingerprints_read(buf_slice(&bytes), e);
 }
 
+/* The report of gitleaks; NULL with an error. */
+static struct doc *read_report(struct error *e)
+{
+	AUTO_BUF bytes = BUF_INIT;
+
+	if (!fd_read_all(JUDGE_REPORT, GITLEAKS_REPORT_MAX, "the report of gitleaks", &bytes, e))
+		return NULL;
+	return doc_parse(buf_slice(&bytes), e);
+}
+
 enum { UID_JUDGE = 0 }; /* it stays who it is: the objects are readable for that user only */
 
 int judge_main(int argc, char **argv)
@@ -395,6 +469,7 @@ int judge_main(int argc, char **argv)
 	struct confinement c = { .role = "judge", .uid = UID_JUDGE, .readable = readable, .tied = true, .calls = calls };
 	struct judge *j;
 	AUTO_DOC *verdict = NULL;
+	AUTO_DOC *report = NULL;
 	struct fingerprints *known;
 	size_t n = 0;
 
@@ -413,6 +488,12 @@ int judge_main(int argc, char **argv)
 	j = known ? judge_open(&r, false, known, &e) : NULL;
 	if (!j || !confine(&c, &e))
 		return program_fail(&e);
+	if (r.leaks) {
+		report = read_report(&e);
+		if (!report)
+			return program_fail(&e);
+		judge_report(j, report);
+	}
 	verdict = judge_run(j, &e);
 	if (!verdict || !doc_write(verdict, STDOUT_FILENO, &e))
 		return program_fail(&e);

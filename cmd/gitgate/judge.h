@@ -17,6 +17,10 @@ struct judge *judge_open(const struct push_request *r, bool walk, struct fingerp
 void judge_release(struct judge *j);
 struct doc *judge_run(struct judge *j, struct error *e);
 
+/* Look at the report of gitleaks as well: a view, valid until judge_run is done. */
+void judge_report(struct judge *j, const struct doc *report);
+
+#define JUDGE_REPORT 4 /* descriptor of the report of gitleaks, where the request says that there is one */
 #define JUDGE_KNOWN 3 /* descriptor on which it finds the fingerprints of what may not be pushed */
 
 /* The verb: judge, a "push" document on standard input, a "verdict" on standard output. */

@@ -35,12 +35,12 @@
 #define ASK_SECONDS_MAX 900          /* what it may say: STILL_SECONDS is longer */
 #define APPROVED_BYTES_MAX (1u << 20) /* of what is remembered for one repository: 12,000 findings */
 #define JUDGE_SECONDS 600            /* of judging one push */
+#define GITLEAKS_REPORT_MAX (16 << 20)   /* bytes of what gitleaks reports: 30,000 findings */
 #define TREE_DEPTH_MAX 1000          /* directories in each other: a path is at most 4096 bytes anyway */
 
 /* git, in its jail. */
 #define GIT_MEMORY_MAX (1536u << 20) /* bytes of memory: index-pack with threads on a large pack takes 500 MiB */
 #define GIT_CPU_SECONDS 900          /* of processor time: a delta bomb takes for ever */
 #define GIT_FILES_MAX 1024           /* descriptors */
-
 
 #endif

@@ -21,6 +21,7 @@
 #include "file.h"
 #include "forward.h"
 #include "git.h"
+#include "gitleaks.h"
 #include "journal.h"
 #include "judge.h"
 #include "limits.h"
@@ -275,8 +276,8 @@ static void explain_judge(int code, int said, struct error *e)
 		error_set(e, STATUS_WORLD, "the push could not be judged");
 }
 
-/* Run the judge. NULL with an error. */
-static struct doc *judge(const struct passage *p, const struct doc *request, struct error *e)
+/* Run the judge; report is that of gitleaks, or -1. NULL with an error. */
+static struct doc *judge(const struct passage *p, const struct doc *request, int report, struct error *e)
 {
 	const char *const argv[] = { "bb-gitgate", "judge", NULL };
 	static const char *const env[] = { "LC_ALL=C", NULL };
@@ -293,8 +294,8 @@ static struct doc *judge(const struct passage *p, const struct doc *request, str
 	    (said = memory_file(SLICE(""), e)) < 0)
 		return NULL;
 	{
-		const struct spawn_fd fds[] = { { in, STDIN_FILENO }, { said, STDERR_FILENO }, { known, JUDGE_KNOWN } };
-		const struct spawn s = { .path = p->push->gate->self, .argv = argv, .env = env, .fds = fds, .n_fds = COUNT_OF(fds),
+		const struct spawn_fd fds[] = { { in, STDIN_FILENO }, { said, STDERR_FILENO }, { known, JUDGE_KNOWN }, { report, JUDGE_REPORT } };
+		const struct spawn s = { .path = p->push->gate->self, .argv = argv, .env = env, .fds = fds, .n_fds = report < 0 ? 3 : 4,
 					 .death_signal = SIGKILL };
 
 		code = spawn_capture(&s, DOCUMENT_MAX, &answer, e);
@@ -333,6 +334,7 @@ static bool decide(const struct passage *p, struct slice hook, struct error *e)
 	AUTO_FREE char *known = alloc_format("%s/objects", mirror);
 	AUTO_DOC *request = push_request_make(p->push->repo, hook, e);
 	AUTO_DOC *verdict = NULL;
+	AUTO_FD report = -1;
 
 	if (!request || !take_objects(p, e))
 		return false;
@@ -341,7 +343,15 @@ static bool decide(const struct passage *p, struct slice hook, struct error *e)
 	doc_put_str(request, "rules", p->push->gate->settings.rules);
 	if (p->push->repo->push.doc)
 		doc_put(request, "policy", doc_retain(p->push->repo->push.doc));
-	verdict = judge(p, request, e);
+	if (p->push->gate->gitleaks) {
+		bool leaks = false;
+
+		report = gitleaks_run(p->push->gate, p->judged, request, &leaks, e);
+		if (report < 0)
+			return false;
+		doc_put_bool(request, "leaks", leaks);
+	}
+	verdict = judge(p, request, report, e);
 	if (!verdict)
 		return false;
 	if (doc_count(doc_get(verdict, "problems"))) {

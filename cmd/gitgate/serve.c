@@ -17,6 +17,7 @@
 #include "fd.h"
 #include "file.h"
 #include "gate.h"
+#include "gitleaks.h"
 #include "journal.h"
 #include "keys.h"
 #include "known.h"
@@ -355,6 +356,8 @@ static bool start(struct gate *g, const char *config, const char *dir, struct er
 	g->self = own_path(e);
 	if (!g->self || !find_rules(g, e) || !find_queue(settings, e))
 		return false;
+	if (settings->gitleaks && !(g->gitleaks = gitleaks_find(e)))
+		return false;
 	return enter(dir, e) && begin_mirrors(settings, e) && keys_start(g, e);
 }
 
@@ -402,5 +405,6 @@ int serve_main(int argc, char **argv)
 	buf_wipe(&g.known);
 	settings_release(&g.settings);
 	free(g.self);
+	free(g.gitleaks);
 	return status;
 }

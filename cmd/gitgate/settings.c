@@ -9,6 +9,7 @@
 
 static const struct doc_field document_fields[] = {
 	{ "repos", DOC_ARRAY, true },
+	{ "scanner", DOC_STR, false },
 	{ .name = NULL },
 };
 
@@ -69,6 +70,16 @@ static const char *key_of_host(const char *line)
 	return line && slice_find(rest, ' ') != SLICE_NONE ? line + first.len + 1 : line;
 }
 
+/* Who looks at a push: our own scanner always does. */
+static bool take_scanner(struct settings *s, struct error *e)
+{
+	const char *word = doc_get_cstr(s->doc, "scanner");
+
+	s->gitleaks = word && (strcmp(word, "gitleaks") == 0 || strcmp(word, "both") == 0);
+	return !word || s->gitleaks || strcmp(word, "own") == 0 ||
+	       error_set(e, STATUS_CALLER, "'git-gate.scanner' is '%s'; wanted own, gitleaks or both", word);
+}
+
 /* One repository. */
 static bool take_repo(struct repo *r, const struct doc *d, const char *path, struct error *e)
 {
@@ -102,6 +113,8 @@ bool settings_read(struct settings *s, const char *path, struct error *e)
 	s->doc = doc_parse(buf_slice(&text), e);
 	if (!s->doc || !doc_is(s->doc, "git-gate", 1, e) || !doc_check(s->doc, "git-gate", document_fields, e))
 		return error_wrap(e, "while reading '%s'", path);
+	if (!take_scanner(s, e))
+		return false;
 	repos = doc_get(s->doc, "repos");
 	if (doc_count(repos) > REPOS_MAX)
 		return error_set(e, STATUS_CALLER, "'git-gate.repos' has more than %d entries", REPOS_MAX);

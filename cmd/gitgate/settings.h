@@ -43,6 +43,7 @@ struct settings {
 	const char *queue;     /* where a person is asked, absolute once started; NULL: nobody is there */
 	const char *bottle;    /* whose questions they are */
 	int ask_seconds;
+	bool gitleaks;         /* is to look at every push, too */
 	const char *rules;     /* rule file, absolute once started */
 	int secrets;           /* descriptor, or -1 */
 	int ready;             /* descriptor, or -1 */

@@ -8,7 +8,7 @@
 static const struct doc_field request_fields[] = {
 	{ "repo", DOC_STR, true },     { "refs", DOC_ARRAY, true },  { "options", DOC_ARRAY, true },
 	{ "policy", DOC_OBJECT, false }, { "fresh", DOC_STR, false }, { "known", DOC_STR, false },
-	{ "rules", DOC_STR, false },   { .name = NULL },
+	{ "rules", DOC_STR, false },   { "leaks", DOC_BOOL, false }, { .name = NULL },
 };
 
 static const struct doc_field ref_fields[] = {
@@ -42,6 +42,7 @@ bool push_request_read(struct push_request *r, struct doc *d, struct error *e)
 	r->known = doc_get_cstr(d, "known");
 	r->rules = doc_get_cstr(d, "rules");
 	r->options = doc_get(d, "options");
+	r->leaks = doc_get(d, "leaks");
 	r->refs = alloc_zero(doc_count(refs) + 1, sizeof(*r->refs));
 	for (; r->n_refs < doc_count(refs); r->n_refs++)
 		if (!take_ref(&r->refs[r->n_refs], doc_at(refs, r->n_refs), e))

@@ -3,7 +3,8 @@
  * steward and judge.
  *
  * The request, of kind "push": repo, refs (name, old, new), options, policy,
- * fresh and known (object directories), rules. The answer, of kind "verdict":
+ * fresh and known (object directories), rules, leaks (whether gitleaks, which was
+ * asked as well, claims to have found any). The answer, of kind "verdict":
  * problems and suppressed findings (each with ref, rule, place, object, commit,
  * excerpt), objects and bytes that were looked at. A push with no problem and no
  * suppressed finding may pass.
@@ -27,6 +28,7 @@ struct push_request {
 	struct ref_update *refs;
 	size_t n_refs;
 	const struct doc *options;
+	const struct doc *leaks; /* NULL: gitleaks was not asked */
 	struct push_policy policy;
 };
 

@@ -210,9 +210,12 @@ static const struct shape_field repo_fields[] = {
 static const struct shape repo_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with url", .fields = repo_fields };
 static const struct shape repos_shape = { .type = SHAPE_MAP, .wanted = "a mapping of names to remotes",
 					  .name = check_repo_name, .item = &repo_shape, .pattern = "^[A-Za-z0-9._-]+$" };
+static const char *const scanners[] = { "own", "gitleaks", "both", NULL };
+static const struct shape scanner_shape = { .type = SHAPE_WORD, .words = scanners };
 static const struct shape_field git_fields[] = {
 	{ .name = "user", .shape = &bottle_git_user, .help = "who commits" },
 	{ .name = "repos", .shape = &repos_shape, .help = "remotes that the bottle reaches through the gate" },
+	{ .name = "scanner", .shape = &scanner_shape, .help = "own (default): bot-bottle's; gitleaks or both: gitleaks as well" },
 	{ .name = NULL },
 };
 static const struct shape git_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with user or repos", .fields = git_fields };

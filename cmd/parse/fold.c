@@ -259,6 +259,7 @@ static void fold_bottle(struct folding *f, const struct doc *b, const struct doc
 	f->origin = origin_in(git_origin, "repos");
 	if (doc_get(git, "repos"))
 		doc_each(doc_get(git, "repos"), fold_repo, f);
+	replace(f->git_gate, "scanner", git, git_origin);
 	for (size_t i = 0; i < doc_count(routes); i++)
 		located_put(f->routes, NULL, doc_at(routes, i), origin_item(routes_origin, i));
 	replace(f->egress, "log", egress, egress_origin);

@@ -260,6 +260,7 @@ static void add_git_gate(struct making *m)
 	struct repos c = { m, origin_in(origin_in(m->whole.origin, "git_gate"), "repos"), NULL };
 
 	doc_put(out, "user", doc_retain(doc_get(git, "user")));
+	copy_member(out, git, "scanner");
 	c.list = doc_put(out, "repos", doc_new_array());
 	doc_each(doc_get(git, "repos"), add_repo, &c);
 }

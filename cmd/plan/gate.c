@@ -88,6 +88,8 @@ static void put_configuration(const struct planner *p, struct doc *daemon)
 	AUTO_DOC *config = doc_new("git-gate", 1);
 	AUTO_BUF text = BUF_INIT;
 
+	if (doc_get(doc_get(p->manifest, "git_gate"), "scanner"))
+		doc_put_str(config, "scanner", doc_get_cstr(doc_get(p->manifest, "git_gate"), "scanner"));
 	list = doc_put(config, "repos", doc_new_array());
 	for (size_t i = 0; i < doc_count(repos); i++) {
 		AUTO_FREE char *secret = secret_name(doc_at(repos, i));

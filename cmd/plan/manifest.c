@@ -57,7 +57,7 @@ static const struct table git_repo[] = {
 
 static const struct table git_gate[] = {
 	MAY_HOLD("user", DOC_OBJECT, git_user),
-	MAY_HOLD("repos", DOC_ARRAY, git_repo),
+	MAY_HOLD("repos", DOC_ARRAY, git_repo), MAY("scanner", DOC_STR),
 	END,
 };
 
