@@ -169,6 +169,22 @@ with Bench('what a request carries is looked through before any of it leaves') a
     packers = {'gzip': lambda x: gzip.compress(x, mtime=0), 'deflate': zlib.compress, 'br': lambda x: tool(['node', '-e', brotli], x),
                'zstd': lambda x: tool(['zstd', '-q', '-c'], x),
                'gzip, zstd': lambda x: tool(['zstd', '-q', '-c'], gzip.compress(x, mtime=0))}
+    # a block of zstd is decoded when it is whole: what came of it says something to whoever waits for no end
+    packed = tool(['zstd', '-q', '-c'], secret.encode() + b' ' + noise)
+    c = b.tunnel(proxy, 'ask.test')
+    c.send(get('/up', 'ask.test', 'Content-Length: %d' % len(packed), 'Content-Encoding: zstd', 'X-Case: waits', method='POST'))
+    c.send(packed[:-500])
+    for _ in range(3):  # the front is through with what came before it
+        ask('ask.test', '/meanwhile', 'ask.test')
+    got = b''.join(bytes(a).split(b'\r\n\r\n', 1)[-1] for a in arrived if b'X-Case: waits' in bytes(a))
+    b.same(len(got), 0, 'nothing of a block that is not whole is sent on')
+    c.send(packed[-500:])
+    b.check(c.response()[0].startswith('HTTP/1.1 403 '), '... which is refused when it is')
+    large = b''.join(base64.b85encode(os.urandom(60000)) for _ in range(30))
+    for coding, body in (('zstd', packers['zstd'](large)), ('gzip, zstd', packers['gzip, zstd'](large)),
+                         ('zstd, zstd', packers['zstd'](packers['zstd'](large))), ('br', packers['br'](large))):
+        c, (head, said) = ask('ask.test', raw=post('ask.test', body, 'Content-Encoding: ' + coding))
+        b.check(head.startswith('HTTP/1.1 200 ') and said.split(b':', 1)[1] == body, 'a large body passes: ' + coding)
     for coding, pack in packers.items():
         field = 'Content-Encoding: ' + coding
         packed, harmless = pack(text), pack(noise)

@@ -8,11 +8,16 @@
 
 enum {
 	STEP = 1024,                         /* bytes of a coded body that are decoded together */
-	STEPS_MAX = DETECT_HELD_MAX / STEP,  /* steps whose decoded bytes may still be held */
+	STEPS_MAX = CODED_HELD / STEP + 2,   /* steps whose decoded bytes may still be held, one before and one begun */
 	TEXT_MAX = 2 * DETECT_HELD_MAX,      /* decoded bytes that are kept: what may still be held, and what led up to it */
 };
 
-/* A body with codings: what it decodes to is judged, and as much of it passed on as decodes to what was judged. */
+/*
+ * A body with codings: what it decodes to is judged, and as much of it passed on as
+ * decodes to what was judged. A decoder may have bytes that it has not made anything
+ * of yet, such as a block of zstd that is not whole: with the next that it yields they
+ * are decoded, or have got as far as the decoder behind it.
+ */
 struct coded {
 	struct coding coding;
 	struct detect *detect;
@@ -20,6 +25,7 @@ struct coded {
 	uint64_t in, out;                    /* bytes so far, as they came and decoded */
 	struct step {
 		uint64_t in, out;
+		uint64_t yields;             /* so many steps that yielded something are behind it */
 	} steps[STEPS_MAX];
 	size_t n;
 };
@@ -300,6 +306,19 @@ static void keep_decoded(const struct inspection *n, struct slice piece)
 	buf_add_slice(&c->text, piece);
 }
 
+/* Note how far the body is decoded; steps are made of what comes in smaller pieces. */
+static void note_step(struct coded *c)
+{
+	const struct step *last = c->n ? &c->steps[c->n - 1] : NULL;
+	struct step now = { c->in, c->out, last ? last->yields + (c->out > last->out) : c->out > 0 };
+
+	if (c->n > 1 && c->in - c->steps[c->n - 2].in <= STEP && last->yields == now.yields)
+		c->n--;
+	if (c->n == STEPS_MAX)
+		memmove(c->steps, c->steps + 1, --c->n * sizeof(c->steps[0]));
+	c->steps[c->n++] = now;
+}
+
 /* Look at what a step of a coded body decodes to. */
 static bool decode(struct inspection *n, struct slice bytes)
 {
@@ -319,25 +338,25 @@ static bool decode(struct inspection *n, struct slice bytes)
 	}
 	if (r == CODING_BAD)
 		return fail(n, &(struct found){ .kind = "unjudged", .why = why });
-	if (c->n == STEPS_MAX)
-		memmove(c->steps, c->steps + 1, --c->n * sizeof(c->steps[0]));
-	c->steps[c->n++] = (struct step){ c->in, c->out };
+	note_step(c);
 	return true;
 }
 
 /* How many of the last bytes of a coded body decode to what may be the beginning of something. */
 static uint64_t coded_held(struct coded *c)
 {
-	uint64_t judged = c->out - detect_held(c->detect), safe = 0;
+	uint64_t judged = c->out - detect_held(c->detect), safe = 0, yields = 0;
 	size_t done = 0;
 
-	while (done < c->n && c->steps[done].out <= judged)
+	for (size_t i = 0; i < c->n && c->steps[i].out <= judged; i++)
+		yields = c->steps[i].yields;
+	while (done < c->n && c->steps[done].yields + c->coding.n <= yields)
 		safe = c->steps[done++].in;
 	if (done) { /* the last of them stays, for the next time */
 		memmove(c->steps, c->steps + done - 1, (c->n - done + 1) * sizeof(c->steps[0]));
 		c->n -= done - 1;
 	}
-	return c->in - safe < DETECT_HELD_MAX ? c->in - safe : DETECT_HELD_MAX;
+	return c->in - safe < CODED_HELD ? c->in - safe : CODED_HELD;
 }
 
 /* Look at bytes of a coded body. */
@@ -429,6 +448,13 @@ void inspection_passed(struct inspection *n, size_t len)
 		buf_truncate(&n->ready, 0);
 		n->ready_at = 0;
 	}
+}
+
+size_t inspection_room(const struct inspection *n, size_t credit)
+{
+	size_t most = n->coded && credit < CODED_HELD + STEP ? CODED_HELD + STEP : credit, waiting = inspection_waiting(n);
+
+	return most > waiting ? most - waiting : 0;
 }
 
 size_t inspection_waiting(const struct inspection *n)

@@ -18,7 +18,6 @@ static void forget_body(struct exchange *x)
 size_t exchange_room(const struct client *c)
 {
 	const struct exchange *x = &c->x;
-	size_t waiting;
 
 	if (x->request_done)
 		return 0;
@@ -30,8 +29,7 @@ size_t exchange_room(const struct client *c)
 		return WHOLE_MAX;
 	if (x->inspection && inspection_asks(x->inspection))
 		return 0;
-	waiting = x->inspection ? inspection_waiting(x->inspection) : 0;
-	return x->credit > waiting ? x->credit - waiting : 0;
+	return x->inspection ? inspection_room(x->inspection, x->credit) : x->credit;
 }
 
 /* Give the upstream a piece of the body that is within its credit. */

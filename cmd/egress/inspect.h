@@ -146,6 +146,8 @@ struct slice inspection_ready(const struct inspection *n);
 void inspection_passed(struct inspection *n, size_t len);
 /* Bytes fed and not passed on. */
 size_t inspection_waiting(const struct inspection *n);
+/* Bytes that may be fed when so many could be passed on: never none only because something is held back. */
+size_t inspection_room(const struct inspection *n, size_t credit);
 /* Was something replaced? Its kind and how often. */
 size_t inspection_changed(const struct inspection *n, const char **kind);
 

@@ -20,6 +20,7 @@
 #define DECODING_MAX 64             /* coded responses that are decoded at once, each in up to 16 MiB */
 #define BODIES_MAX 256              /* requests whose body is looked through at once: each costs up to 1 MiB, most 100 KiB */
 #define CODED_MAX 32                /* and with a Content-Encoding, each in up to 16 MiB */
+#define CODED_HELD (320 << 10)      /* bytes of one that wait until what they decode to is judged: two blocks of zstd and what a detector holds */
 #define RESPONSES_MAX 256           /* responses that are looked through at once, each in up to 1 MiB */
 #define INBOUND_HELD (32 << 10)     /* bytes of a response that wait until they are judged: a page, and a quarter of WINDOW */
 #define INBOUND_TAIL 4096           /* and of what follows: more than two phrases of one attempt are apart (injection.h) */
