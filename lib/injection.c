@@ -6,6 +6,7 @@
 #include "decode.h"
 #include "normal.h"
 #include "scan.h"
+#include "words.h"
 
 /* --- the phrases --- */
 
@@ -43,95 +44,16 @@ bool injection_load(struct rules *rules, struct slice yaml, const char *file, st
 	       problems_add(problems, file, 0, 0, "more than %d phrases", INJECTION_RULES_MAX);
 }
 
-/* --- words --- */
-
-enum { GAP_MAX = 8 }; /* bytes of punctuation that are kept between two words */
-
-/* The end of a text that is being cut into words. */
-struct words {
-	char word[INJECTION_WORD];
-	size_t len;
-	bool more;         /* the word is longer: its start was passed on */
-	bool escaped;      /* the last byte was a backslash */
-	char gap[GAP_MAX]; /* what stood between the last word and this one, white space as one space */
-	size_t n_gap;
-	size_t separators; /* how many bytes that was */
-	bool last_single;  /* the last word had one letter */
-};
-
-/* Whether a byte belongs to a word. */
-static bool in_word(char c)
-{
-	return ascii_is_alpha(c) || ascii_is_digit(c) || (unsigned char)c >= 0x80;
-}
-
-/* Write digits among letters as the letters that they stand for. */
-static void read_digits(char *word, size_t len)
-{
-	static const char letters[10] = { 'o', 'i', 0, 'e', 'a', 's', 0, 't', 0, 0 };
-	size_t alphas = 0;
-
-	for (size_t i = 0; i < len; i++)
-		alphas += ascii_is_alpha(word[i]);
-	for (size_t i = 0; alphas >= 2 && i < len; i++)
-		if (ascii_is_digit(word[i]) && letters[word[i] - '0'])
-			word[i] = letters[word[i] - '0'];
-}
-
-/* Pass a word on, behind what stands before it. */
-static void end_word(struct words *w, struct buf *out)
-{
-	bool single = w->len == 1 && !w->more && ascii_is_alpha(w->word[0]);
-
-	if (!w->len)
-		return;
-	read_digits(w->word, w->len);
-	if (!w->more && !(single && w->last_single && w->separators == 1))
-		buf_add(out, w->gap, w->n_gap);
-	buf_add(out, w->word, w->len);
-	w->last_single = single;
-	w->len = w->n_gap = w->separators = 0;
-	w->more = false;
-}
-
-/* A byte between words: those that mean something are kept. */
-static void add_gap(struct words *w, char c)
-{
-	char kept = strchr(".:;!?/@<>|[]#={}", c) && c ? c : ' ';
-
-	w->separators++;
-	if (w->n_gap < GAP_MAX && !(kept == ' ' && w->n_gap && w->gap[w->n_gap - 1] == ' '))
-		w->gap[w->n_gap++] = kept;
-}
-
-/* Take the next byte. */
-static void add_byte(struct words *w, char c, struct buf *out)
-{
-	bool line = w->escaped && (c == 'n' || c == 'r' || c == 't');
-
-	w->escaped = c == '\\';
-	if (c == '\'')
-		return; /* don't */
-	if (!in_word(c) || line) {
-		end_word(w, out);
-		add_gap(w, line ? ' ' : c);
-		return;
-	}
-	w->word[w->len++] = ascii_lower(c);
-	if (w->len == sizeof(w->word)) {
-		end_word(w, out);
-		w->more = true;
-	}
-}
-
 /* --- looking --- */
+
+enum { ODD = 64 }; /* bytes from one beyond ASCII on that are read character by character */
 
 /* One view: its text, and where each phrase was seen last. */
 struct look {
 	struct injection *stream;
 	struct normal normal;
 	struct words words;
-	struct buf text, out;
+	struct buf text; /* a piece of it that does not read as it is */
 	struct scan scan;
 	uint64_t *seen;        /* by rule: 1 + end of what it matched last, 0: never */
 };
@@ -222,25 +144,33 @@ static bool take_phrase(void *ctx, const struct finding *f)
 	return true;
 }
 
-/* Cut what a piece reads as into words and look at them. */
-static void look_at(struct look *l, bool end)
+/* Look at the words of what a piece reads as. */
+static void look_at(struct look *l, struct slice text)
 {
-	for (size_t i = 0; i < l->text.len; i++)
-		add_byte(&l->words, l->text.ptr[i], &l->out);
-	if (end)
-		end_word(&l->words, &l->out);
-	if (end)
-		buf_add(&l->out, l->words.gap, l->words.n_gap);
-	scan_feed(&l->scan, buf_slice(&l->out));
-	buf_truncate(&l->text, 0);
-	buf_truncate(&l->out, 0);
+	scan_feed(&l->scan, words_feed(&l->words, text));
+}
+
+/* Look at a piece, of which most is plain. */
+static void look_at_all(struct look *l, struct slice bytes)
+{
+	while (bytes.len) {
+		size_t plain = normal_plain(&l->normal, bytes);
+
+		if (plain)
+			look_at(l, slice_sub(bytes, 0, plain));
+		bytes = slice_sub(bytes, plain, bytes.len);
+		normal_feed(&l->normal, slice_sub(bytes, 0, ODD), &l->text);
+		look_at(l, buf_slice(&l->text));
+		buf_truncate(&l->text, 0);
+		bytes = slice_sub(bytes, ODD, bytes.len);
+	}
 }
 
 /* Begin a text again. */
 static void look_reset(struct look *l)
 {
 	l->normal = (struct normal){ .fold = true };
-	l->words = (struct words){ .len = 0 };
+	words_end(&l->words);
 	scan_reset(&l->scan);
 	memset(l->seen, 0, (rules_count(l->stream->rules) + 1) * sizeof(*l->seen));
 }
@@ -254,14 +184,13 @@ static bool take_bytes(void *ctx, struct decode_view *view, struct slice bytes)
 		return true;
 	if (!l) {
 		view->user = l = alloc_zero(1, sizeof(*l));
-		*l = (struct look){ .stream = i, .normal = { .fold = true }, .text = BUF_INIT, .out = BUF_INIT };
+		*l = (struct look){ .stream = i, .normal = { .fold = true }, .text = BUF_INIT };
 		scan_init(&l->scan, i->rules, SLICE(""), take_phrase, l);
 		l->seen = alloc_zero(rules_count(i->rules) + 1, sizeof(*l->seen));
 		if (!view->parent)
 			i->whole = l;
 	}
-	normal_feed(&l->normal, bytes, &l->text);
-	look_at(l, false);
+	look_at_all(l, bytes);
 	return true;
 }
 
@@ -273,7 +202,9 @@ static bool take_end(void *ctx, struct decode_view *view)
 	if (!l || i->verdict == INJECTION_BLOCK)
 		return true;
 	normal_finish(&l->normal, &l->text);
-	look_at(l, true);
+	look_at(l, buf_slice(&l->text));
+	buf_truncate(&l->text, 0);
+	scan_feed(&l->scan, words_end(&l->words));
 	scan_finish(&l->scan);
 	look_reset(l);
 	return true;
@@ -295,8 +226,8 @@ static void take_release(void *ctx, struct decode_view *view)
 	if (!l)
 		return;
 	scan_release(&l->scan);
+	words_release(&l->words);
 	buf_release(&l->text);
-	buf_release(&l->out);
 	free(l->seen);
 	free(l);
 }

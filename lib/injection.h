@@ -16,10 +16,8 @@
  * alone is nothing. What it cannot see is what no phrase gives away.
  *
  * The text is looked at as it reads (normal.h), in every view that opens when its
- * encodings are taken off (decode.h), in small letters, words separated by one
- * space or punctuation, digits within words as the letters that they stand for
- * ("1gn0re"), and letters apart from each other joined ("i g n o r e"). Phrases are
- * matched against that, and are themselves read the same way beyond ASCII.
+ * encodings are taken off (decode.h), cut into words (words.h). Phrases are matched
+ * against that, and are themselves read the same way beyond ASCII.
  *
  * A struct injection is a stream: the verdict is the same for every way of cutting
  * it, and only rises. Nothing blocks; feeding may be done after confinement, and by
@@ -34,7 +32,6 @@
 #define INJECTION_FAR 2000        /* bytes between two phrases of one attempt: a page */
 #define INJECTION_WARNS 2         /* points: one phrase that is hardly said for another reason */
 #define INJECTION_BLOCKS 4        /* points: two of them */
-#define INJECTION_WORD 64         /* bytes of the longest word that is looked at as one */
 #define INJECTION_RULES_MAX 512   /* phrases of one set */
 
 enum injection_verdict { INJECTION_PASS, INJECTION_WARN, INJECTION_BLOCK };

@@ -5,8 +5,8 @@
 #include "alloc.h"
 
 enum {
-	FILTER_BITS = 17, /* one bit for each hash of a window: 16 KiB, so that both filters stay in the first-level cache */
-	TABLE_BITS = 12,  /* lists of windows by a shorter hash */
+	FILTER_BITS = 11, /* words of the filter: 16 KiB, which stay in the first-level cache */
+	TABLE_BITS = 13,  /* lists of windows by a hash of all their bytes */
 	WINDOW = 4,       /* bytes of a window, */
 	SHORT_WINDOW = 3, /* and of those that a literal is too short for: they are looked for at every position */
 	STRIDE = 2,
@@ -21,21 +21,31 @@ struct literal {
 
 /* A window of a literal: when these bytes stand at a sample, the literal may start offset bytes before it. */
 struct window {
-	uint32_t gram;  /* folded bytes, first one lowest */
-	uint32_t mask;  /* bytes that count: all four, or the first three */
+	uint32_t gram;    /* folded bytes, first one lowest */
+	uint32_t end;     /* the same of the literal's last bytes, as many as a window has */
 	uint32_t literal;
-	uint32_t offset;
+	uint8_t offset;
+	uint8_t size;
+	uint8_t len;      /* of the literal */
+};
+
+/* Windows of one size, grouped by hash. */
+struct table {
+	struct window *windows;
+	size_t count;
+	uint32_t starts[(1u << TABLE_BITS) + 1]; /* of each group */
 };
 
 struct literals {
 	struct literal *list;
 	size_t count;
 	size_t longest;
-	struct window *windows; /* grouped by hash */
-	size_t n_windows;
-	uint32_t starts[(1u << TABLE_BITS) + 1]; /* of each group in windows */
-	uint8_t filter[1u << (FILTER_BITS - 3)];       /* windows of four bytes */
-	uint8_t short_filter[1u << (FILTER_BITS - 3)]; /* of three */
+	struct table whole, brief; /* windows of four bytes, of three */
+	/*
+	 * By a hash of the two bytes in the middle of a sample, a bit for each pair of its first and last
+	 * byte, of each three bits: a window of three bytes has one for whatever stands before or behind it.
+	 */
+	uint64_t filter[1u << FILTER_BITS];
 };
 
 /* Setting this bit maps upper case onto lower; what else it merges, the comparison tells apart. */
@@ -46,24 +56,36 @@ static inline uint32_t hash_of(uint32_t gram, unsigned bits)
 	return (gram * 0x9E3779B1u) >> (32 - bits);
 }
 
-static inline unsigned filter_bit(const uint8_t *filter, uint32_t gram)
+/* Which word of the filter the two bytes in the middle of a sample have. */
+static inline uint32_t filter_word(uint32_t gram)
 {
-	uint32_t h = hash_of(gram, FILTER_BITS);
-
-	return (unsigned)filter[h >> 3] >> (h & 7);
+	return hash_of(gram >> 8 & 0xFFFFu, FILTER_BITS);
 }
 
-/* Whether a window may begin with the first four of these bytes, or a short one with those or the three behind the first. */
+/* And which bit the first and the last. */
+static inline unsigned filter_bit(uint32_t first, uint32_t last)
+{
+	return (first & 7) | (last & 7) << 3;
+}
+
+/* Whether a window may begin with the first of these four bytes, or a short one with the second. */
 static inline unsigned filter_test(const struct literals *l, uint32_t gram)
 {
-	return (filter_bit(l->filter, gram) | filter_bit(l->short_filter, gram & short_mask) | filter_bit(l->short_filter, gram >> 8)) & 1u;
+	return (unsigned)(l->filter[filter_word(gram)] >> filter_bit(gram, gram >> 24)) & 1u;
 }
 
-static void filter_set(uint8_t *filter, uint32_t gram)
+static void filter_set(struct literals *l, const struct window *w)
 {
-	uint32_t h = hash_of(gram, FILTER_BITS);
+	uint32_t g = w->gram;
 
-	filter[h >> 3] = (uint8_t)(filter[h >> 3] | 1u << (h & 7));
+	if (w->size == WINDOW) {
+		l->filter[filter_word(g)] |= (uint64_t)1 << filter_bit(g, g >> 24);
+		return;
+	}
+	for (uint32_t any = 0; any < 8; any++) {
+		l->filter[filter_word(g)] |= (uint64_t)1 << filter_bit(g, any);
+		l->filter[filter_word(g << 8)] |= (uint64_t)1 << filter_bit(any, g >> 16);
+	}
 }
 
 struct literals *literals_new(void)
@@ -77,7 +99,8 @@ void literals_release(struct literals *l)
 		return;
 	alloc_wipe(l->list, l->count * sizeof(*l->list));
 	free(l->list);
-	free(l->windows);
+	free(l->whole.windows);
+	free(l->brief.windows);
 	free(l);
 }
 
@@ -175,40 +198,55 @@ static uint32_t gram_at(const char *p, size_t n)
 	return (gram | fold_mask) & mask_of(n);
 }
 
-static uint32_t group_of(const struct window *w)
+static uint32_t group_of(uint32_t gram)
 {
-	return hash_of(w->gram & 0xFFFFu, TABLE_BITS);
+	return hash_of(gram, TABLE_BITS);
+}
+
+/* Make a table of those windows that have a size. */
+static void build_table(struct table *t, const struct window *list, size_t n, size_t size)
+{
+	uint32_t fill[1u << TABLE_BITS] = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i].size != size)
+			continue;
+		t->starts[group_of(list[i].gram) + 1]++;
+		t->count++;
+	}
+	for (size_t g = 0; g < 1u << TABLE_BITS; g++)
+		t->starts[g + 1] += t->starts[g];
+	t->windows = alloc_zero(t->count, sizeof(*t->windows));
+	for (size_t i = 0; i < n; i++) {
+		uint32_t g = group_of(list[i].gram);
+
+		if (list[i].size == size)
+			t->windows[t->starts[g] + fill[g]++] = list[i];
+	}
 }
 
 void literals_build(struct literals *l)
 {
-	uint32_t fill[1u << TABLE_BITS] = { 0 };
-	struct window *unsorted = alloc_zero(l->count * STRIDE, sizeof(*unsorted));
+	struct window *all = alloc_zero(l->count * STRIDE, sizeof(*all));
+	size_t n = 0;
 
-	l->n_windows = 0;
 	for (size_t i = 0; i < l->count; i++) {
 		const struct literal *lit = &l->list[i];
-		size_t o = best_offset(lit), n = window_of(lit);
+		size_t o = best_offset(lit), size = window_of(lit);
 
-		for (size_t k = o; k < o + windows_of(lit); k++)
-			unsorted[l->n_windows++] = (struct window){ .gram = gram_at(lit->bytes + k, n),
-								    .mask = mask_of(n),
-								    .literal = (uint32_t)i,
-								    .offset = (uint32_t)k };
+		for (size_t k = o; k < o + windows_of(lit); k++) {
+			all[n] = (struct window){ .gram = gram_at(lit->bytes + k, size),
+						  .end = gram_at(lit->bytes + lit->len - size, size),
+						  .literal = (uint32_t)i,
+						  .offset = (uint8_t)k,
+						  .size = (uint8_t)size,
+						  .len = lit->len };
+			filter_set(l, &all[n++]);
+		}
 	}
-	for (size_t i = 0; i < l->n_windows; i++) {
-		filter_set(unsorted[i].mask == short_mask ? l->short_filter : l->filter, unsorted[i].gram);
-		l->starts[group_of(&unsorted[i]) + 1]++;
-	}
-	for (size_t g = 0; g < 1u << TABLE_BITS; g++)
-		l->starts[g + 1] += l->starts[g];
-	l->windows = alloc_zero(l->n_windows, sizeof(*l->windows));
-	for (size_t i = 0; i < l->n_windows; i++) {
-		uint32_t g = group_of(&unsorted[i]);
-
-		l->windows[l->starts[g] + fill[g]++] = unsorted[i];
-	}
-	free(unsorted);
+	build_table(&l->whole, all, n, WINDOW);
+	build_table(&l->brief, all, n, SHORT_WINDOW);
+	free(all);
 }
 
 /* What stays the same during one scan. */
@@ -227,45 +265,6 @@ static bool is_at(const struct literal *lit, const char *p)
 	return lit->fold ? slice_eq_fold(want, got) : slice_eq(want, got);
 }
 
-/* Compare the literals that have a window like the bytes at a place; of four bytes, or of three only. */
-static bool compare(const struct scan *s, size_t at, uint32_t gram, bool only_short)
-{
-	uint32_t g = hash_of(gram & 0xFFFFu, TABLE_BITS);
-
-	for (uint32_t i = s->l->starts[g]; i < s->l->starts[g + 1]; i++) {
-		const struct window *w = &s->l->windows[i];
-		const struct literal *lit = &s->l->list[w->literal];
-		struct literal_hit hit;
-
-		if ((gram & w->mask) != w->gram || at < w->offset || (only_short && w->mask != short_mask))
-			continue;
-		hit = (struct literal_hit){ lit->id, at - w->offset, lit->len };
-		if (hit.start < s->from || hit.len > s->text.len - hit.start || !is_at(lit, s->text.ptr + hit.start))
-			continue;
-		if (!s->fn(s->ctx, &hit))
-			return false;
-	}
-	return true;
-}
-
-/* Look for what may have a window at the sample, or a short one right behind it. */
-static bool look_closer(const struct scan *s, size_t at, uint32_t gram)
-{
-	return compare(s, at, gram, false) && (!(filter_bit(s->l->short_filter, gram >> 8) & 1u) || compare(s, at + 1, gram >> 8, true));
-}
-
-/* The last samples, which have fewer than eight bytes behind them. */
-static bool scan_tail(const struct scan *s, size_t at)
-{
-	for (; at + 2 <= s->text.len; at += STRIDE) {
-		uint32_t gram = gram_at(s->text.ptr + at, s->text.len - at < WINDOW ? s->text.len - at : WINDOW) | fold_mask;
-
-		if (filter_test(s->l, gram) && !look_closer(s, at, gram))
-			return false;
-	}
-	return true;
-}
-
 static inline uint64_t load_little_endian(const char *p)
 {
 	uint64_t word;
@@ -277,23 +276,81 @@ static inline uint64_t load_little_endian(const char *p)
 	return word;
 }
 
+/* gram_at for a size that the compiler knows. */
+static inline uint32_t load_gram(const char *p, size_t size)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	uint32_t gram = u[0] | (uint32_t)u[1] << 8 | (uint32_t)u[2] << 16 | (size == WINDOW ? (uint32_t)u[3] << 24 : 0);
+
+	return (gram | fold_mask) & (size == WINDOW ? ~0u : short_mask);
+}
+
+/* Compare the literals that have a window like the bytes at a place; all windows of the table have one size. */
+static inline __attribute__((always_inline)) bool compare(const struct scan *s, const struct table *t, size_t size, size_t at,
+							  uint32_t gram)
+{
+	uint32_t g = group_of(gram), end = t->starts[g + 1];
+
+	for (uint32_t i = t->starts[g]; i < end; i++) {
+		const struct window *w = &t->windows[i];
+		struct literal_hit hit = { .start = at - w->offset, .len = w->len };
+		const struct literal *lit;
+
+		if (gram != w->gram || at < w->offset || hit.start < s->from || hit.len > s->text.len - hit.start ||
+		    load_gram(s->text.ptr + hit.start + hit.len - size, size) != w->end)
+			continue;
+		lit = &s->l->list[w->literal];
+		hit.id = lit->id;
+		if (is_at(lit, s->text.ptr + hit.start) && !s->fn(s->ctx, &hit))
+			return false;
+	}
+	return true;
+}
+
+/* Look for what may have a window at the sample, or a short one there or right behind it. */
+static bool look_closer(const struct scan *s, size_t at, uint32_t gram)
+{
+	const struct literals *l = s->l;
+
+	return compare(s, &l->whole, WINDOW, at, gram) && compare(s, &l->brief, SHORT_WINDOW, at, gram & short_mask) &&
+	       compare(s, &l->brief, SHORT_WINDOW, at + 1, gram >> 8);
+}
+
+/* The last samples, in front of which the text may end. */
+static bool scan_tail(const struct scan *s, size_t at)
+{
+	for (; at + SHORT_WINDOW <= s->text.len; at += STRIDE) {
+		uint32_t gram = gram_at(s->text.ptr + at, s->text.len - at < WINDOW ? SHORT_WINDOW : WINDOW) | fold_mask;
+
+		if (filter_test(s->l, gram) && !look_closer(s, at, gram))
+			return false;
+	}
+	return true;
+}
+
+/* Look at the three samples that are in eight bytes, of which one has passed the filter. */
+static __attribute__((noinline)) bool look_at_samples(const struct scan *s, size_t at, uint64_t word)
+{
+	for (size_t k = 0; k < 3 * STRIDE; k += STRIDE) {
+		uint32_t gram = (uint32_t)(word >> 8 * k);
+
+		if (filter_test(s->l, gram) && !look_closer(s, at + k, gram))
+			return false;
+	}
+	return true;
+}
+
 bool literals_scan(const struct literals *l, struct slice text, size_t from, literals_hit_fn *fn, void *ctx)
 {
-	struct scan s = { l, text, from, fn, ctx };
+	const struct scan s = { l, text, from, fn, ctx };
 	size_t at = from & ~(size_t)1;
 
 	/* Three samples out of one load: at, at + 2 and at + 4. */
-	for (; at + 8 <= text.len; at += 3 * STRIDE) {
+	for (; at + sizeof(uint64_t) <= text.len; at += 3 * STRIDE) {
 		uint64_t word = load_little_endian(text.ptr + at) | 0x2020202020202020u;
-		uint32_t g0, g1, g2;
 
-		g0 = (uint32_t)word;
-		g1 = (uint32_t)(word >> 16);
-		g2 = (uint32_t)(word >> 32);
-		if (__builtin_expect(!(filter_test(l, g0) | filter_test(l, g1) | filter_test(l, g2)), 1))
-			continue;
-		if ((filter_test(l, g0) && !look_closer(&s, at, g0)) || (filter_test(l, g1) && !look_closer(&s, at + 2, g1)) ||
-		    (filter_test(l, g2) && !look_closer(&s, at + 4, g2)))
+		if (__builtin_expect(filter_test(l, (uint32_t)word) | filter_test(l, (uint32_t)(word >> 16)) |
+				     filter_test(l, (uint32_t)(word >> 32)), 0) && !look_at_samples(&s, at, word))
 			return false;
 	}
 	return scan_tail(&s, at);

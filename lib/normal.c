@@ -145,9 +145,12 @@ static size_t ascii_run(struct slice s)
 	size_t at = 0;
 	uint64_t word;
 
-	for (; at + sizeof(word) <= s.len; at += sizeof(word)) {
+	for (; at + 2 * sizeof(word) <= s.len; at += 2 * sizeof(word)) {
+		uint64_t next;
+
 		memcpy(&word, s.ptr + at, sizeof(word));
-		if (word & 0x8080808080808080u)
+		memcpy(&next, s.ptr + at + sizeof(word), sizeof(next));
+		if ((word | next) & 0x8080808080808080u)
 			break;
 	}
 	while (at < s.len && (unsigned char)s.ptr[at] < 0x80)
@@ -172,6 +175,11 @@ static void feed_pending(struct normal *n, struct slice *bytes, struct buf *out)
 	}
 	n->n_pending = 0;
 	add_character(n, slice_of(text, have), out);
+}
+
+size_t normal_plain(const struct normal *n, struct slice bytes)
+{
+	return n->n_pending ? 0 : ascii_run(bytes);
 }
 
 void normal_feed(struct normal *n, struct slice bytes, struct buf *out)

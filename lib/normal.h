@@ -33,6 +33,9 @@ struct normal {
 	size_t n_pending;
 };
 
+/* How many of the first bytes read as they are: ASCII, as far as no character is under way. */
+size_t normal_plain(const struct normal *n, struct slice bytes);
+
 /* Append what the bytes read as. */
 void normal_feed(struct normal *n, struct slice bytes, struct buf *out);
 

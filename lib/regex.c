@@ -14,7 +14,8 @@ struct regex {
 
 struct regex *regex_new(struct slice pattern, unsigned flags, struct error *e)
 {
-	uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_DOLLAR_ENDONLY;
+	uint32_t options = PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_DOLLAR_ENDONLY |
+			   PCRE2_USE_OFFSET_LIMIT;
 	struct regex *r;
 	pcre2_code *code;
 	PCRE2_SIZE where = 0;
@@ -93,6 +94,16 @@ enum regex_result regex_match(const struct regex *r, struct slice subject, size_
 		*group = pair(r, subject, took_part ? 1 : 0);
 	}
 	return REGEX_YES;
+}
+
+enum regex_result regex_match_until(const struct regex *r, struct slice subject, size_t from, size_t last, struct slice *found)
+{
+	enum regex_result result;
+
+	pcre2_set_offset_limit(r->limits, last);
+	result = regex_match(r, subject, from, found, NULL);
+	pcre2_set_offset_limit(r->limits, PCRE2_UNSET);
+	return result;
 }
 
 struct slice regex_group(const struct regex *r, struct slice subject, unsigned index)

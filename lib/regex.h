@@ -49,6 +49,9 @@ void regex_release(struct regex *r);
 enum regex_result regex_match(const struct regex *r, struct slice subject, size_t from, struct slice *found,
 			      struct slice *group);
 
+/* The same for a match that begins at byte last at the latest: no place behind it is tried. */
+enum regex_result regex_match_until(const struct regex *r, struct slice subject, size_t from, size_t last, struct slice *found);
+
 /*
  * A group of the last match of r, which must have been REGEX_YES on this subject:
  * its text, or a NULL slice when it does not exist or did not take part.

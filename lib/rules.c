@@ -627,26 +627,25 @@ static enum regex_result apply_near(const struct rules *r, const struct rule *ru
 	return REGEX_NO;
 }
 
-enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t at,
+enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t from, size_t at,
 			     struct slice path, struct rule_match *match)
 {
-	size_t from = rule->at_keyword ? at : at > RULE_LEAD ? at - RULE_LEAD : 0;
-
+	if (rule->at_keyword)
+		from = at;
+	else if (at > RULE_LEAD && from < at - RULE_LEAD)
+		from = at - RULE_LEAD;
 	if (rule->path && (!path.len || regex_match(rule->path, path, 0, NULL, NULL) != REGEX_YES))
 		return REGEX_NO;
 	subject = slice_sub(subject, 0, at + rule->length);
 	if (rule->near)
 		return apply_near(r, rule, subject, at, path, match);
 	while (from <= at) {
-		enum regex_result result = regex_match(rule->regex, subject, from, &match->whole, NULL);
-		size_t start, end;
+		enum regex_result result = regex_match_until(rule->regex, subject, from, at, &match->whole);
+		size_t end;
 
 		if (result != REGEX_YES)
 			return result;
-		start = (size_t)(match->whole.ptr - subject.ptr);
-		end = start + match->whole.len;
-		if (start > at)
-			return REGEX_NO; /* another keyword's match */
+		end = (size_t)(match->whole.ptr - subject.ptr) + match->whole.len;
 		match->secret = secret_of(rule, subject, match->whole);
 		match->name = slice_of(NULL, 0);
 		if (end > at && is_secret(r, rule, subject, match, path))

@@ -92,10 +92,11 @@ size_t rules_length(const struct rules *r);
 /*
  * Apply a rule to the keyword at subject[at]. The subject must hold what the rule
  * may look at: up to RULE_LEAD bytes before (unless at_keyword) and rule->length
- * bytes from at on, or all there is. Allowlists and entropy are applied.
- * REGEX_LIMIT means that it took too much work to tell.
+ * bytes from at on, or all there is. No match begins before subject[from], where
+ * other keywords have asked. Allowlists and entropy are applied. REGEX_LIMIT means
+ * that it took too much work to tell.
  */
-enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t at,
+enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t from, size_t at,
 			     struct slice path, struct rule_match *match);
 
 /* Shannon entropy of the bytes, in bits for each. */

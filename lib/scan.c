@@ -7,14 +7,14 @@
 void scan_init(struct scan *s, const struct rules *rules, struct slice path, scan_finding_fn *fn, void *ctx)
 {
 	*s = (struct scan){ .rules = rules, .path = path, .fn = fn, .ctx = ctx, .window = BUF_INIT };
-	s->last_end = alloc_zero(rules_count(rules), sizeof(*s->last_end));
+	s->progress = alloc_zero(rules_count(rules), sizeof(*s->progress));
 }
 
 void scan_release(struct scan *s)
 {
 	buf_wipe(&s->window);
 	free(s->pending);
-	free(s->last_end);
+	free(s->progress);
 	*s = (struct scan){ .window = BUF_INIT };
 }
 
@@ -23,7 +23,7 @@ void scan_reset(struct scan *s)
 	buf_truncate(&s->window, 0);
 	s->base = s->searched = 0;
 	s->n_pending = 0;
-	memset(s->last_end, 0, rules_count(s->rules) * sizeof(*s->last_end));
+	memset(s->progress, 0, rules_count(s->rules) * sizeof(*s->progress));
 }
 
 static uint64_t scan_end(const struct scan *s)
@@ -115,13 +115,16 @@ static bool report_limit(struct scan *s, uint64_t start, const char *why)
 static bool ask(struct scan *s, uint32_t index, uint64_t start)
 {
 	const struct rule *rule = rule_at(s->rules, index);
-	uint64_t before = rule->at_keyword ? SCAN_LOOKBEHIND : SCAN_LOOKBEHIND + RULE_LEAD;
-	struct slice subject = view(s, start > before ? start - before : 0, start + rule->length);
+	struct scan_progress *p = &s->progress[index];
+	uint64_t before = rule->at_keyword ? SCAN_LOOKBEHIND : SCAN_LOOKBEHIND + RULE_LEAD, base = start > before ? start - before : 0;
+	struct slice subject = view(s, base, start + rule->length);
+	size_t from = p->tried > base ? (size_t)(p->tried - base) : 0;
 	struct rule_match m;
 
-	if (start < s->last_end[index])
+	if (start < p->end || start < p->tried)
 		return true;
-	switch (rule_apply(s->rules, rule, subject, (size_t)(start < before ? start : before), s->path, &m)) {
+	p->tried = start + 1;
+	switch (rule_apply(s->rules, rule, subject, from, (size_t)(start - base), s->path, &m)) {
 	case REGEX_NO:
 		return true;
 	case REGEX_LIMIT:
@@ -129,7 +132,7 @@ static bool ask(struct scan *s, uint32_t index, uint64_t start)
 	case REGEX_YES:
 		break;
 	}
-	s->last_end[index] = s->base + (uint64_t)(m.whole.ptr + m.whole.len - s->window.ptr);
+	p->end = s->base + (uint64_t)(m.whole.ptr + m.whole.len - s->window.ptr);
 	return report(s, rule, &m);
 }
 

@@ -5,7 +5,8 @@
  * are fed in pieces of any size and findings come out through a function. What
  * is found, and in which order, is the same for every way of cutting the stream:
  * each rule sees a fixed window around its keyword, and is asked only when that
- * window is complete or the stream has ended.
+ * window is complete or the stream has ended. A place where a match might begin is
+ * tried once for each rule, with the window of the first keyword that it comes before.
  *
  * Whoever passes the bytes on must keep back the last scan_held() of them after
  * each feed: a match may begin there. Findings lie wholly within what was still
@@ -45,6 +46,12 @@ struct scan_candidate {
 	uint32_t next_rule; /* of the keyword's rules, the next to ask */
 };
 
+/* How far a rule has come. */
+struct scan_progress {
+	uint64_t end;   /* of its last finding, so that none is reported twice */
+	uint64_t tried; /* no match begins before this place: keywords near each other share the search in front of them */
+};
+
 struct scan {
 	const struct rules *rules;
 	struct slice path;       /* of the file, for rules and allowlists; may be empty */
@@ -56,7 +63,7 @@ struct scan {
 	uint64_t searched;       /* keywords that start before this place have been seen */
 	struct scan_candidate *pending;
 	size_t n_pending, pending_cap;
-	uint64_t *last_end;      /* by rule: end of its last finding, so that none is reported twice */
+	struct scan_progress *progress; /* by rule */
 };
 
 /* Begin a stream. rules must be built and outlive the scan; path is borrowed for its life. */
