@@ -21,6 +21,14 @@ struct allowlist {
 	size_t n_stopwords;
 };
 
+/* A compiled expression, and what asked for it until the set is built. */
+struct expression {
+	char *pattern;
+	size_t len;
+	unsigned flags;
+	struct regex *regex;
+};
+
 /* One keyword and the rules that have it. */
 struct keyword {
 	char *text; /* lower case */
@@ -35,6 +43,8 @@ struct rules {
 	struct doc **sources; /* of each rule, until the set is built */
 	struct allowlist *allowlists;
 	size_t n_allowlists;
+	struct expression *expressions; /* all that the rules and allowlists point to, each once */
+	size_t n_expressions;
 	struct keyword *keywords;
 	size_t n_keywords;
 	struct literals *literals;
@@ -179,18 +189,11 @@ struct rules *rules_new(void)
 	return alloc_zero(1, sizeof(struct rules));
 }
 
-static void release_regexes(struct regex **list, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		regex_release(list[i]);
-	free(list);
-}
-
 static void release_allowlists(struct allowlist *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		release_regexes(list[i].regexes, list[i].n_regexes);
-		release_regexes(list[i].paths, list[i].n_paths);
+		free(list[i].regexes);
+		free(list[i].paths);
 		for (size_t w = 0; w < list[i].n_stopwords; w++)
 			free(list[i].stopwords[w]);
 		free(list[i].stopwords);
@@ -202,8 +205,6 @@ static void release_rule(struct rule *rule)
 {
 	free(rule->id);
 	free(rule->description);
-	regex_release(rule->regex);
-	regex_release(rule->path);
 	release_allowlists(rule->allowlists, rule->n_allowlists);
 }
 
@@ -214,6 +215,8 @@ static void release_sources(struct rules *r)
 		doc_release(r->sources[i]);
 	free(r->sources);
 	r->sources = NULL;
+	for (size_t i = 0; i < r->n_expressions; i++)
+		free(STEAL(r->expressions[i].pattern));
 }
 
 void rules_release(struct rules *r)
@@ -229,32 +232,48 @@ void rules_release(struct rules *r)
 	}
 	release_allowlists(r->allowlists, r->n_allowlists);
 	literals_release(r->literals);
+	for (size_t i = 0; i < r->n_expressions; i++)
+		regex_release(r->expressions[i].regex);
+	free(r->expressions);
 	free(r->list);
 	free(r->keywords);
 	free(r);
 }
 
-/* Compile what the shape has already seen to compile. */
-static struct regex *compile(struct slice pattern, unsigned flags)
+/* Compile what the shape has already seen to compile, or take what was made of the same before. */
+static struct regex *compile(struct rules *r, struct slice pattern, unsigned flags)
 {
 	struct error e = ERROR_INIT;
+	struct regex *regex;
 
-	return pattern.len ? regex_new(pattern, flags, &e) : NULL;
+	for (size_t i = 0; i < r->n_expressions; i++) {
+		const struct expression *x = &r->expressions[i];
+
+		if (x->flags == flags && slice_eq(slice_of(x->pattern, x->len), pattern))
+			return x->regex;
+	}
+	regex = pattern.len ? regex_new(pattern, flags, &e) : NULL;
+	if (!regex)
+		return NULL;
+	r->expressions = alloc_resize(r->expressions, r->n_expressions + 1, sizeof(*r->expressions));
+	r->expressions[r->n_expressions++] =
+		(struct expression){ alloc_copy(pattern.ptr, pattern.len), pattern.len, flags, regex };
+	return regex;
 }
 
 /* Compile the texts of a list. */
-static struct regex **compile_list(const struct doc *texts, size_t *n)
+static struct regex **compile_list(struct rules *r, const struct doc *texts, size_t *n)
 {
 	struct regex **list = alloc_zero(doc_count(texts), sizeof(*list));
 
 	for (size_t i = 0; i < doc_count(texts); i++)
-		if ((list[*n] = compile(doc_str(doc_at(texts, i)), REGEX_JIT)))
+		if ((list[*n] = compile(r, doc_str(doc_at(texts, i)), REGEX_JIT)))
 			++*n;
 	return list;
 }
 
 /* Append the allowlists of a list of documents. */
-static void add_allowlists(const struct doc *docs, struct allowlist **list, size_t *n)
+static void add_allowlists(struct rules *r, const struct doc *docs, struct allowlist **list, size_t *n)
 {
 	*list = alloc_resize(*list, *n + doc_count(docs), sizeof(**list));
 	for (size_t i = 0; i < doc_count(docs); i++) {
@@ -266,8 +285,8 @@ static void add_allowlists(const struct doc *docs, struct allowlist **list, size
 		for (int t = 0; target_words[t]; t++)
 			if (slice_eq(target, slice_str(target_words[t])))
 				a->target = (enum target)t;
-		a->regexes = compile_list(doc_get(d, "regexes"), &a->n_regexes);
-		a->paths = compile_list(doc_get(d, "paths"), &a->n_paths);
+		a->regexes = compile_list(r, doc_get(d, "regexes"), &a->n_regexes);
+		a->paths = compile_list(r, doc_get(d, "paths"), &a->n_paths);
 		a->stopwords = alloc_zero(doc_count(words), sizeof(*a->stopwords));
 		for (size_t w = 0; w < doc_count(words); w++) {
 			char *word = alloc_copy(doc_str(doc_at(words, w)).ptr, doc_str(doc_at(words, w)).len);
@@ -287,12 +306,12 @@ static const char *const around_token[] = { "(?:(?<![0-9A-Za-z])|(?<=\\\\[nrt])|
 static const char *const around_value[] = { "(?i)(?:", ")(?=[\\s\"'`;,&<>)\\]}\\\\]|$)" };
 
 /* Compile a pattern between two others, to be tried at one place. */
-static struct regex *compile_inside(const char *const around[2], struct slice pattern)
+static struct regex *compile_inside(struct rules *r, const char *const around[2], struct slice pattern, unsigned flags)
 {
 	AUTO_BUF whole = BUF_INIT;
 
 	buf_add_format(&whole, "%s%.*s%s", around[0], SLICE_ARG(pattern), around[1]);
-	return compile(buf_slice(&whole), REGEX_JIT | REGEX_HERE);
+	return compile(r, buf_slice(&whole), flags | REGEX_HERE);
 }
 
 /* How long the name in braces is that begins at a place; 0 when none does. */
@@ -330,22 +349,25 @@ static bool add_words(const struct doc *words, struct slice pattern, struct buf 
 	return true;
 }
 
-/* The expression that a rule's document asks for; NULL when its words are none or do not fit. */
-static struct regex *regex_of(const struct doc *d, const struct doc *words)
+/*
+ * The expression that a rule's document asks for; NULL when its words are none or do not fit. That of a value is
+ * tried where a name is given something, which is seldom: machine code of it would cost more than it ever saves.
+ */
+static struct regex *regex_of(struct rules *r, const struct doc *d, const struct doc *words)
 {
 	AUTO_BUF pattern = BUF_INIT;
 
 	if (doc_get(d, "token"))
-		return compile_inside(around_token, doc_get_str(d, "token"));
+		return compile_inside(r, around_token, doc_get_str(d, "token"), REGEX_JIT);
 	if (doc_get(d, "value"))
-		return compile_inside(around_value, doc_get_str(d, "value"));
+		return compile_inside(r, around_value, doc_get_str(d, "value"), 0);
 	if (!add_words(words, doc_get_str(d, "regex"), &pattern))
 		return NULL;
-	return compile(buf_slice(&pattern), REGEX_JIT | (doc_get(d, "at") ? REGEX_HERE : 0u));
+	return compile(r, buf_slice(&pattern), REGEX_JIT | (doc_get(d, "at") ? REGEX_HERE : 0u));
 }
 
 /* Make a rule of its document. */
-static struct rule rule_of(const struct doc *d, struct regex *regex)
+static struct rule rule_of(struct rules *r, const struct doc *d, struct regex *regex)
 {
 	struct rule rule = {
 		.id = alloc_copy(doc_get_str(d, "id").ptr, doc_get_str(d, "id").len),
@@ -353,21 +375,21 @@ static struct rule rule_of(const struct doc *d, struct regex *regex)
 		.regex = regex,
 		.secret_group = (unsigned)doc_get_int(d, "secretGroup"),
 		.entropy = doc_get(d, "entropy") ? strtod(doc_get_cstr(d, "entropy"), NULL) : doc_get(d, "near") ? RULE_ENTROPY : 0,
-		.path = compile(doc_get_str(d, "path"), 0),
+		.path = compile(r, doc_get_str(d, "path"), 0),
 		.near = doc_get(d, "near") != NULL,
 		.at_keyword = !doc_get(d, "regex") || doc_get(d, "at"),
 		.guess = doc_get_bool(d, "guess"),
 		.length = doc_get(d, "length") ? (size_t)doc_get_int(d, "length") : RULE_LENGTH,
 	};
 
-	add_allowlists(doc_get(d, "allowlists"), &rule.allowlists, &rule.n_allowlists);
+	add_allowlists(r, doc_get(d, "allowlists"), &rule.allowlists, &rule.n_allowlists);
 	return rule;
 }
 
 /* Add a rule, in the place of one with the same id. False when the words in its expression are none. */
 static bool add_rule(struct rules *r, const struct doc *d, const struct doc *words)
 {
-	struct regex *regex = regex_of(d, words);
+	struct regex *regex = regex_of(r, d, words);
 	const char *id = doc_get_cstr(d, "id");
 	size_t at = 0;
 
@@ -382,7 +404,7 @@ static bool add_rule(struct rules *r, const struct doc *d, const struct doc *wor
 		r->list = alloc_resize(r->list, ++r->count, sizeof(*r->list));
 		r->sources = alloc_resize(r->sources, r->count, sizeof(*r->sources));
 	}
-	r->list[at] = rule_of(d, regex);
+	r->list[at] = rule_of(r, d, regex);
 	r->sources[at] = doc_retain(d);
 	return true;
 }
@@ -402,7 +424,7 @@ bool rules_load(struct rules *r, struct slice yaml, const char *file, struct pro
 		if (!add_rule(r, doc_at(list, i), doc_get(whole, "words")))
 			return problems_add(problems, file, 0, 0, "rule '%s': what stands in braces is no name under 'words', or does not fit",
 					    doc_get_cstr(doc_at(list, i), "id"));
-	add_allowlists(doc_get(whole, "allowlists"), &r->allowlists, &r->n_allowlists);
+	add_allowlists(r, doc_get(whole, "allowlists"), &r->allowlists, &r->n_allowlists);
 	return true;
 }
 
@@ -422,28 +444,66 @@ void rules_drop_guesses(struct rules *r)
 	r->count = kept;
 }
 
+/* Where keywords are found again by their text while the set is built: places plus one, 0 for none. */
+struct index {
+	uint32_t *slots;
+	size_t mask; /* their number, a power of two, less one */
+};
+
 /* The keyword of that text, made if it is new. */
-static struct keyword *keyword_of(struct rules *r, struct slice text)
+static struct keyword *keyword_of(struct rules *r, const struct index *index, struct slice text)
 {
-	for (size_t i = 0; i < r->n_keywords; i++)
-		if (r->keywords[i].len == text.len && memcmp(r->keywords[i].text, text.ptr, text.len) == 0)
-			return &r->keywords[i];
+	uint32_t hash = 2166136261u; /* FNV-1a */
+	size_t at;
+
+	for (size_t i = 0; i < text.len; i++)
+		hash = (hash ^ (unsigned char)text.ptr[i]) * 16777619u;
+	for (at = hash & index->mask; index->slots[at]; at = (at + 1) & index->mask) {
+		struct keyword *k = &r->keywords[index->slots[at] - 1];
+
+		if (slice_eq(slice_of(k->text, k->len), text))
+			return k;
+	}
 	r->keywords = alloc_resize(r->keywords, r->n_keywords + 1, sizeof(*r->keywords));
 	r->keywords[r->n_keywords] = (struct keyword){ .text = alloc_copy(text.ptr, text.len), .len = text.len };
-	return &r->keywords[r->n_keywords++];
+	index->slots[at] = (uint32_t)++r->n_keywords;
+	return &r->keywords[r->n_keywords - 1];
 }
 
-void rules_build(struct rules *r)
+/* The texts that a rule is looked for by. */
+static const struct doc *words_of(const struct rules *r, size_t i)
 {
+	return doc_get(r->sources[i], r->list[i].near ? "near" : "keywords");
+}
+
+/* Gather the keywords of all rules, and the rules of each. */
+static void gather_keywords(struct rules *r)
+{
+	AUTO_FREE uint32_t *slots = NULL;
+	struct index index = { .mask = 1 };
+	size_t most = 0;
+
+	for (size_t i = 0; i < r->count; i++)
+		most += doc_count(words_of(r, i));
+	while (index.mask < 2 * most)
+		index.mask = 2 * index.mask + 1;
+	index.slots = slots = alloc_zero(index.mask + 1, sizeof(*slots));
 	for (size_t i = 0; i < r->count; i++) {
-		const struct doc *words = doc_get(r->sources[i], r->list[i].near ? "near" : "keywords");
+		const struct doc *words = words_of(r, i);
 
 		for (size_t w = 0; w < doc_count(words); w++) {
-			struct keyword *k = keyword_of(r, doc_str(doc_at(words, w)));
+			struct keyword *k = keyword_of(r, &index, doc_str(doc_at(words, w)));
 
 			k->rules = alloc_resize(k->rules, k->n_rules + 1, sizeof(*k->rules));
 			k->rules[k->n_rules++] = (uint32_t)i;
 		}
+	}
+}
+
+void rules_build(struct rules *r)
+{
+	gather_keywords(r);
+	for (size_t i = 0; i < r->count; i++) {
 		if (!r->list[i].at_keyword)
 			r->lead = RULE_LEAD;
 		if (r->list[i].length > r->length)

@@ -211,14 +211,14 @@ bool processes_start(struct processes *p, struct settings *s, struct error *e)
 	p->count = 0;
 	if (!pairs_make(&t, s, e) || !start_signer(p, s, &t, e))
 		return false;
+	for (size_t i = 0; i < s->workers; i++) /* the fronts first: they have the most to read */
+		if (!start_front(p, s, &t, i, e))
+			return false;
 	for (size_t i = 0; i < s->workers; i++)
 		if (!start_upstream(p, s, &t, i, e))
 			return false;
 	fd_close(&s->secrets);
 	fd_close(&s->proxy_password);
-	for (size_t i = 0; i < s->workers; i++)
-		if (!start_front(p, s, &t, i, e))
-			return false;
 	return !s->queue || start_asker(p, s, &t, e);
 }
 
@@ -370,8 +370,7 @@ static bool give(const struct processes *p, struct process *one, struct slice ca
 
 	one->answered = false;
 	buf_truncate(&one->refused, 0);
-	if (strcmp(one->role, "upstream") == 0)
-		buf_add_slice(&one->control.out, ca_files);
+	buf_add_slice(&one->control.out, ca_files);
 	channel_put(&one->control, MESSAGE_ROUTES, 0, routes);
 	while (!one->answered) {
 		if (channel_flush(&one->control) == CHANNEL_CLOSED)
@@ -380,6 +379,24 @@ static bool give(const struct processes *p, struct process *one, struct slice ca
 			return false;
 	}
 	return one->refused.len ? error_set(e, STATUS_CALLER, "%s", buf_str(&one->refused)) : true;
+}
+
+/* Give the routes to all processes of a role; what the first of them says is missing is of use if missing is not NULL. */
+static bool give_role(struct processes *p, const char *role, struct slice ca_files, struct slice routes,
+		      struct buf *missing, struct error *e)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		struct process *one = &p->list[i];
+
+		if (strcmp(one->role, role) != 0)
+			continue;
+		if (!give(p, one, ca_files, routes, e))
+			return false;
+		if (missing)
+			buf_add_slice(missing, buf_slice(&one->missing));
+		missing = NULL;
+	}
+	return true;
 }
 
 bool processes_give(struct processes *p, const struct settings *s, const struct doc *routes, struct buf *missing,
@@ -394,13 +411,9 @@ bool processes_give(struct processes *p, const struct settings *s, const struct 
 	if (text.len > ROUTES_MESSAGE_MAX)
 		return error_set(e, STATUS_CALLER, "the routes are larger than %d bytes", ROUTES_MESSAGE_MAX);
 	ok = queue_ca_files(&ca_files, s, routes, e);
-	for (size_t i = SIGNER + 1; ok && i < p->count; i++) {
-		if (strcmp(p->list[i].role, "asker") == 0) /* it has no use for them */
-			continue;
-		ok = give(p, &p->list[i], buf_slice(&ca_files.out), buf_slice(&text), e);
-		if (ok && i == SIGNER + 1)
-			buf_add_slice(missing, buf_slice(&p->list[i].missing));
-	}
+	/* What a front lets through, its upstream must know; signer and asker have no use for them. */
+	ok = ok && give_role(p, "upstream", buf_slice(&ca_files.out), buf_slice(&text), missing, e) &&
+	     give_role(p, "front", SLICE(""), buf_slice(&text), NULL, e);
 	channel_release(&ca_files);
 	return ok;
 }
