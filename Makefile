@@ -50,7 +50,7 @@ DEPS_RUN   = jq git openssh-client ca-certificates util-linux mawk man-db
 DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils busybox-static strace openssh-server nginx-light fcgiwrap git-lfs tmux patch
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
-DEPS_DOCKER = docker.io mmdebstrap iptables
+DEPS_DOCKER = docker.io mmdebstrap iptables iproute2 util-linux
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap libvectorscan5 ripgrep
 
 # One line for each thing that is made; V=1 shows the commands instead.
