@@ -42,7 +42,10 @@ static const struct doc_field response_fields[] = {
 
 /* --- opening --- */
 
-/* Open a directory of the queue, made if asked for; it has to be this user's alone. Returns -1 on error. */
+/*
+ * Open a directory of the queue, made if asked for; it has to be this user's alone. Root decides for those who run a
+ * sidecar for him without being root. Returns -1 on error.
+ */
 static int open_directory(int parent, const char *path, bool make, struct error *e)
 {
 	AUTO_FD fd = -1;
@@ -57,7 +60,7 @@ static int open_directory(int parent, const char *path, bool make, struct error 
 		error_sys(e, "unable to open the queue '%s'", path);
 		return -1;
 	}
-	if (st.st_uid != geteuid() || (st.st_mode & 077)) {
+	if ((st.st_uid != geteuid() && geteuid() != 0) || (st.st_mode & 077)) {
 		error_set(e, STATUS_CALLER, "the queue '%s' is open to others; wanted a directory of this user, mode 0700", path);
 		return -1;
 	}
@@ -66,10 +69,17 @@ static int open_directory(int parent, const char *path, bool make, struct error 
 
 bool queue_open(struct queue *q, const char *path, bool make, struct error *e)
 {
+	struct stat st;
+
 	*q = (struct queue)QUEUE_INIT;
 	q->dir = open_directory(AT_FDCWD, path, make, e);
 	if (q->dir < 0)
 		return false;
+	if (fstat(q->dir, &st) < 0)
+		return error_sys(e, "unable to look at the queue '%s'", path);
+	q->theirs = st.st_uid != geteuid();
+	q->uid = st.st_uid;
+	q->gid = st.st_gid;
 	q->path = alloc_copy(path, strlen(path));
 	q->processed = open_directory(q->dir, "processed", true, e);
 	if (q->processed < 0)
@@ -101,6 +111,12 @@ bool queue_is_id(struct slice text)
 
 /* --- files of the directory --- */
 
+/* A file that root has made in someone's queue is theirs. */
+static bool give_away(const struct queue *q, int fd)
+{
+	return !q->theirs || fchown(fd, q->uid, q->gid) == 0;
+}
+
 /* Hold a lock of the queue until the descriptor is closed. Returns -1 on error. Waits. */
 static int hold(const struct queue *q, const char *name, struct error *e)
 {
@@ -111,8 +127,10 @@ static int hold(const struct queue *q, const char *name, struct error *e)
 			continue;
 		fd_close(&fd);
 	}
-	if (fd < 0)
+	if (fd < 0 || !give_away(q, fd)) {
 		error_sys(e, "unable to lock the queue '%s'", q->path);
+		return -1;
+	}
 	return fd_steal(&fd);
 }
 
@@ -138,7 +156,7 @@ static bool write_new(const struct queue *q, struct slice bytes, struct error *e
 
 	unlinkat(q->dir, NEW, 0); /* of a writer that died */
 	fd = openat(q->dir, NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (fd < 0)
+	if (fd < 0 || !give_away(q, fd))
 		return error_sys(e, "unable to write to the queue '%s'", q->path);
 	if (!fd_write_all(fd, bytes, "a file of the queue", e))
 		return false;

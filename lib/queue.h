@@ -66,14 +66,17 @@ struct queue {
 	int processed; /* the one below it, -1 until it is there */
 	char *path;
 	struct watch watch;
+	bool theirs;   /* root has opened that of the user uid */
+	uid_t uid;
+	gid_t gid;
 };
 
-#define QUEUE_INIT { -1, -1, NULL, WATCH_INIT }
+#define QUEUE_INIT { -1, -1, NULL, WATCH_INIT, false, 0, 0 }
 #define AUTO_QUEUE __attribute__((cleanup(queue_release))) struct queue
 
 /*
  * Open a queue; with make, its directory and processed/ are made. Others may
- * neither own nor write it. Before confinement, as is watching.
+ * neither own nor write it; root may open that of another user, whose files stay that user's. Before confinement, as is watching.
  */
 bool queue_open(struct queue *q, const char *path, bool make, struct error *e);
 void queue_release(struct queue *q);

@@ -1,5 +1,6 @@
 #include "decide.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "alloc.h"
@@ -79,6 +80,17 @@ static bool take_place(struct decider *d, const char *home, struct error *e)
 	       item_routes(d->item, &d->before, e) && check_seen(d, e) && audit_open(&d->audit, log, e);
 }
 
+/* Write them. Where root decides for a sidecar that is another user's, the file is to be that user's. */
+static bool write_routes(const struct item *i, const char *path, struct slice routes, struct error *e)
+{
+	struct stat st;
+
+	if (!file_replace(path, routes, ROUTES_MODE, e))
+		return false;
+	return (stat(i->dir, &st) == 0 && (st.st_uid == geteuid() || lchown(path, st.st_uid, st.st_gid) == 0)) ||
+	       error_sys(e, "unable to hand over '%s'", path);
+}
+
 /* Put routes in force and have that confirmed. */
 static bool put_in_force(const struct item *i, struct slice routes, struct error *e)
 {
@@ -86,7 +98,7 @@ static bool put_in_force(const struct item *i, struct slice routes, struct error
 	char hash[DIGEST_HEX];
 
 	digest_text(routes, hash);
-	return file_replace(path, routes, ROUTES_MODE, e) && reload_ask(i->dir, hash, NULL, e);
+	return write_routes(i, path, routes, e) && reload_ask(i->dir, hash, NULL, e);
 }
 
 /* The old routes are back, whether the bottle runs or not; failing that, the error says so: the operator has to know. */
@@ -97,7 +109,7 @@ static void put_back(const struct decider *d, struct error *e)
 
 	if (put_in_force(d->item, buf_slice(&d->before), &why))
 		return;
-	if (file_replace(path, buf_slice(&d->before), ROUTES_MODE, &why) && !d->item->running)
+	if (write_routes(d->item, path, buf_slice(&d->before), &why) && !d->item->running)
 		return;
 	error_wrap(e, "the old routes are not confirmed to be in force again (%s)", why.text);
 }
