@@ -20,7 +20,7 @@ NEEDS_gitgate       = jansson yaml-0.1 libpcre2-8 libgit2 zlib libbrotlidec libz
 NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libpsl libcrypto libseccomp
 NEEDS_approve       = jansson yaml-0.1 libpcre2-8 libpsl libcrypto ncursesw
 NEEDS_audit         = jansson libcrypto
-NEEDS_commit        = jansson libcrypto libarchive libseccomp yaml-0.1 libpcre2-8
+NEEDS_commit        = jansson libcrypto libarchive libseccomp libcurl yaml-0.1 libpcre2-8
 NEEDS_deploy-key    = jansson libcurl libcrypto
 NEEDS_launch-docker = jansson libcurl libcrypto libarchive
 NEEDS_inside        = jansson libseccomp
@@ -32,7 +32,8 @@ LIBS_gitgate        = -lm
 PIE_prove           = -static-pie
 PIE_inside          = -static-pie
 
-# What a program shares with the native launcher.
+# What a program shares with a launcher.
+WITH_commit         = cmd/launch-docker/container.c
 WITH_inside         = $(addprefix cmd/launch-native/,agent.c filter.c feature.c)
 WITH_launch-docker  = $(addprefix cmd/launch-native/,plan.c probe.c certificates.c terminal.c screen.c timing.c active.c record.c deploykeys.c)
 
@@ -238,9 +239,10 @@ bench: deps-bench ## measure, next to the peers that are installed
 	$(submake) tests
 	$(Q)$(TEST_ENV) bench/run
 
-demo: deps ## build and watch a real bottle being attacked from the inside
+BACKEND = native
+demo: deps$(if $(filter docker,$(BACKEND)),-docker) ## build and watch a real bottle being attacked from the inside
 	$(submake) all $(HELPERS)
-	$(Q)$(TEST_ENV) examples/demo/run
+	$(Q)$(TEST_ENV) BACKEND=$(BACKEND) $(if $(filter docker,$(BACKEND)),t/docker/with-engine) examples/demo/run
 
 # --- what must be installed ---
 
@@ -279,6 +281,6 @@ clean: ## remove what was built
 help: ## show this text
 	@echo 'targets:'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
-	@echo 'variables: V=1 (commands)  CC=clang  SAN=1 (ASan, UBSan)  DEV=1 (-Werror)  O=DIR  PREFIX=  DESTDIR=  FUZZ_SECONDS='
+	@echo 'variables: V=1 (commands)  CC=clang  SAN=1 (ASan, UBSan)  DEV=1 (-Werror)  BACKEND=docker (demo)  O=DIR  PREFIX=  DESTDIR=  FUZZ_SECONDS='
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -3,6 +3,8 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 void digest_init(void)
 {
@@ -44,4 +46,21 @@ void digest_text(struct slice text, char out[DIGEST_HEX])
 		out[2 * i + 1] = digits[bytes[i] & 15];
 	}
 	out[DIGEST_HEX - 1] = '\0';
+}
+
+bool digest_file(int fd, const char *path, char out[DIGEST_HEX], struct error *e)
+{
+	struct stat st;
+	void *bytes;
+
+	if (fstat(fd, &st) < 0)
+		return error_sys(e, "unable to look at '%s'", path);
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return error_set(e, STATUS_CALLER, "'%s' is not an archive", path);
+	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return error_sys(e, "unable to read '%s'", path);
+	digest_text(slice_of(bytes, (size_t)st.st_size), out);
+	munmap(bytes, (size_t)st.st_size);
+	return true;
 }

@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "error.h"
 #include "slice.h"
 
 #define DIGEST_SIZE 32 /* bytes */
@@ -27,5 +28,8 @@ void digest_sha1(const struct slice *parts, size_t n, uint8_t out[DIGEST_SHA1_SI
 
 /* Digest of one text, in lower-case hexadecimal. */
 void digest_text(struct slice text, char out[DIGEST_HEX]);
+
+/* The same of a whole file that is not empty; path is for the error. Blocks on the disk. */
+bool digest_file(int fd, const char *path, char out[DIGEST_HEX], struct error *e);
 
 #endif

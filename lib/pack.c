@@ -35,6 +35,7 @@ struct pack *pack_open(int fd, struct error *e)
 
 	p->archive = archive_write_new();
 	if (!p->archive || archive_write_set_format_pax_restricted(p->archive) != ARCHIVE_OK ||
+	    archive_write_set_format_option(p->archive, "pax", "hdrcharset", "BINARY") != ARCHIVE_OK || /* names are bytes */
 	    archive_write_set_bytes_in_last_block(p->archive, 1) != ARCHIVE_OK ||
 	    archive_write_open_fd(p->archive, fd) != ARCHIVE_OK) {
 		if (p->archive)

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,7 +23,7 @@ static const struct doc_field fields[] = {
 	{ "label", DOC_STR, false },      { "color", DOC_STR, false },   { "created_at", DOC_STR, true },
 	{ "sha256", DOC_STR, true },      { "size", DOC_INT, true },     { "files", DOC_INT, true },
 	{ "bytes", DOC_INT, true },       { "unread", DOC_INT, true },   { "unstable", DOC_INT, true },
-	{ "findings", DOC_INT, true },    { .name = NULL },
+	{ "findings", DOC_INT, true },    { "image", DOC_STR, false },    { .name = NULL },
 };
 
 /* Sixty-four lower-case hexadecimal digits: what may name an archive. */
@@ -58,24 +57,6 @@ struct doc *snapshot_read(const char *home, const char *name, struct error *e)
 		return NULL;
 	}
 	return STEAL(d);
-}
-
-/* Digest of a whole file. */
-static bool digest_file(int fd, const char *path, char hex[DIGEST_HEX], struct error *e)
-{
-	struct stat st;
-	void *bytes;
-
-	if (fstat(fd, &st) < 0)
-		return error_sys(e, "unable to look at '%s'", path);
-	if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		return error_set(e, STATUS_CALLER, "'%s' is not an archive", path);
-	bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED)
-		return error_sys(e, "unable to read '%s'", path);
-	digest_text(slice_of(bytes, (size_t)st.st_size), hex);
-	munmap(bytes, (size_t)st.st_size);
-	return true;
 }
 
 int snapshot_open(const char *home, const char *name, const struct doc *snapshot, struct error *e)
@@ -131,6 +112,28 @@ bool draft_sweep(const char *home, bool dry_run, draft_each_fn *fn, void *ctx, s
 	}
 	closedir(d);
 	return ok;
+}
+
+bool draft_active(const char *home)
+{
+	AUTO_FREE char *all = alloc_format("%s/snapshots", home);
+	AUTO_FD lock = lock_directory(all, LOCK_EX); /* so that none is seen that is not locked yet */
+	DIR *d = lock < 0 ? NULL : opendir(all);
+	const struct dirent *entry;
+	bool active = false;
+
+	while (d && !active && (entry = readdir(d))) {
+		AUTO_FREE char *dir = alloc_format("%s/%s", all, entry->d_name);
+		AUTO_FD mine = -1;
+
+		if (strncmp(entry->d_name, DRAFT, sizeof(DRAFT) - 1) != 0)
+			continue;
+		mine = lock_directory(dir, LOCK_EX | LOCK_NB);
+		active = mine < 0 && errno == EWOULDBLOCK;
+	}
+	if (d)
+		closedir(d);
+	return active;
 }
 
 bool draft_begin(struct draft *d, const char *home, struct error *e)

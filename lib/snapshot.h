@@ -47,4 +47,7 @@ void draft_release(struct draft *d);
 typedef void draft_each_fn(void *ctx, const char *name, const char *path);
 bool draft_sweep(const char *home, bool dry_run, draft_each_fn *fn, void *ctx, struct error *e);
 
+/* Is one being made? What it has made elsewhere may not have its document yet. */
+bool draft_active(const char *home);
+
 #endif

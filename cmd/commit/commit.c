@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include "alloc.h"
+#include "changeset.h"
+#include "cmd/launch-docker/container.h"
+#include "container.h"
 #include "fd.h"
 #include "file.h"
 #include "layer.h"
@@ -17,6 +20,7 @@
 #include "spawn.h"
 #include "state.h"
 
+#define READER 65532u     /* who reads what a container holds, when the operator is root */
 #define LEFT_OUT_MAX 1200 /* the files and copies of a plan, and what is always left out */
 
 static const struct option_def defs[] = {
@@ -39,6 +43,7 @@ struct commit {
 	char *home;
 	struct doc *metadata, *plan;
 	char *overlay;
+	bool on_engine; /* the bottle is a container's, not a native one */
 };
 
 /* What the process that reads the tree says at its end. */
@@ -74,10 +79,13 @@ static bool choose(void *ctx, const struct state_entry *entry, struct error *e)
 		return true;
 	if (!entry->metadata || !entry->plan || (!entry->active && !entry->preserved))
 		return c->identity ? error_set(e, STATUS_CALLER, "the bottle '%s' neither runs nor is kept", entry->identity) : true;
-	if (!backend || strcmp(backend, "native") != 0)
+	c->on_engine = backend && strcmp(backend, "docker") == 0;
+	if (!backend || (!c->on_engine && strcmp(backend, "native") != 0))
 		return error_set(e, STATUS_CALLER,
-				 "the bottle '%s' is of the backend '%s'; only bottles of 'native' can be committed",
+				 "the bottle '%s' is of the backend '%s'; only bottles of 'native' and 'docker' can be committed",
 				 entry->identity, backend ? backend : "?");
+	if (c->on_engine && !entry->active)
+		return error_set(e, STATUS_CALLER, "the bottle '%s' has ended, and its container with it", entry->identity);
 	if (c->metadata)
 		return error_set(e, STATUS_CALLER, "several bottles run; say which one: 'bb list active' shows them");
 	c->metadata = doc_retain(entry->metadata);
@@ -108,6 +116,8 @@ static char *archive_path(const struct commit *c, const char *path)
 	const char *workspace = doc_get_cstr(doc_get(c->plan, "workspace"), "target");
 	size_t n = workspace ? strlen(workspace) : 0;
 
+	if (c->on_engine)
+		return alloc_copy(path + 1, strlen(path + 1));
 	if (n && strncmp(path, workspace, n) == 0 && path[n] == '/')
 		return alloc_format("workspace%s", path + n);
 	return alloc_format("upper%s", path);
@@ -116,8 +126,7 @@ static char *archive_path(const struct commit *c, const char *path)
 /* What the launcher provides anew: its files and copies, and what is memory or its own in a bottle. */
 static void list_left_out(const struct commit *c, const char **list)
 {
-	static const char *const always[] = { "upper/.bottle", "upper/dev", "upper/etc",     "upper/opt", "upper/proc",
-					      "upper/run",     "upper/tmp", "upper/var/tmp" };
+	static const char *const always[] = { "/.bottle", "/dev", "/etc", "/opt", "/proc", "/run", "/tmp", "/var/tmp" };
 	static const struct {
 		const char *list, *key;
 	} members[] = { { "files", "path" }, { "copies", "target" } };
@@ -125,7 +134,7 @@ static void list_left_out(const struct commit *c, const char **list)
 	size_t n = 0;
 
 	for (size_t i = 0; i < COUNT_OF(always); i++)
-		list[n++] = always[i];
+		list[n++] = archive_path(c, always[i]);
 	for (size_t m = 0; m < COUNT_OF(members); m++)
 		for (size_t i = 0; i < doc_count(doc_get(bottle, members[m].list)) && n + 1 < LEFT_OUT_MAX; i++) {
 			const char *path = doc_get_cstr(doc_at(doc_get(bottle, members[m].list), i), members[m].key);
@@ -142,43 +151,43 @@ static void tell(void *ctx, const char *path, const char *why)
 	program_warn("'%s': %s", path, why);
 }
 
-/* The process that reads the tree: it can read that and write what is open, and is the agent's user. */
-static void read_tree(struct search *search, const struct layer_job *job, uid_t uid, struct verdict *v)
+/* What a reading process does, once it is confined. */
+typedef bool read_fn(const void *job, struct layer_count *count, struct error *e);
+
+static bool read_tree(const void *job, struct layer_count *count, struct error *e)
 {
-	static const char *const readable[] = { ".", NULL };
+	return layer_pack(job, count, e);
+}
+
+static bool read_export(const void *job, struct layer_count *count, struct error *e)
+{
+	return changeset_pack(job, count, e);
+}
+
+/* The process: it can read below the working directory, if it is asked to, and write what is open. */
+static void read_confined(read_fn *fn, const void *job, struct search *search, const char *where, uid_t uid, struct verdict *v)
+{
+	const char *const readable[] = { where, NULL };
 	const struct confine_call *const calls[] = { layer_calls, NULL };
 	const struct confinement c = { .role = "commit", .uid = uid, .readable = readable, .tied = true, .calls = calls };
 
-	if (confine(&c, &v->error) && layer_pack(job, &v->count, &v->error))
+	if (confine(&c, &v->error) && fn(job, &v->count, &v->error))
 		v->findings = search_finish(search);
 }
 
-/* Have the archive written by such a process. */
-static bool write_archive(const struct commit *c, int archive, int staging, struct verdict *v, struct error *e)
+/* Have it run to its end, and take its verdict. */
+static bool have_read(read_fn *fn, const void *job, struct search *search, const char *where, uid_t uid, struct verdict *v,
+		      struct error *e)
 {
-	static const char *const names[] = { "upper", "workspace", NULL };
-	static const char *left_out[LEFT_OUT_MAX];
-	AUTO_FD dir = open(c->overlay, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	const struct doc *user = doc_get(doc_get(c->plan, "bottle"), "user");
-	struct search *search = search_new(e);
-	struct layer_job job = { .dir = dir, .names = names, .left_out = left_out, .to = archive, .staging = staging,
-				 .uid = (unsigned)doc_get_int(user, "uid"), .gid = (unsigned)doc_get_int(user, "gid"),
-				 .look = search_look, .tell = tell, .ctx = search };
-	struct stat st;
 	int ends[2], status;
 	ssize_t n;
 	pid_t pid;
 
-	if (!search)
-		return false;
-	if (dir < 0 || fstat(dir, &st) < 0 || fchdir(dir) < 0)
-		return error_sys(e, "unable to open '%s'", c->overlay);
-	list_left_out(c, left_out);
 	if (!fd_pipe(ends, e))
 		return false;
 	pid = fork();
 	if (pid == 0) {
-		read_tree(search, &job, geteuid() == 0 ? st.st_uid : 0, v);
+		read_confined(fn, job, search, where, uid, v);
 		_exit(write(ends[1], v, sizeof(*v)) == (ssize_t)sizeof(*v) ? 0 : STATUS_WORLD);
 	}
 	close(ends[1]);
@@ -193,6 +202,41 @@ static bool write_archive(const struct commit *c, int archive, int staging, stru
 	if (v->error.status != STATUS_YES)
 		*e = v->error;
 	return v->error.status == STATUS_YES;
+}
+
+/* Have the archive of a native bottle written. */
+static bool write_archive(const struct commit *c, const char *const *left_out, int archive, int staging, struct verdict *v,
+			  struct error *e)
+{
+	static const char *const names[] = { "upper", "workspace", NULL };
+	AUTO_FD dir = open(c->overlay, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const struct doc *user = doc_get(doc_get(c->plan, "bottle"), "user");
+	struct search *search = search_new(e);
+	struct layer_job job = { .dir = dir, .names = names, .left_out = left_out, .to = archive, .staging = staging,
+				 .uid = (unsigned)doc_get_int(user, "uid"), .gid = (unsigned)doc_get_int(user, "gid"),
+				 .look = search_look, .tell = tell, .ctx = search };
+	struct stat st;
+
+	if (!search)
+		return false;
+	if (dir < 0 || fstat(dir, &st) < 0 || fchdir(dir) < 0)
+		return error_sys(e, "unable to open '%s'", c->overlay);
+	return have_read(read_tree, &job, search, ".", geteuid() == 0 ? st.st_uid : 0, v, e);
+}
+
+/* Have the layer of a container written. */
+static bool write_layer(struct container *container, const char *const *left_out, int layer, int staging, struct verdict *v,
+			struct error *e)
+{
+	struct changeset set = CHANGESET_INIT;
+	struct search *search = search_new(e);
+	struct changeset_job job = { .set = &set, .from = staging, .to = layer, .look = search_look, .tell = tell, .ctx = search };
+	bool ok = search && container_copy(container, staging, e) &&
+		  changeset_init(&set, container->changes, left_out, e) &&
+		  have_read(read_export, &job, search, NULL, geteuid() == 0 ? READER : 0, v, e);
+
+	changeset_release(&set);
+	return ok;
 }
 
 /* The document; the digest comes later. */
@@ -231,6 +275,8 @@ static bool show(const struct commit *c, const struct doc *d, struct error *e)
 	printf("%s: %lld files, %lld bytes, sha256:%s\n\n", c->name, (long long)doc_get_int(d, "files"),
 	       (long long)doc_get_int(d, "bytes"), doc_get_cstr(d, "sha256"));
 	printf("go on with it:              bb resume %s\n", c->name);
+	if (c->on_engine)
+		printf("take its image elsewhere:   docker save " IMAGE_COMMITTED "%s | ssh HOST docker load\n", c->name);
 	printf("take it to another machine: tar -C '%s/snapshots' -cf - %s | ssh HOST "
 	       "'mkdir -p -m 700 .bot-bottle/snapshots && tar -C .bot-bottle/snapshots -xf -'\n",
 	       c->home, c->name);
@@ -238,35 +284,93 @@ static bool show(const struct commit *c, const struct doc *d, struct error *e)
 	return program_flush(e);
 }
 
-static bool commit(struct commit *c, struct error *e)
+/* Secrets need a word. */
+static bool judge(const struct commit *c, const struct verdict *v, struct error *e)
 {
-	AUTO_DRAFT draft = DRAFT_INIT;
+	return !v->findings || c->force ||
+	       error_set(e, STATUS_NO, "%llu secrets were found; nothing is committed: remove them, or use --force",
+			 (unsigned long long)v->findings);
+}
+
+/* A file without a name beside the snapshots. -1 with an error. */
+static int unnamed_file(const struct draft *draft, struct error *e)
+{
+	int fd = open(draft->dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		error_sys(e, "unable to make a file in '%s'", draft->dir);
+	return fd;
+}
+
+/* What was written, by its digest. */
+static struct doc *conclude(const struct commit *c, const struct verdict *v, const char *hex, off_t size)
+{
+	struct doc *d = describe(c, v);
+
+	doc_put_str(d, "sha256", hex);
+	doc_put_int(d, "size", (int64_t)size);
+	return d;
+}
+
+/* A native bottle: the archive is part of the snapshot. */
+static bool commit_native(struct commit *c, struct draft *draft, const char *const *left_out, struct error *e)
+{
 	struct verdict v = { .error = ERROR_INIT };
 	char hex[DIGEST_HEX];
-	AUTO_FD archive = -1;
-	AUTO_FD staging = -1;
+	AUTO_FD archive = draft_file(draft, e);
+	AUTO_FD staging = archive < 0 ? -1 : unnamed_file(draft, e);
 	AUTO_DOC *d = NULL;
 	struct stat st;
 
-	if (!draft_begin(&draft, c->home, e))
+	if (staging < 0 || !write_archive(c, left_out, archive, staging, &v, e) || !judge(c, &v, e) ||
+	    !draft_seal(draft, archive, hex, e))
 		return false;
-	archive = draft_file(&draft, e);
-	if (archive < 0)
+	if (fstat(archive, &st) < 0)
+		return error_sys(e, "unable to look at the archive");
+	d = conclude(c, &v, hex, st.st_size);
+	return draft_publish(draft, c->name, d, e) && show(c, d, e);
+}
+
+/* One on an engine, which keeps it as an image. */
+static bool commit_container(struct commit *c, struct draft *draft, const char *const *left_out, struct error *e)
+{
+	struct verdict v = { .error = ERROR_INIT };
+	AUTO_CONTAINER container = CONTAINER_INIT;
+	struct error none = ERROR_INIT;
+	char hex[DIGEST_HEX];
+	AUTO_FD layer = unnamed_file(draft, e);
+	AUTO_FD staging = layer < 0 ? -1 : unnamed_file(draft, e);
+	AUTO_DOC *earlier = snapshot_read(c->home, c->name, &none);
+	AUTO_FREE char *image = NULL;
+	AUTO_DOC *d = NULL;
+	struct stat st;
+
+	if (staging < 0 || !container_find(&container, c->identity, c->home, e) ||
+	    !write_layer(&container, left_out, layer, staging, &v, e) || !judge(c, &v, e) ||
+	    !digest_file(layer, "layer", hex, e))
 		return false;
-	staging = open(draft.dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (staging < 0)
-		return error_sys(e, "unable to make a file in '%s'", draft.dir);
-	if (!write_archive(c, archive, staging, &v, e))
+	if (fstat(layer, &st) < 0)
+		return error_sys(e, "unable to look at the layer");
+	image = container_publish(&container, c->home, c->name, layer, hex, draft->dir, e);
+	if (!image)
 		return false;
-	if (v.findings && !c->force)
-		return error_set(e, STATUS_NO, "%llu secrets were found; nothing is committed: remove them, or use --force",
-				 (unsigned long long)v.findings);
-	if (!draft_seal(&draft, archive, hex, e) || fstat(archive, &st) < 0)
+	d = conclude(c, &v, hex, st.st_size);
+	doc_put_str(d, "image", image);
+	if (!draft_publish(draft, c->name, d, e))
 		return false;
-	d = describe(c, &v);
-	doc_put_str(d, "sha256", hex);
-	doc_put_int(d, "size", (int64_t)st.st_size);
-	return draft_publish(&draft, c->name, d, e) && show(c, d, e);
+	if (doc_get_cstr(earlier, "image") && strcmp(doc_get_cstr(earlier, "image"), image) != 0)
+		container_forget(&container, doc_get_cstr(earlier, "image"));
+	return show(c, d, e);
+}
+
+static bool commit(struct commit *c, struct error *e)
+{
+	static const char *left_out[LEFT_OUT_MAX];
+	AUTO_DRAFT draft = DRAFT_INIT;
+
+	list_left_out(c, left_out);
+	return draft_begin(&draft, c->home, e) &&
+	       (c->on_engine ? commit_container(c, &draft, left_out, e) : commit_native(c, &draft, left_out, e));
 }
 
 int main(int argc, char **argv)

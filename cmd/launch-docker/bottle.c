@@ -97,7 +97,8 @@ static void add_door(struct doc *host, const struct plan *p)
 	doc_put_bool(m, "ReadOnly", true);
 }
 
-bool bottle_create(struct engine *en, const char *image, const char *programs, const struct plan *p, struct error *e)
+bool bottle_create(struct engine *en, const char *image, const char *programs, const struct plan *p, bool restored,
+		   struct error *e)
 {
 	AUTO_FREE char *name = part_name(PART_AGENT, p->identity);
 	AUTO_FREE char *user = alloc_format("%u:%u", p->uid, p->gid);
@@ -114,7 +115,7 @@ bool bottle_create(struct engine *en, const char *image, const char *programs, c
 	add_hosts(host, p);
 	add_masks(host);
 	add_door(host, p);
-	return add_limits(host, p, e) && container_create(en, name, body, e) && provision(en, name, programs, p, e);
+	return add_limits(host, p, e) && container_create(en, name, body, e) && provision(en, name, programs, p, restored, e);
 }
 
 /* --- frames --- */

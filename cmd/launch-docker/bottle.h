@@ -27,8 +27,12 @@ struct bottle {
 
 #define BOTTLE_INIT { STREAM_INIT, BUF_INIT }
 
-/* Make it and copy everything in. programs is the directory of bb-inside and bb-prove. */
-bool bottle_create(struct engine *en, const char *image, const char *programs, const struct plan *p, struct error *e);
+/*
+ * Make it and copy everything in. programs is the directory of bb-inside and bb-prove. An image that is restored, of a
+ * snapshot, has the workspace in it.
+ */
+bool bottle_create(struct engine *en, const char *image, const char *programs, const struct plan *p, bool restored,
+		   struct error *e);
 
 /* Attach, start it and tell it what is to run. */
 bool bottle_start(struct bottle *b, struct engine *en, const struct plan *p, const struct secret_set *secrets,

@@ -121,11 +121,11 @@ bool part_remove(struct engine *en, enum part p, const char *name, struct error 
 	return ok || error_wrap(e, "unable to remove the %s '%s'", part_types[p], name);
 }
 
-/* A query that asks for what carries the home's label. */
-static char *query(const char *path, const char *home)
+/* A query that asks for what carries the label of a home. */
+static char *query(const char *path, const char *key, const char *home)
 {
 	AUTO_DOC *filters = doc_new_object();
-	AUTO_FREE char *label = alloc_format(LABEL_HOME "=%s", home);
+	AUTO_FREE char *label = alloc_format("%s=%s", key, home);
 	AUTO_BUF text = BUF_INIT;
 	AUTO_BUF url = BUF_INIT;
 
@@ -173,7 +173,7 @@ struct doc *part_list(struct engine *en, const char *home, struct error *e)
 	AUTO_DOC *parts = doc_new_array();
 
 	for (size_t i = 0; i < COUNT_OF(lists); i++) {
-		AUTO_FREE char *path = query(lists[i].path, home);
+		AUTO_FREE char *path = query(lists[i].path, LABEL_HOME, home);
 		AUTO_DOC *reply = NULL;
 
 		if (!engine_call(en, "GET", path, NULL, &reply, e))
@@ -181,4 +181,27 @@ struct doc *part_list(struct engine *en, const char *home, struct error *e)
 		add_parts(parts, lists[i].member ? doc_get(reply, lists[i].member) : reply, lists[i].part);
 	}
 	return STEAL(parts);
+}
+
+struct doc *image_list(struct engine *en, const char *home, struct error *e)
+{
+	AUTO_FREE char *path = query("/images/json?filters=", LABEL_SNAPSHOT_HOME, home);
+	AUTO_DOC *reply = NULL;
+	struct doc *images;
+
+	if (!engine_call(en, "GET", path, NULL, &reply, e))
+		return NULL;
+	images = doc_new_array();
+	for (size_t i = 0; i < doc_count(reply); i++) {
+		const char *id = doc_get_cstr(doc_at(reply, i), "Id");
+		const char *snapshot = doc_get_cstr(doc_get(doc_at(reply, i), "Labels"), LABEL_SNAPSHOT);
+		struct doc *image;
+
+		if (!id || !snapshot)
+			continue;
+		image = doc_append(images, doc_new_object());
+		doc_put_str(image, "id", id);
+		doc_put_str(image, "snapshot", snapshot);
+	}
+	return images;
 }

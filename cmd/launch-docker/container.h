@@ -16,6 +16,10 @@
 
 #define LABEL_IDENTITY "bot-bottle.identity"
 #define LABEL_HOME "bot-bottle.home"
+/* Of the image of a snapshot: the snapshot's name, and the home that it belongs to. Containers inherit them. */
+#define LABEL_SNAPSHOT "bot-bottle.snapshot"
+#define LABEL_SNAPSHOT_HOME "bot-bottle.snapshot.home"
+#define IMAGE_COMMITTED "bot-bottle-committed-" /* and the snapshot's name */
 #define DOOR_DIR "/run/bot-bottle-door"
 #define DOOR_SOCKET DOOR_DIR "/socket"
 
@@ -52,5 +56,8 @@ bool part_remove(struct engine *en, enum part p, const char *name, struct error 
  * removed by. The caller releases it; NULL with an error.
  */
 struct doc *part_list(struct engine *en, const char *home, struct error *e);
+
+/* Every image of a snapshot of this home: a list of {"id", "snapshot"}. The caller releases it; NULL with an error. */
+struct doc *image_list(struct engine *en, const char *home, struct error *e);
 
 #endif

@@ -14,6 +14,7 @@
 #include "pack.h"
 #include "program.h"
 #include "provision.h"
+#include "snapshot.h"
 
 #define TAG_DIGITS 24        /* of the digest: 96 bits */
 #define SIDECAR_RECIPE "sidecar/Dockerfile"
@@ -165,6 +166,37 @@ char *image_agent(struct engine *en, const struct plan *p, struct error *e)
 	}
 	context = make_context(dir, NULL, 0, e);
 	return context < 0 ? NULL : find_or_build(en, "bot-bottle-agent", slash + 1, context, e);
+}
+
+/* "sha256:" and the digits: an id, not a name that can come to mean something else. */
+static bool is_id(const char *text)
+{
+	static const size_t head = sizeof("sha256:") - 1;
+
+	return strncmp(text, "sha256:", head) == 0 && strlen(text) == head + DIGEST_HEX - 1 &&
+	       strspn(text + head, "0123456789abcdef") == DIGEST_HEX - 1;
+}
+
+char *image_snapshot(struct engine *en, const char *home, const char *snapshot, struct error *e)
+{
+	AUTO_DOC *d = snapshot_read(home, snapshot, e);
+	const char *id = doc_get_cstr(d, "image");
+	bool there = false;
+
+	if (!d)
+		return NULL;
+	if (!id || !is_id(id)) {
+		error_set(e, STATUS_CALLER, "the snapshot '%s' has no image: it is not of this backend", snapshot);
+		return NULL;
+	}
+	if (!exists(en, id, &there, e))
+		return NULL;
+	if (!there) {
+		error_set(e, STATUS_CALLER, "the engine does not have the image of the snapshot '%s'; take it there with 'docker save' "
+					    "and 'docker load'", snapshot);
+		return NULL;
+	}
+	return alloc_copy(id, strlen(id));
 }
 
 char *image_sidecar(struct engine *en, const char *programs, struct error *e)

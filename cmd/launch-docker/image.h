@@ -17,6 +17,9 @@
 /* The agent's image, built from the plan's recipe if need be, with progress on standard error. NULL with an error. */
 char *image_agent(struct engine *en, const struct plan *p, struct error *e);
 
+/* The image of a snapshot of this home, which is to be there as it was committed. NULL with an error. */
+char *image_snapshot(struct engine *en, const char *home, const char *snapshot, struct error *e);
+
 /* The sidecar's: BOT_BOTTLE_SIDECAR_IMAGE, or built from the sources beside the programs. NULL with an error. */
 char *image_sidecar(struct engine *en, const char *programs, struct error *e);
 

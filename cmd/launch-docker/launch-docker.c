@@ -19,6 +19,7 @@
 static const struct option_def run_defs[] = {
 	{ "plan", 0, "FILE", "the plan document; - for standard input" },
 	{ "resume", 0, NULL, "refused: what the agent wrote went with its container" },
+	{ "snapshot", 0, "NAME", "begin with what the snapshot of this name holds" },
 	{ "timing", 0, NULL, "print where the time of the start went, as JSON on standard error" },
 	{ .name = NULL },
 };
@@ -33,6 +34,8 @@ static bool set_run_option(void *options, const char *name, const char *arg, str
 	(void)e;
 	if (strcmp(name, "plan") == 0)
 		o->plan = arg;
+	else if (strcmp(name, "snapshot") == 0)
+		o->snapshot = arg;
 	else if (strcmp(name, "resume") == 0)
 		o->resume = true;
 	else
@@ -66,6 +69,8 @@ static int do_run(int argc, char **argv)
 		return program_usage("unexpected operand '%s'", argv[optind]);
 	if (!o.plan)
 		return program_usage("the option '--plan' is missing");
+	if (o.resume && o.snapshot)
+		return program_usage("'--resume' and '--snapshot' exclude each other");
 	return run_bottle(&o, &code, &e) ? code : program_fail(&e);
 }
 

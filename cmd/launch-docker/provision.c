@@ -103,16 +103,17 @@ static bool pack_plan(struct pack *pack, const struct plan *p, struct error *e)
 }
 
 /* Home, workspace, working directory. */
-static bool pack_places(struct pack *pack, const struct plan *p, struct error *e)
+static bool pack_places(struct pack *pack, const struct plan *p, bool restored, struct error *e)
 {
 	struct pack_owner owner = { p->uid, p->gid };
+	bool copied = p->workspace_source && !restored;
 
 	if (!pack_directory(pack, p->user_home, 0755, owner, e))
 		return false;
-	if (p->workspace_source && (!pack_parents(pack, p, p->workspace_target, e) ||
-				    !pack_tree(pack, p->workspace_target, p->workspace_source, owner, e)))
+	if (copied && (!pack_parents(pack, p, p->workspace_target, e) ||
+		       !pack_tree(pack, p->workspace_target, p->workspace_source, owner, e)))
 		return false;
-	return strcmp(p->workdir, p->user_home) == 0 || (p->workspace_source && strcmp(p->workdir, p->workspace_target) == 0) ||
+	return strcmp(p->workdir, p->user_home) == 0 || (copied && strcmp(p->workdir, p->workspace_target) == 0) ||
 	       pack_directory(pack, p->workdir, 0755, owner, e);
 }
 
@@ -124,14 +125,15 @@ static bool send(struct engine *en, const char *container, int file, struct erro
 	return engine_upload(en, "PUT", path, file, NULL, NULL, e) || error_wrap(e, "unable to copy files into the bottle");
 }
 
-bool provision(struct engine *en, const char *container, const char *programs, const struct plan *p, struct error *e)
+bool provision(struct engine *en, const char *container, const char *programs, const struct plan *p, bool restored,
+	       struct error *e)
 {
 	AUTO_FD file = provision_file(e);
 	struct pack *pack = file < 0 ? NULL : pack_open(file, e);
 
 	if (!pack)
 		return false;
-	if (!pack_programs(pack, programs, e) || !pack_places(pack, p, e) || !pack_plan(pack, p, e)) {
+	if (!pack_programs(pack, programs, e) || !pack_places(pack, p, restored, e) || !pack_plan(pack, p, e)) {
 		pack_drop(pack);
 		return false;
 	}

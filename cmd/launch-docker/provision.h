@@ -15,8 +15,9 @@
 /* Where our programs are inside. */
 #define PROVISION_PROGRAMS "/opt/bot-bottle"
 
-/* Into a container that is made but not started. */
-bool provision(struct engine *en, const char *container, const char *programs, const struct plan *p, struct error *e);
+/* Into a container that is made but not started. One that is restored has its workspace. */
+bool provision(struct engine *en, const char *container, const char *programs, const struct plan *p, bool restored,
+	       struct error *e);
 
 /* Certificates, into a running one: the host's roots and the CA that the bottle's proxy has just made. */
 bool provision_trust(struct engine *en, const char *container, const struct plan *p, const struct state *s,

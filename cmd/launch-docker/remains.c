@@ -1,5 +1,6 @@
 #include "remains.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "cmd/launch-native/record.h"
 #include "container.h"
 #include "program.h"
+#include "snapshot.h"
 #include "state.h"
 
 /* The work of one cleanup. */
@@ -94,6 +96,41 @@ static bool sweep_parts(struct cleaning *c, const struct doc *parts, struct erro
 	return true;
 }
 
+/* Is this image what a snapshot of this home is made of? One whose document cannot be read is left alone. */
+static bool is_kept(const struct cleaning *c, const char *name, const char *id)
+{
+	AUTO_FREE char *path = alloc_format("%s/snapshots/%s/snapshot.json", c->home, name);
+	struct error ignored = ERROR_INIT;
+	AUTO_DOC *d = NULL;
+
+	if (!state_is_identity(slice_str(name)) || (access(path, F_OK) < 0 && errno == ENOENT))
+		return false;
+	d = snapshot_read(c->home, name, &ignored);
+	return !d || slice_eq(doc_get_str(d, "image"), slice_str(id));
+}
+
+/* Remove the images of snapshots that are no more. One that a container is made of stays until that is gone. */
+static bool sweep_images(struct cleaning *c, const struct doc *images, struct error *e)
+{
+	if (!doc_count(images) || draft_active(c->home))
+		return true;
+	for (size_t i = 0; i < doc_count(images); i++) {
+		const char *id = doc_get_cstr(doc_at(images, i), "id"), *name = doc_get_cstr(doc_at(images, i), "snapshot");
+		AUTO_FREE char *tag = alloc_format(IMAGE_COMMITTED "%s", name);
+		AUTO_FREE char *path = alloc_format("/images/%s", id);
+
+		if (is_kept(c, name, id))
+			continue;
+		add_item(c, "image", tag, id);
+		if (!c->keep && !engine_call_unless(&c->engine, 404, "DELETE", path, e)) {
+			if (c->engine.status != 409)
+				return error_wrap(e, "unable to remove the image '%s'", tag);
+			*e = (struct error)ERROR_INIT;
+		}
+	}
+	return true;
+}
+
 /*
  * The parts are listed before it is asked who runs: whoever made one that is listed held the state directory then, and
  * holds it still, or has ended.
@@ -101,10 +138,11 @@ static bool sweep_parts(struct cleaning *c, const struct doc *parts, struct erro
 static bool sweep(struct cleaning *c, const char *home, bool dry_run, struct error *e)
 {
 	AUTO_DOC *parts = list_parts(c, home, e);
+	AUTO_DOC *images = parts ? image_list(&c->engine, home, e) : NULL;
 
-	if (!parts && e->status != STATUS_YES)
+	if ((!parts || !images) && e->status != STATUS_YES)
 		return false;
-	return state_each(home, note_state, c, e) && sweep_parts(c, parts, e) &&
+	return state_each(home, note_state, c, e) && sweep_parts(c, parts, e) && sweep_images(c, images, e) &&
 	       state_sweep(home, "docker", dry_run, sweep_state, c, e);
 }
 

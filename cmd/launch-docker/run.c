@@ -53,7 +53,7 @@ static bool read_plan(struct run *r, struct error *e)
 		return error_set(e, STATUS_CALLER, "the plan is for the backend '%s', not for 'docker'",
 				 doc_get_cstr(r->plan.doc, "backend"));
 	if (r->o->resume)
-		return error_set(e, STATUS_CALLER, "'%s' cannot go on: what its agent wrote went with its container",
+		return error_set(e, STATUS_CALLER, "'%s' cannot go on: what its agent wrote went with its container; 'bb commit' keeps it before",
 				 r->plan.identity);
 	if (r->plan.tty && !terminal_present())
 		return error_set(e, STATUS_CALLER, "standard input and output are not a terminal; use --headless");
@@ -102,7 +102,8 @@ static bool prepare(struct run *r, struct error *e)
 {
 	if (!engine_open(&r->engine, e) || !engine_call(&r->engine, "GET", "/_ping", NULL, NULL, e))
 		return false;
-	r->agent_image = image_agent(&r->engine, &r->plan, e);
+	r->agent_image = r->o->snapshot ? image_snapshot(&r->engine, r->plan.home, r->o->snapshot, e) :
+					  image_agent(&r->engine, &r->plan, e);
 	r->sidecar_image = r->agent_image ? image_sidecar(&r->engine, r->o->programs, e) : NULL;
 	timing_mark(&r->timing, "images");
 	return r->sidecar_image && make_state(r, e) && remove_remnants(r, e) &&
@@ -138,7 +139,7 @@ static bool raise_bottle(struct run *r, struct error *e)
 		return false;
 	timing_mark(&r->timing, "sidecar");
 	r->made[PART_AGENT] = true;
-	if (!bottle_create(&r->engine, r->agent_image, r->o->programs, &r->plan, e))
+	if (!bottle_create(&r->engine, r->agent_image, r->o->programs, &r->plan, r->o->snapshot != NULL, e))
 		return false;
 	timing_mark(&r->timing, "created");
 	if (!bottle_start(&r->bottle, &r->engine, &r->plan, &r->secrets, e) || !bottle_wait(&r->bottle, e))

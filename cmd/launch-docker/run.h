@@ -10,6 +10,7 @@ struct run_options {
 	const char *plan;     /* file of the plan document, "-" for standard input */
 	const char *programs; /* directory of bb-inside and bb-prove */
 	bool resume;          /* go on in a bottle that has ended: refused */
+	const char *snapshot; /* name of the snapshot to begin with; NULL: the provider's image */
 	bool timing;
 };
 
