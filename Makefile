@@ -158,10 +158,17 @@ FUZZ_WITH_manifest = $(filter-out cmd/parse/parse.c,$(wildcard cmd/parse/*.c))
 FUZZ_WITH_mcp = $(filter-out cmd/supervise/supervise.c,$(wildcard cmd/supervise/*.c))
 FUZZ_WITH_rpc = $(FUZZ_WITH_mcp)
 FUZZ_WITH_reload = cmd/sidecar/peers.c
+# A role of bb-egress: t/fuzz/role.h.
+FUZZ_ROLES = front upstream signer
+$(foreach r,$(FUZZ_ROLES),$(eval FUZZ_WITH_$(r) = $(filter-out cmd/egress/egress.c cmd/egress/$(r).c,$(wildcard cmd/egress/*.c))))
+FUZZ_LINK_role = -Wl,--wrap=role_peer_broke -Wl,--wrap=role_peer_gone
+FUZZ_LINK_front = $(FUZZ_LINK_role) -Wl,--wrap=role_send
+FUZZ_LINK_upstream = $(FUZZ_LINK_role) -Wl,--wrap=socket -Wl,--wrap=connect
+FUZZ_LINK_signer = $(FUZZ_LINK_role)
 
 # All that is fuzzed is compiled once more, by clang, with what guides libFuzzer.
 FUZZ_FLAGS = $(filter-out -fcf-protection -D_FORTIFY_SOURCE=2 -fstack-clash-protection,$(ALL_CFLAGS)) \
-             -fsanitize=address,undefined -fno-sanitize-recover=all
+             -fsanitize=address,undefined -fno-sanitize-recover=all -fexceptions
 fuzz_objects = $(patsubst %.c,$(O)/obj/fuzzed/%.o,$(1))
 
 $(O)/obj/fuzzed/%.o: %.c Makefile
@@ -174,7 +181,7 @@ $(O)/obj/fuzzed/libbb.a: $(call fuzz_objects,$(wildcard lib/*.c))
 
 $(O)/fuzz/%: $(O)/obj/fuzzed/t/fuzz/%.o $$(call fuzz_objects,$$(FUZZ_WITH_$$*)) $(O)/obj/fuzzed/libbb.a
 	@mkdir -p $(@D)
-	$(call say,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+	$(call say,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer $(FUZZ_LINK_$*) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
 
 # The launcher with one layer left out at will: only the tests have it (cmd/launch-native/sabotage.h).
 $(O)/obj/sabotaged/%.o: cmd/launch-native/%.c Makefile
