@@ -245,6 +245,10 @@ static void client_answered(struct front *f, struct client *c, const uint8_t *di
 
 	if (memcmp(c->asked, digest, DIGEST_SIZE) != 0 || (!c->held && !(asked && memcmp(asked->digest, digest, DIGEST_SIZE) == 0)))
 		return;
+	if (!why.len && c->tls.link.ended) {
+		client_drop(f, c); /* whoever gave up may have tried again: what nobody waits for is not sent as well */
+		return;
+	}
 	free(c->denied);
 	c->denied = why.len ? alloc_copy(why.ptr, why.len) : NULL;
 	if (c->held)
