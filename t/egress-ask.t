@@ -76,8 +76,7 @@ with Bench('what must not leave without the operator is asked for') as b:
     proxy = b.egress(routes, args, env={'BB_TEST_TOKEN': SECRET}, fds=[permits])
 
     def pending(at=None):
-        names = os.listdir(at or queue)
-        return [n[:36] for n in names if n.endswith('.proposal.json') and n[:36] + '.response.json' not in names]
+        return mcp.pending(at or queue)
 
     def asked():
         """The one question that waits: its id, its text, what it says."""

@@ -8,6 +8,7 @@
 
 Everything that waits has a bound; nothing sleeps to let time pass.
 """
+import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +21,16 @@ import time
 
 LIMIT = 30
 BUILD = os.environ.get('BB_BUILD') or os.path.join(os.path.dirname(__file__), '..', '..', 'build')
+
+
+def pending(queue):
+    """Ids that wait. An asker puts away question and answer one after the other, so its lock is held for the look."""
+    if not os.path.exists(queue + '/lock'):
+        return []
+    with open(queue + '/lock') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        names = os.listdir(queue)
+    return [n[:36] for n in names if n.endswith('.proposal.json') and n[:36] + '.response.json' not in names]
 
 
 def answer(queue, id, status, notes='', file='', hash=None):
@@ -216,9 +227,7 @@ class Desk:
     # --- the operator's side ---
 
     def pending(self):
-        """Ids that wait."""
-        names = os.listdir(self.queue)
-        return [n[:36] for n in names if n.endswith('.proposal.json') and n[:36] + '.response.json' not in names]
+        return pending(self.queue)
 
     def wait_pending(self):
         end = time.monotonic() + LIMIT
