@@ -86,6 +86,42 @@ while [ "$n" -lt "$kills" ]; do
 	done
 done
 
+# A reload that is asked for at any moment of the start: the sidecar is the first process of its own namespace, which
+# no signal reaches before there is a handler for it, and holds back what comes before a daemon is ready.
+cat >reload.py <<'END'
+import os, signal, subprocess, sys
+
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            return [int(p) for p in f.read().split()]
+    except OSError:
+        return []
+
+p = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+sent = 0
+os.set_blocking(p.stdout.fileno(), False)
+answer = b""
+while p.poll() is None and not answer:
+    answer = p.stdout.read() or b""
+    for sidecar in children(p.pid)[1:]:  # behind the first process of the bottle
+        try:
+            os.kill(sidecar, signal.SIGHUP)
+            sent += 1
+        except ProcessLookupError:
+            pass
+p.stdin.close()
+print(p.wait(), answer.decode().strip(), "signals" if sent > 1 else "no signal")
+END
+for user in $users; do
+	make_plan "$user" reload '.bottle.argv = ["sh", "-c", "echo up; cat"]'
+	# shellcheck disable=SC2046 # a prefix of words, or none
+	is "$(/usr/bin/python3 reload.py env -i PATH="$BB_BUILD/bin:/usr/bin:/bin" HOME="$PWD/$user" \
+		$([ "$user" != "$ordinary" ] || echo "setpriv --reuid $ordinary --regid $ordinary --clear-groups") \
+		"$BB_BUILD/bin/bb-launch-native" run --plan "$PWD/$user/reload.plan" 2>err)" \
+		'0 up signals' "$user: HUP to the sidecar, over and over from its first moment on, does no harm"
+done
+
 # Nothing in other places either: no namespace that outlives its processes, nothing in /tmp.
 is "$(find /tmp /dev/shm -maxdepth 1 -newer killer.py -name '.bb-*' 2>/dev/null)" '' 'nothing is left elsewhere'
 

@@ -33,6 +33,7 @@ struct conn {
 	int64_t opened, asked;  /* nanoseconds */
 	struct body body;
 	uint64_t body_len;
+	uint64_t served;        /* requests that were counted */
 	bool close;             /* the answer said so */
 	struct buf event;       /* the line of an event that has not ended */
 	const char *problem;
@@ -353,6 +354,7 @@ static enum step finish_request(struct client *c, struct conn *k)
 		c->f->ended = now;
 		c->f->bytes_in += k->body_len;
 		c->f->bytes_out += c->o->body;
+		k->served++;
 		samples_add(&c->f->latency, now - k->asked);
 	}
 	return c->o->fresh || k->close ? fail(k, NULL) : begin_request(c, k);
@@ -388,7 +390,7 @@ static void conn_close(struct conn *k)
 	fd_close(&k->fd);
 	buf_release(&k->in);
 	buf_release(&k->event);
-	*k = (struct conn){ .fd = -1, .generation = (uint8_t)(k->generation + 1) };
+	*k = (struct conn){ .fd = -1, .generation = (uint8_t)(k->generation + 1), .served = k->served };
 }
 
 /* Start to connect. */
@@ -494,6 +496,18 @@ static bool run(struct client *c, struct error *e)
 	}
 }
 
+/* How evenly the connections were served: fewest and most requests of one. */
+static void count_served(struct client *c)
+{
+	c->f->served_least = UINT64_MAX;
+	for (uint32_t i = 0; i < c->o->connections; i++) {
+		uint64_t n = c->conns[i].served;
+
+		c->f->served_least = n < c->f->served_least ? n : c->f->served_least;
+		c->f->served_most = n > c->f->served_most ? n : c->f->served_most;
+	}
+}
+
 static void client_release(struct client *c)
 {
 	for (uint32_t i = 0; i < c->o->connections; i++)
@@ -522,6 +536,7 @@ bool client_run(const struct load_options *o, struct figures *f, struct error *e
 	c.count_from = clock_ns() + (int64_t)o->warm_up * 1000000;
 	c.stop_at = o->requests ? INT64_MAX : c.count_from + (int64_t)o->milliseconds * 1000000;
 	ok = loop_init(&c.loop, e) && parse_url(&c, e) && open_tls(&c, e) && run(&c, e);
+	count_served(&c);
 	client_release(&c);
 	return ok;
 }

@@ -51,6 +51,7 @@ void samples_release(struct samples *s);
 
 struct figures {
 	uint64_t requests, errors, bytes_in, bytes_out; /* bytes of bodies */
+	uint64_t served_least, served_most; /* requests of one connection */
 	int64_t started, ended; /* nanoseconds of CLOCK_MONOTONIC */
 	struct samples latency, first_byte, handshake, event_delay;
 	char first_error[256];

@@ -109,6 +109,8 @@ static bool print_figures(struct figures *f, struct error *e)
 	doc_put_int(d, "requests_per_second", (int64_t)((double)f->requests / seconds + 0.5));
 	doc_put_int(d, "bytes_in_per_second", (int64_t)((double)f->bytes_in / seconds));
 	doc_put_int(d, "bytes_out_per_second", (int64_t)((double)f->bytes_out / seconds));
+	doc_put_int(d, "connection_requests_least", (int64_t)f->served_least);
+	doc_put_int(d, "connection_requests_most", (int64_t)f->served_most);
 	put_samples(d, "latency_ns", &f->latency);
 	put_samples(d, "first_byte_ns", &f->first_byte);
 	put_samples(d, "handshake_ns", &f->handshake);
