@@ -51,6 +51,8 @@ struct inspection {
 	const char *changed_kind;
 	struct spread_text spread; /* judged with what left before; of a coded body what it decodes to */
 	size_t spread_left;     /* bytes that are still to be looked at for that */
+	struct entropy *entropy; /* of what it decodes to, where the route asks for it */
+	bool warned;
 	struct found found;     /* what cannot pass */
 	char *host;             /* that it goes to, where the operator may be asked; else NULL */
 	struct found asked[ASKED_MAX];
@@ -159,6 +161,8 @@ struct inspection *inspection_new(struct inspector *i, const struct detectors *d
 	if (host && i->permits.asks && d->on_match == ON_MATCH_SUPERVISE)
 		n->host = alloc_copy(host, strlen(host));
 	n->detect = detect_new(n->set, take_found, n);
+	if (d->outbound & DETECT_ENTROPY)
+		n->entropy = alloc_zero(1, sizeof(*n->entropy));
 	spread_begin(&n->spread, i->spread, n->set.known, slice_str(host ? host : ""));
 	spread_part(&n->spread, slice_str(what->place), false);
 	n->spread_left = SPREAD_TEXT;
@@ -191,6 +195,7 @@ void inspection_release(struct inspection *n)
 	buf_wipe(&n->held);
 	buf_wipe(&n->checked);
 	buf_release(&n->ready);
+	free(n->entropy);
 	free(n->host);
 	free(n);
 }
@@ -269,12 +274,14 @@ static void settle(struct inspection *n, uint64_t held)
 	buf_consume(&n->checked, len);
 }
 
-/* Judge bytes of the text with the values that left before. */
-static bool feed_spread(struct inspection *n, struct slice bytes)
+/* Look at bytes of what is meant: with the values that left before, and whether they are random. */
+static bool feed_text(struct inspection *n, struct slice bytes)
 {
 	struct slice part = slice_sub(bytes, 0, n->spread_left);
 	struct found found;
 
+	if (n->entropy && !n->entropy->found)
+		entropy_feed(n->entropy, bytes);
 	n->spread_left -= part.len;
 	if (!part.len || spread_feed(&n->spread, part))
 		return true;
@@ -282,7 +289,7 @@ static bool feed_spread(struct inspection *n, struct slice bytes)
 	return fail(n, &found);
 }
 
-/* The text has ended; what follows the part that was looked at is no value's end. */
+/* It has ended; what follows the part that was looked at is no value's end. */
 static bool finish_spread(struct inspection *n)
 {
 	struct found found;
@@ -333,7 +340,7 @@ static bool decode(struct inspection *n, struct slice bytes)
 		if (r != CODING_PIECE)
 			break;
 		keep_decoded(n, piece);
-		if (!detect_feed(c->detect, piece) || !feed_spread(n, piece))
+		if (!detect_feed(c->detect, piece) || !feed_text(n, piece))
 			return false;
 	}
 	if (r == CODING_BAD)
@@ -404,7 +411,7 @@ static void go_to_end(struct inspection *n)
 bool inspection_feed(struct inspection *n, struct slice bytes, struct found *found)
 {
 	buf_add_slice(&n->held, bytes);
-	if (detect_feed(n->detect, bytes) && (n->coded ? feed_coded(n, bytes) : feed_spread(n, bytes)))
+	if (detect_feed(n->detect, bytes) && (n->coded ? feed_coded(n, bytes) : feed_text(n, bytes)))
 		go_on(n);
 	*found = n->found;
 	return !n->found.kind;
@@ -448,6 +455,16 @@ void inspection_passed(struct inspection *n, size_t len)
 		buf_truncate(&n->ready, 0);
 		n->ready_at = 0;
 	}
+}
+
+bool inspection_warns(struct inspection *n, struct found *found)
+{
+	if (!n->entropy || !n->entropy->found || n->warned)
+		return false;
+	n->warned = true;
+	*found = (struct found){ .kind = "entropy" };
+	snprintf(found->place, sizeof(found->place), "%s", n->place);
+	return true;
 }
 
 size_t inspection_room(const struct inspection *n, size_t credit)

@@ -7,10 +7,15 @@ const char *const on_match_names[] = { "supervise", "redact", "block" };
 struct detector {
 	struct slice name;
 	unsigned bit;
+	bool named_only; /* not on by default */
 };
 
-static const struct detector outbound[] = { { SLICE("token_patterns"), DETECT_TOKENS }, { SLICE("known_secrets"), DETECT_KNOWN } };
-static const struct detector inbound[] = { { SLICE("naive_injection_detection"), DETECT_INJECTION } };
+static const struct detector outbound[] = {
+	{ SLICE("token_patterns"), DETECT_TOKENS, false },
+	{ SLICE("known_secrets"), DETECT_KNOWN, false },
+	{ SLICE("entropy"), DETECT_ENTROPY, true },
+};
+static const struct detector inbound[] = { { SLICE("naive_injection_detection"), DETECT_INJECTION, false } };
 
 /* What a list of detectors, false for none, or nothing for all switches on. */
 static unsigned switched_on(const struct doc *list, const struct detector *all, size_t n)
@@ -19,7 +24,7 @@ static unsigned switched_on(const struct doc *list, const struct detector *all, 
 	unsigned on = 0;
 
 	for (size_t k = 0; k < n; k++) {
-		bool named = every;
+		bool named = every && !all[k].named_only;
 
 		for (size_t i = 0; i < doc_count(list); i++)
 			named = named || slice_eq(doc_str(doc_at(list, i)), all[k].name);

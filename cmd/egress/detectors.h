@@ -14,6 +14,7 @@
 enum {
 	DETECT_TOKENS = 1, /* token_patterns */
 	DETECT_KNOWN = 2,  /* known_secrets */
+	DETECT_ENTROPY = 4, /* entropy: warns, and runs only where it is named */
 	DETECT_INJECTION = 1, /* naive_injection_detection */
 };
 

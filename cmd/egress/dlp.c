@@ -108,6 +108,15 @@ static bool refuse_found(const struct front *f, const struct client *c, const st
 	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle", found->place, found->kind);
 }
 
+/* Log what is worth a look and passes. */
+static void warn_of_head(struct front *f, const struct client *c, const struct http_head *h, const struct request_facts *facts)
+{
+	struct found found;
+
+	if (inspect_entropy(detectors_at(c), h, facts, &found))
+		audit_dlp(f, c, "warn", &found, 1);
+}
+
 bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct request_facts *facts, struct refusal *no)
 {
 	const struct detectors *d = detectors_at(c);
@@ -115,9 +124,11 @@ bool dlp_head(struct front *f, struct client *c, struct http_head *h, struct req
 
 	switch (inspect_head(&f->inspector, d, h, facts, &found)) {
 	case INSPECT_CLEAN:
+		warn_of_head(f, c, h, facts);
 		return true;
 	case INSPECT_CHANGED:
 		audit_dlp(f, c, "redact", &found, found.count);
+		warn_of_head(f, c, h, facts);
 		return true;
 	case INSPECT_FOUND:
 		break;
@@ -214,7 +225,10 @@ void dlp_found(struct front *f, struct client *c, const struct found *found)
 void dlp_body_fed(struct front *f, struct client *c)
 {
 	const struct found *asked = c->x.inspection ? inspection_asks(c->x.inspection) : NULL;
+	struct found found;
 
+	if (c->x.inspection && inspection_warns(c->x.inspection, &found))
+		audit_dlp(f, c, "warn", &found, 1);
 	if (asked && memcmp(c->asked, asked->digest, DIGEST_SIZE) != 0)
 		ask(f, c, asked);
 }

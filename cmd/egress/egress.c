@@ -124,28 +124,9 @@ static bool log_start(const struct egress *g, const struct doc *routes, const ch
 		log_text(&line, "upstream_proxy", slice_str(g->settings.proxy), LOG_TEXT_MAX);
 	log_int(&line, "workers", (int64_t)g->settings.workers);
 	log_str(&line, "level", log_level_names[g->settings.level]);
-	log_str(&line, "detectors", "token_patterns known_secrets naive_injection_detection");
+	log_str(&line, "detectors", "token_patterns known_secrets entropy naive_injection_detection");
 	describe_routes(&line, routes, hash, missing);
 	return write_line(&line, e);
-}
-
-/* Say what a list of detectors asks for that this version does not have. */
-static void warn_of_missing(const struct doc *route)
-{
-	const struct doc *list = doc_get(doc_get(route, "dlp"), "outbound_detectors");
-
-	for (size_t i = 0; i < doc_count(list); i++)
-		if (slice_eq(doc_str(doc_at(list, i)), SLICE("entropy")))
-			program_warn("the route for '%s' asks for the detector 'entropy', which this version does not have",
-				     doc_get_cstr(route, "host"));
-}
-
-static void warn_of_detectors(const struct doc *routes)
-{
-	const struct doc *list = doc_get(routes, "routes");
-
-	for (size_t i = 0; i < doc_count(list); i++)
-		warn_of_missing(doc_at(list, i));
 }
 
 /* Read the routes file again. A file that does not load changes nothing. False when the processes cannot go on. */
@@ -246,7 +227,6 @@ static bool start(struct egress *g, struct error *e)
 
 	if (!routes || !credentials_take(&g->settings, routes, e))
 		return false;
-	warn_of_detectors(routes);
 	return proxy_take(&g->settings, e) &&
 	       note_addresses(g) &&
 	       store_open(&g->settings, e) &&

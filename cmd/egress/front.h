@@ -197,7 +197,7 @@ void dlp_found(struct front *f, struct client *c, const struct found *found);
 bool dlp_message(struct front *f, struct client *c, struct found *found);
 /* Have them look at the payload of a control frame, which is never changed. */
 bool dlp_control(struct front *f, struct client *c, struct slice payload, struct found *found);
-/* A piece of the body was looked at: ask the operator if that calls for it. */
+/* A piece of the body was looked at: warn, or ask the operator, if that calls for it. */
 void dlp_body_fed(struct front *f, struct client *c);
 /* A message of the asker. */
 void answer_take(struct front *f, const struct message *m);

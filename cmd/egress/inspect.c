@@ -377,6 +377,31 @@ enum inspect_result inspect_head(struct inspector *i, const struct detectors *d,
 	return look_spread(&l, d, h, facts) ? INSPECT_CHANGED : INSPECT_FOUND;
 }
 
+static bool is_random(struct slice part)
+{
+	struct entropy e = { .length = 0 };
+
+	return entropy_feed(&e, part);
+}
+
+bool inspect_entropy(const struct detectors *d, const struct http_head *h, const struct request_facts *facts, struct found *found)
+{
+	*found = (struct found){ .kind = "entropy" };
+	if (!(d->outbound & DETECT_ENTROPY))
+		return false;
+	if (is_random(facts->path) || is_random(facts->query)) {
+		snprintf(found->place, sizeof(found->place), "%s", is_random(facts->path) ? "path" : "query");
+		return true;
+	}
+	for (size_t i = 0; i < h->n_fields; i++) {
+		if (!is_random(h->fields[i].value))
+			continue;
+		snprintf(found->place, sizeof(found->place), "header '%.*s'", SLICE_ARG(slice_sub(h->fields[i].name, 0, 64)));
+		return true;
+	}
+	return false;
+}
+
 /* --- texts --- */
 
 /* A text for the log. */

@@ -20,6 +20,7 @@
 #include "coding.h"
 #include "detect.h"
 #include "detectors.h"
+#include "entropy.h"
 #include "injection.h"
 #include "permits.h"
 #include "policy.h"
@@ -104,6 +105,9 @@ enum inspect_result { INSPECT_CLEAN, INSPECT_CHANGED, INSPECT_FOUND };
 enum inspect_result inspect_head(struct inspector *i, const struct detectors *d, struct http_head *h,
 				 struct request_facts *facts, struct found *found);
 
+/* Where the route asks for it: does a part of the head read as if drawn at random? Then it is named in found. */
+bool inspect_entropy(const struct detectors *d, const struct http_head *h, const struct request_facts *facts, struct found *found);
+
 /* Append a text for the log with everything in it replaced that any detector finds. */
 void inspect_text(struct inspector *i, struct slice text, struct buf *out);
 
@@ -148,6 +152,8 @@ void inspection_passed(struct inspection *n, size_t len);
 size_t inspection_waiting(const struct inspection *n);
 /* Bytes that may be fed when so many could be passed on: never none only because something is held back. */
 size_t inspection_room(const struct inspection *n, size_t credit);
+/* Has what was fed, decoded, come to read as if drawn at random? True once, and found names it. */
+bool inspection_warns(struct inspection *n, struct found *found);
 /* Was something replaced? Its kind and how often. */
 size_t inspection_changed(const struct inspection *n, const char **kind);
 

@@ -91,23 +91,11 @@ static void show_route(struct planner *p, const struct doc *route, const char *f
 	doc_put(detectors, "inbound", detectors_shown(doc_get(dlp, "inbound_detectors")));
 }
 
-/* Say that a detector that the manifest asks for by name does not run. */
-static void note_detectors(struct planner *p, const struct doc *route)
-{
-	const struct doc *list = doc_get(doc_get(route, "dlp"), "outbound_detectors");
-
-	for (size_t i = 0; i < doc_count(list); i++)
-		if (strcmp(doc_cstr(doc_at(list, i)), "entropy") == 0)
-			plan_note(p, "warning", "route '%s' asks for the detector 'entropy', which this version does not have",
-				  doc_get_cstr(route, "host"));
-}
-
 /* Add a route for bb-egress and for the preflight; consumes it. */
 static void add_route(struct planner *p, struct doc *route, const char *from)
 {
 	doc_append(p->routes, route);
 	show_route(p, route, from);
-	note_detectors(p, route);
 }
 
 static bool has_host(const struct doc *routes, const char *host)
