@@ -208,6 +208,26 @@ static size_t count_since(const struct buf *out, enum decode_form form)
 	return since < out->len ? since : ESCAPE_MAX;
 }
 
+/* How many escapes are in each other where the byte at a place of the child stands. */
+static unsigned depth_at(const struct escapes *e, uint64_t at)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (e->leads[i].depth && e->leads[i].at == at)
+			return e->leads[i].depth;
+	return 0;
+}
+
+/* A byte that may begin an escape is one of that depth itself; those behind it are gone. */
+static void note_lead(struct escapes *e, uint64_t at, unsigned depth)
+{
+	if (e->leads[1].depth && e->leads[1].at < at)
+		e->leads[0] = e->leads[1];
+	else if (e->leads[0].at >= at)
+		e->leads[0].depth = 0;
+	e->leads[1].at = at;
+	e->leads[1].depth = depth;
+}
+
 /*
  * A byte was added to the child, the one in front of place to of the parent. Take off the escapes that
  * end with it. True if there was one.
@@ -220,22 +240,24 @@ static bool reduce(struct escapes *e, struct view *child, uint64_t to)
 
 	for (;;) {
 		size_t lead;
-		unsigned value = 0;
+		unsigned value = 0, depth;
 		int len;
 
 		e->since = count_since(out, form);
 		if (e->since == ESCAPE_MAX)
 			return any;
 		lead = out->len - 1 - e->since;
-		/* a pair of backslashes is one, unless the first was decoded and the second may begin an escape */
+		/* a pair of backslashes is one, unless the first was an escape in more others than the second, which begins one then */
 		if (e->since == 0 && lead > 0 && out->ptr[lead] == '\\' && out->ptr[lead - 1] == '\\' &&
-		    (any || e->decoded != child->end + lead))
+		    depth_at(e, child->end + lead - 1) <= depth_at(e, child->end + lead))
 			lead--;
 		len = take_escape((const unsigned char *)out->ptr + lead, out->len - lead, &value);
 		if (len <= 0 || (size_t)len != out->len - lead)
 			return any;
+		depth = depth_at(e, child->end + lead) + 1;
 		put_value(child, value, child_rewind(child, lead), to);
-		e->decoded = child->end + lead + 1;
+		if (value < 0x80 && is_lead((unsigned char)value, form))
+			note_lead(e, child->end + lead, depth);
 		any = true;
 		if (value == NOTHING)
 			return any;
@@ -256,6 +278,7 @@ static bool activate(struct view *v, struct escapes *e, enum decode_form form, s
 	child_anchor(child, from, 1, 1);
 	buf_add(&child->out, view_at(v, from), (size_t)(at - from));
 	e->active = true;
+	e->leads[0].depth = e->leads[1].depth = 0;
 	e->until = at + DECODE_AROUND;
 	e->since = ESCAPE_MAX;
 	return true;

@@ -64,7 +64,11 @@ struct escapes {
 	uint64_t done;
 	uint64_t until;  /* active: bytes before this place are passed on, at least */
 	size_t since;    /* active: bytes decoded since one that an escape may begin with */
-	uint64_t decoded; /* place in the child behind the last byte that was an escape */
+	/* active: bytes of the child that were escapes and may begin one, the last two, and how many are in each other there */
+	struct {
+		uint64_t at;
+		unsigned depth; /* 0: there is none */
+	} leads[2];
 	bool active;
 };
 

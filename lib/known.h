@@ -20,7 +20,9 @@
  *				of smaller parts see spread.h
  *
  * Not found: compressed data in base64 that directly follows other characters of
- * base64's alphabet, such as the elements of a path in front of it; a secret whose
+ * base64's alphabet, such as the elements of a path in front of it; brotli or raw
+ * deflate, which have no mark, in hexadecimal that directly follows other digits of
+ * it and a separator ("see 4bcd…": ee is such digits); a secret whose
  * characters stand further than KNOWN_SPREAD_MAX bytes apart is found, but its
  * first ones may have been passed on by then; what is encrypted is not found.
  * Nothing blocks or allocates; looking may be done after confinement.

@@ -193,6 +193,7 @@ static void test_pairs(void)
 static void test_nesting(void)
 {
 	static const char *const texts[] = {
+		"\\\\u005c\\\\u0075\\\\u0030\\\\u0030\\\\u0037\\\\u0034oken", "%5c%5cu005cu0074oken",
 		"%2525%37%34oken", "&amp;#37;74oken", "\\\\u0025%37%34oken", "&#x25;74oken", "\\u{74}oken", "\\164oken", "%%37%34oken",
 	};
 
