@@ -167,6 +167,7 @@ exit 7
 END
 finder
 check 'and once it is well' as_client git -C work push -q origin HEAD:well
+wait_for sh -c '[ -z "$(find gate/push gate/judged -mindepth 1)" ]'
 gate_stop
 is "$(ls gate/push gate/judged)" 'gate/judged:
 

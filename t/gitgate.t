@@ -208,6 +208,7 @@ like "$(cat err)" 'remote: git-gate: refused: unable to push to the remote: .*(r
 # --- nothing of the key, nothing left ---
 secret=$(sed -n 2p key)
 is "$(grep -rlF "$secret" gate gate.log gate.err /proc/"$gate_pid"/environ 2>/dev/null)" '' 'the private key is in no file of the gate'
+wait_for sh -c '[ -z "$(find gate/push gate/judged -mindepth 1)" ]'
 gate_stop
 is "$?" 0 'the gate ends when told'
 is "$(ls gate/push gate/judged)" 'gate/judged:
