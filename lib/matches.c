@@ -16,6 +16,7 @@ struct path_rule {
 	enum path_kind kind;
 	struct slice value; /* canonical form, owned; for a prefix or an exact path */
 	struct regex *regex;
+	struct slice segment; /* the first one of each path that it holds for, a view; none: of any */
 };
 
 struct header_rule {
@@ -34,12 +35,57 @@ struct match {
 	size_t n_headers;
 };
 
+/* An entry that a path with this first segment may satisfy. */
+struct indexed {
+	struct slice segment;
+	uint32_t entry;
+};
+
+/*
+ * A request is judged by what came closest, whatever the order, so only entries
+ * are tried that its path can satisfy: those that name its first segment, and
+ * those of which that is not known.
+ */
 struct matches {
 	struct match *entries;
 	size_t n; /* 0: every request */
+	struct indexed *index; /* in the order of the segments */
+	size_t n_index;
+	uint32_t *others; /* entries that are in no index, or not with all of their paths */
+	size_t n_others;
+	bool names_methods; /* some entry does, so that a request's method matters */
 };
 
 /* --- compiling --- */
+
+/* The first segment of a path, or NULL where it may not be all of it: more is true for a text that goes on. */
+static struct slice first_segment(struct slice path, bool more)
+{
+	size_t end = 1;
+
+	if (!path.len || path.ptr[0] != '/')
+		return slice_of(NULL, 0);
+	while (end < path.len && path.ptr[end] != '/')
+		end++;
+	if (end == 1 || (more && end == path.len))
+		return slice_of(NULL, 0);
+	return slice_sub(path, 1, end);
+}
+
+/* The first segment of all paths that an expression may match: as far as it is plain text. */
+static struct slice first_segment_of_regex(struct slice pattern)
+{
+	size_t plain = 0;
+
+	if (slice_find(pattern, '|') != SLICE_NONE)
+		return slice_of(NULL, 0);
+	while (plain < pattern.len && (ascii_is_alpha(pattern.ptr[plain]) || ascii_is_digit(pattern.ptr[plain]) ||
+				       (pattern.ptr[plain] && strchr("/_-", pattern.ptr[plain]))))
+		plain++;
+	if (plain < pattern.len && plain) /* the last character may be repeated, or not there at all */
+		plain--;
+	return first_segment(slice_sub(pattern, 0, plain), true);
+}
 
 /* One element of "paths". */
 static bool compile_path(const struct doc *d, struct path_rule *rule, struct error *e)
@@ -51,6 +97,7 @@ static bool compile_path(const struct doc *d, struct path_rule *rule, struct err
 	if (slice_eq(type, SLICE("regex"))) {
 		rule->kind = PATH_REGEX;
 		rule->regex = regex_new(value, REGEX_WHOLE, e);
+		rule->segment = first_segment_of_regex(value);
 		return rule->regex != NULL;
 	}
 	if (!type.len || slice_eq(type, SLICE("prefix")))
@@ -63,6 +110,7 @@ static bool compile_path(const struct doc *d, struct path_rule *rule, struct err
 		return error_set(e, STATUS_CALLER, "path '%.*s' can match no request: %s", SLICE_ARG(value), why);
 	rule->value.len = canonical.len;
 	rule->value.ptr = buf_steal(&canonical);
+	rule->segment = first_segment(rule->value, false);
 	return true;
 }
 
@@ -138,6 +186,47 @@ static bool compile_match(const struct doc *d, struct match *m, struct error *e)
 	return true;
 }
 
+/* Some order: by length, then by bytes. */
+static int compare_segments(struct slice a, struct slice b)
+{
+	if (a.len != b.len)
+		return a.len < b.len ? -1 : 1;
+	return a.len ? memcmp(a.ptr, b.ptr, a.len) : 0;
+}
+
+static int by_segment(const void *a, const void *b)
+{
+	const struct indexed *x = a, *y = b;
+	int order = compare_segments(x->segment, y->segment);
+
+	return order ? order : (x->entry > y->entry) - (x->entry < y->entry);
+}
+
+/* Make the index of entries that are complete. */
+static void make_index(struct matches *m)
+{
+	size_t paths = 0;
+
+	for (size_t i = 0; i < m->n; i++)
+		paths += m->entries[i].n_paths;
+	m->index = alloc_zero(paths + 1, sizeof(*m->index));
+	m->others = alloc_zero(m->n + 1, sizeof(*m->others));
+	for (size_t i = 0; i < m->n; i++) {
+		const struct match *entry = &m->entries[i];
+		bool known = entry->n_paths != 0;
+
+		for (size_t k = 0; k < entry->n_paths; k++) {
+			known = known && entry->paths[k].segment.len;
+			if (entry->paths[k].segment.len)
+				m->index[m->n_index++] = (struct indexed){ entry->paths[k].segment, (uint32_t)i };
+		}
+		if (!known)
+			m->others[m->n_others++] = (uint32_t)i;
+		m->names_methods = m->names_methods || entry->n_methods;
+	}
+	qsort(m->index, m->n_index, sizeof(*m->index), by_segment);
+}
+
 struct matches *matches_new(const struct doc *list, struct error *e)
 {
 	struct matches *m = alloc_zero(1, sizeof(*m));
@@ -162,6 +251,7 @@ struct matches *matches_new(const struct doc *list, struct error *e)
 		matches_release(m);
 		return NULL;
 	}
+	make_index(m);
 	return m;
 }
 
@@ -188,6 +278,8 @@ void matches_release(struct matches *list)
 	for (size_t i = 0; i < list->n; i++)
 		release_match(&list->entries[i]);
 	free(list->entries);
+	free(list->index);
+	free(list->others);
 	free(list);
 }
 
@@ -266,32 +358,52 @@ static const struct http_field *find_override(const struct request_facts *f)
 	return NULL;
 }
 
-/* Whether some entry names methods, so that a request's method matters. */
-static bool names_methods(const struct matches *list)
+/* The first place in the index of a segment, or where it would be. */
+static size_t find_segment(const struct matches *list, struct slice segment)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (list->entries[i].n_methods)
-			return true;
-	return false;
+	size_t low = 0, high = list->n_index;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (compare_segments(list->index[middle].segment, segment) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* What comes closest of the entries that the path can satisfy. */
+static enum reached try_matches(const struct matches *list, const struct request_facts *f, struct slice path)
+{
+	struct slice segment = first_segment(path, false);
+	enum reached best = list->n ? REACHED_PATHS : REACHED_ALL;
+
+	for (size_t i = find_segment(list, segment);
+	     best != REACHED_ALL && i < list->n_index && slice_eq(list->index[i].segment, segment); i++) {
+		enum reached reached = try_match(&list->entries[list->index[i].entry], f, path);
+
+		best = reached > best ? reached : best;
+	}
+	for (size_t i = 0; best != REACHED_ALL && i < list->n_others; i++) {
+		enum reached reached = try_match(&list->entries[list->others[i]], f, path);
+
+		best = reached > best ? reached : best;
+	}
+	return best;
 }
 
 bool matches_judge(const struct matches *list, const struct request_facts *f, struct slice path, const char *route,
 		   struct refusal *no)
 {
-	enum reached best = list->n ? REACHED_PATHS : REACHED_ALL;
-
 	if (slice_eq_fold(f->method, SLICE("TRACE")) || slice_eq_fold(f->method, SLICE("TRACK")))
 		return refuse(no, 403, "method", "TRACE is refused: its answer would show what the proxy added");
-	if (names_methods(list) && find_override(f))
+	if (list->names_methods && find_override(f))
 		return refuse(no, 403, "method-override",
 			      "the route for '%s' permits certain methods, so headers that override the method are refused",
 			      route);
-	for (size_t i = 0; best != REACHED_ALL && i < list->n; i++) {
-		enum reached reached = try_match(&list->entries[i], f, path);
-
-		best = reached > best ? reached : best;
-	}
-	switch (best) {
+	switch (try_matches(list, f, path)) {
 	case REACHED_ALL:
 		return true;
 	case REACHED_HEADERS:

@@ -6,6 +6,10 @@
  * regular expression that costs too much to decide is not. A header rule wants the
  * header to be there, and every header of that name to comply.
  *
+ * Entries whose paths begin with a segment of their own, regular expressions with
+ * one in plain text included, are found by it: only the others cost each request
+ * something. Entries without paths are always among those.
+ *
  * Made once for each load of the routes, never changed. The document must live as
  * long. matches_judge allocates nothing and may be called after confinement.
  */
