@@ -199,7 +199,7 @@ with Bench('what must not leave without the operator is asked for') as b:
     c = coded('gzip', gzip.compress(b'{"s": "' + SECRET.encode() + b'"}'))
     head, got = c.response()
     b.check(status(head) == 403 and b'cannot be asked' in got and not pending(), 'a known secret in one is refused, saying that nobody can be asked')
-    c = coded('gzip', gzip.compress(token().encode())[:-3])
+    c = coded('gzip', gzip.compress(token().encode() + b'\n' + filler)[:-3])
     b.same((status(decided(c, 'approved')[0])), 403, 'a yes to a body that turns out broken lets nothing go')
 
     # --- what changes meanwhile ---
