@@ -1,5 +1,6 @@
 #include "difference.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "alloc.h"
@@ -7,7 +8,9 @@
 #include "path.h"
 #include "sample.h"
 
-#define PROBE "bb-example" /* a label or a path element that nobody's rules name */
+#define PROBE "bb-example"	  /* a label or a path element that nobody's rules name */
+#define PROBE_METHOD "BB-EXAMPLE" /* likewise */
+#define PROBE_TRIES 20		  /* names that are tried until one is found: a proposal may name them by the thousand */
 
 static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
 
@@ -26,6 +29,8 @@ struct pair {
 	const struct doc *old, *new; /* routes; NULL: none */
 	const char *name;            /* as the route has it */
 	char host[HOST_MAX + 1];     /* that requests are made for */
+	char probe[32];              /* a path element that no rule of the two names, */
+	char method[32];             /* and a method */
 	bool back;                   /* from after to before: what is gained is what was taken away */
 	size_t found;                /* changes */
 };
@@ -102,6 +107,13 @@ static enum change_kind kind_of(const struct pair *p)
 	return p->back ? CHANGE_TAKES : CHANGE_GRANTS;
 }
 
+/* What happens to the requests that a change is about; with a "may" when none was found that shows it. */
+static const char *verb(const struct pair *p, bool shown)
+{
+	return p->back ? shown ? "takes away" : "may take away" : shown ? "allows" : "may allow";
+}
+#define NOT_SHOWN "; no request was found that shows it"
+
 /* --- requests that show something --- */
 
 /* The ways to the host that a route leaves open. */
@@ -176,21 +188,22 @@ static bool try_request(const struct pair *p, struct endpoint at, struct slice m
 }
 
 /* The n-th path to try for a rule (NULL: any path); false when there are no more. */
-static bool path_to_try(const struct doc *rule, size_t n, struct buf *path)
+static bool path_to_try(const struct pair *p, const struct doc *rule, size_t n, struct buf *path)
 {
-	static const char *const any[] = { "/" PROBE, "/", "/" PROBE "/" PROBE };
 	struct slice value = doc_get_str(rule, "value"), type = doc_get_str(rule, "type");
 	bool prefix = !type.len || slice_eq(type, SLICE("prefix"));
 
 	buf_truncate(path, 0);
-	if (!rule)
-		buf_add_str(path, n < COUNT_OF(any) ? any[n] : "");
+	if (!rule && n < 3)
+		buf_add_format(path, "/%s%s%s", n != 1 ? p->probe : "", n == 2 ? "/" : "", n == 2 ? p->probe : "");
+	else if (!rule)
+		return false;
 	else if (slice_eq(type, SLICE("regex")) && n == 0)
 		sample_regex(value, path);
 	else if (n == 0 || (prefix && n == 1))
 		path_of_rule(value, path, &(const char *){ NULL });
 	if (rule && prefix && n == 1)
-		buf_add_str(path, slice_ends(buf_slice(path), SLICE("/")) ? PROBE : "/" PROBE);
+		buf_add_format(path, "%s%s", slice_ends(buf_slice(path), SLICE("/")) ? "" : "/", p->probe);
 	return path->len > 0;
 }
 
@@ -200,7 +213,7 @@ static bool find_request(const struct pair *p, struct endpoint at, struct slice 
 {
 	AUTO_BUF path = BUF_INIT;
 
-	for (size_t n = 0; path_to_try(rule, n, &path); n++) {
+	for (size_t n = 0; path_to_try(p, rule, n, &path); n++) {
 		buf_add_str(&path, suffix);
 		if (try_request(p, at, method, &path, entry, head))
 			return true;
@@ -208,13 +221,15 @@ static bool find_request(const struct pair *p, struct endpoint at, struct slice 
 	return false;
 }
 
-/* The method at a place of an entry's list, or of the usual ones when it has none; empty at the end. */
-static struct slice method_at(const struct doc *entry, size_t n)
+/* The method at a place of an entry's list, or when it has none of the usual ones and one that nobody names; empty at the end. */
+static struct slice method_at(const struct pair *p, const struct doc *entry, size_t n)
 {
 	const struct doc *list = doc_get(entry, "methods");
 
 	if (list)
 		return n < doc_count(list) ? doc_str(doc_at(list, n)) : SLICE("");
+	if (n == COUNT_OF(methods))
+		return slice_str(p->method);
 	return n < COUNT_OF(methods) ? slice_str(methods[n]) : SLICE("");
 }
 
@@ -228,8 +243,8 @@ static bool find_any(const struct pair *p, struct endpoint at, const char *suffi
 		const struct doc *entry = doc_at(entries, i), *paths = doc_get(entry, "paths");
 
 		for (size_t k = 0; k == 0 || k < doc_count(paths); k++)
-			for (size_t m = 0; method_at(entry, m).len && tries < DIFFERENCE_TRIES; m++, tries++)
-				if (find_request(p, at, method_at(entry, m), doc_at(paths, k), entry, suffix, head))
+			for (size_t m = 0; method_at(p, entry, m).len && tries < DIFFERENCE_TRIES; m++, tries++)
+				if (find_request(p, at, method_at(p, entry, m), doc_at(paths, k), entry, suffix, head))
 					return true;
 	}
 	return false;
@@ -265,37 +280,6 @@ static void add_header_words(const struct doc *entry, struct buf *text)
 	}
 }
 
-/* Tell what one path rule of one entry lets through that did not pass. */
-static void compare_rule(struct pair *p, struct endpoint at, const struct doc *entry, const struct doc *rule)
-{
-	AUTO_BUF words = BUF_INIT, text = BUF_INIT, head = BUF_INIT, example = BUF_INIT;
-	size_t found = 0, tried = 0;
-
-	if (is_full(p))
-		return;
-	for (; method_at(entry, tried).len; tried++) {
-		if (!find_request(p, at, method_at(entry, tried), rule, entry, "", &head))
-			continue;
-		if (!found++)
-			buf_add_slice(&example, buf_slice(&head));
-		buf_add_str(&words, found > 1 ? ", " : "");
-		buf_add_slice(&words, method_at(entry, tried));
-	}
-	if (found == tried && !doc_get(entry, "methods")) {
-		buf_truncate(&words, 0);
-		buf_add_str(&words, "every method");
-	}
-	if (found)
-		buf_add_format(&text, "%s %s to %s", p->back ? "takes away" : "allows", buf_str(&words), p->name);
-	else
-		buf_add_format(&text, "%s a rule of %s", p->back ? "drops" : "adds", p->name);
-	add_path_words(rule, &text);
-	add_header_words(entry, &text);
-	if (!found)
-		buf_add_str(&text, "; no request was found that it decides otherwise");
-	tell(p, found ? kind_of(p) : CHANGE_OTHER, &text, found ? &example : NULL);
-}
-
 /* Is the very entry among others? */
 static bool has_entry(const struct doc *list, const struct doc *entry)
 {
@@ -303,6 +287,123 @@ static bool has_entry(const struct doc *list, const struct doc *entry)
 		if (doc_equal(doc_at(list, i), entry))
 			return true;
 	return false;
+}
+
+/* Does a path rule match all that another does, as far as that can be seen from how they are written? */
+static bool path_is_within(const struct doc *outer, const struct doc *inner)
+{
+	AUTO_BUF a = BUF_INIT, b = BUF_INIT;
+	struct slice type = doc_get_str(outer, "type"), rest;
+
+	if (!inner || doc_equal(outer, inner))
+		return inner;
+	if ((type.len && !slice_eq(type, SLICE("prefix"))) || slice_eq(doc_get_str(inner, "type"), SLICE("regex")) ||
+	    !path_of_rule(doc_get_str(outer, "value"), &a, &(const char *){ NULL }) ||
+	    !path_of_rule(doc_get_str(inner, "value"), &b, &(const char *){ NULL }) ||
+	    !slice_starts(buf_slice(&b), buf_slice(&a)))
+		return false;
+	rest = slice_sub(buf_slice(&b), a.len, b.len);
+	return !rest.len || rest.ptr[0] == '/' || slice_ends(buf_slice(&a), SLICE("/"));
+}
+
+/* Does an entry let through all that a rule of another does with a method? */
+static bool is_within(const struct doc *outer, const struct doc *entry, const struct doc *rule, struct slice method)
+{
+	const struct doc *list = doc_get(outer, "methods"), *headers = doc_get(outer, "headers"), *paths = doc_get(outer, "paths");
+	bool named = !list;
+
+	for (size_t i = 0; i < doc_count(list); i++)
+		named = named || slice_eq(doc_str(doc_at(list, i)), method);
+	for (size_t i = 0; named && i < doc_count(headers); i++)
+		named = has_entry(doc_get(entry, "headers"), doc_at(headers, i));
+	for (size_t i = 0; named && i < doc_count(paths); i++)
+		if (path_is_within(doc_at(paths, i), rule))
+			return true;
+	return named && !doc_count(paths);
+}
+
+/* Is it plain that what a rule lets through with a method has passed before? */
+static bool is_covered(const struct pair *p, const struct doc *entry, const struct doc *rule, struct slice method)
+{
+	const struct doc *old = doc_get(p->old, "matches");
+
+	for (size_t i = 0; i < doc_count(old); i++)
+		if (is_within(doc_at(old, i), entry, rule, method))
+			return true;
+	return p->old && !old;
+}
+
+/* What the methods of a rule came to. */
+enum outcome {
+	OUTCOME_SAME,    /* it decides nothing otherwise */
+	OUTCOME_CHANGES, /* there is a request that shows it */
+	OUTCOME_MAY,     /* there is none, and it is not plain that there is none */
+};
+
+/* Append the methods with an outcome; with "every method" for a rule that has no list, where that is shorter. */
+static void add_methods(const struct pair *p, const struct doc *entry, const enum outcome *list, size_t n, enum outcome wanted,
+			struct buf *text)
+{
+	bool rest = !doc_get(entry, "methods") && list[n - 1] == wanted; /* the last is the one that stands for all others */
+	const char *separator = rest ? " but " : "";
+
+	buf_add_str(text, rest ? "every method" : "");
+	for (size_t i = 0; i < n; i++) {
+		if ((list[i] == wanted) == rest)
+			continue;
+		buf_add_str(text, separator);
+		buf_add_slice(text, method_at(p, entry, i));
+		separator = ", ";
+	}
+}
+
+/* Tell of the methods of a rule that have an outcome; example is a request for one of them, or NULL. */
+static void tell_rule(struct pair *p, const struct doc *entry, const struct doc *rule, const struct buf *methods_text,
+		      enum outcome outcome, const struct buf *example)
+{
+	AUTO_BUF text = BUF_INIT;
+
+	if (outcome == OUTCOME_SAME)
+		buf_add_format(&text, "%s a rule of %s", p->back ? "drops" : "adds", p->name);
+	else
+		buf_add_format(&text, "%s %s to %s", verb(p, outcome == OUTCOME_CHANGES), buf_str(methods_text), p->name);
+	add_path_words(rule, &text);
+	add_header_words(entry, &text);
+	if (!example)
+		buf_add_str(&text, outcome == OUTCOME_MAY ? NOT_SHOWN : "; no request was found that it decides otherwise");
+	tell(p, outcome == OUTCOME_SAME ? CHANGE_OTHER : kind_of(p), &text, example);
+}
+
+/* Tell what one path rule of one entry lets through that did not pass. */
+static void compare_rule(struct pair *p, struct endpoint at, const struct doc *entry, const struct doc *rule)
+{
+	AUTO_FREE enum outcome *outcomes = alloc_zero(doc_count(doc_get(entry, "methods")) + COUNT_OF(methods) + 1, sizeof(*outcomes));
+	AUTO_BUF head = BUF_INIT, example = BUF_INIT;
+	size_t n = 0, count[] = { 0, 0, 0 };
+
+	if (is_full(p))
+		return;
+	for (; method_at(p, entry, n).len; n++) {
+		struct slice method = method_at(p, entry, n);
+
+		if (find_request(p, at, method, rule, entry, "", &head))
+			outcomes[n] = OUTCOME_CHANGES;
+		else if (!is_covered(p, entry, rule, method))
+			outcomes[n] = OUTCOME_MAY;
+		if (outcomes[n] == OUTCOME_CHANGES && !count[OUTCOME_CHANGES])
+			buf_add_slice(&example, buf_slice(&head));
+		count[outcomes[n]]++;
+	}
+	if (!count[OUTCOME_CHANGES] && !count[OUTCOME_MAY])
+		tell_rule(p, entry, rule, NULL, OUTCOME_SAME, NULL);
+	for (enum outcome o = OUTCOME_CHANGES; o <= OUTCOME_MAY; o++) {
+		AUTO_BUF text = BUF_INIT;
+
+		if (!count[o] || is_full(p))
+			continue;
+		add_methods(p, entry, outcomes, n, o, &text);
+		tell_rule(p, entry, rule, &text, o, o == OUTCOME_CHANGES ? &example : NULL);
+	}
 }
 
 /* "matches": every entry that the old route does not have as it is. */
@@ -332,9 +433,8 @@ static void compare_endpoints(struct pair *p, const struct endpoint *old, size_t
 		if (has_endpoint(old, n_old, new[i]) || is_full(p))
 			continue;
 		shown = find_any(p, new[i], "", &head);
-		tell_format(p, shown ? kind_of(p) : CHANGE_OTHER, shown ? &head : NULL, "%s %s on port %u of %s%s",
-			    p->back ? "takes away" : "allows", new[i].https ? "https" : "plain http", new[i].port, p->name,
-			    shown ? "" : ", for which no request was found");
+		tell_format(p, kind_of(p), shown ? &head : NULL, "%s %s on port %u of %s%s", verb(p, shown),
+			    new[i].https ? "https" : "plain http", new[i].port, p->name, shown ? "" : NOT_SHOWN);
 	}
 }
 
@@ -347,8 +447,8 @@ static void compare_git(struct pair *p, struct endpoint at)
 	if (!doc_get_bool(doc_get(p->new, "git"), "fetch") || doc_get_bool(doc_get(p->old, "git"), "fetch"))
 		return;
 	shown = find_any(p, at, "/info/refs?service=git-upload-pack", &head);
-	tell_format(p, shown ? kind_of(p) : CHANGE_OTHER, shown ? &head : NULL, "%s git clone and fetch from %s",
-		    p->back ? "takes away" : "allows", p->name);
+	tell_format(p, kind_of(p), shown ? &head : NULL, "%s git clone and fetch from %s%s", verb(p, shown), p->name,
+		    shown ? "" : NOT_SHOWN);
 }
 
 /* What requests may do on the new route that they could not do on the old one. */
@@ -363,7 +463,7 @@ static void compare_passing(struct pair *p)
 		common++;
 	if (!p->old || common < n_new)
 		compare_matches(p, new[common < n_new ? common : 0]);
-	if (p->old)
+	if (p->old || doc_get(p->new, "ports"))
 		compare_endpoints(p, old, n_old, new, n_new);
 	compare_git(p, new[common < n_new ? common : 0]);
 }
@@ -530,6 +630,36 @@ static bool find_probe(const struct policy *before, const struct policy *after, 
 	}
 }
 
+/* Does a route's rule name a method, or a path with a text in it? */
+static bool mentions(const struct doc *route, struct slice method, struct slice element)
+{
+	const struct doc *entries = doc_get(route, "matches");
+
+	for (size_t i = 0; i < doc_count(entries); i++) {
+		const struct doc *list = doc_get(doc_at(entries, i), "methods"), *paths = doc_get(doc_at(entries, i), "paths");
+
+		for (size_t k = 0; k < doc_count(list); k++)
+			if (slice_eq(doc_str(doc_at(list, k)), method))
+				return true;
+		for (size_t k = 0; k < doc_count(paths); k++)
+			if (slice_search(doc_get_str(doc_at(paths, k), "value"), element) != SLICE_NONE)
+				return true;
+	}
+	return false;
+}
+
+/* Choose what the examples ask for: a proposal might have named the usual to have something else shown. */
+static void choose_probes(struct pair *p)
+{
+	for (unsigned n = 0; n < PROBE_TRIES; n++) {
+		snprintf(p->probe, sizeof(p->probe), n ? PROBE "-%u" : PROBE "%.0u", n);
+		snprintf(p->method, sizeof(p->method), n ? PROBE_METHOD "-%u" : PROBE_METHOD "%.0u", n);
+		if (!mentions(p->old, slice_str(p->method), slice_str(p->probe)) &&
+		    !mentions(p->new, slice_str(p->method), slice_str(p->probe)))
+			return;
+	}
+}
+
 /* Compare what the two policies have for one host that a route names. */
 static void compare_host(struct difference *d, const struct policy *before, const struct policy *after, const char *name)
 {
@@ -543,6 +673,7 @@ static void compare_host(struct difference *d, const struct policy *before, cons
 	p.new = route_for(after, &a);
 	if ((p.old && p.new && doc_equal(p.old, p.new)) || is_full(&p))
 		return;
+	choose_probes(&p);
 	compare_passing(&p);
 	if (p.new) {
 		compare_auth(&p);
@@ -552,6 +683,7 @@ static void compare_host(struct difference *d, const struct policy *before, cons
 	p = (struct pair){ .out = d, .from = after, .to = before, .old = p.new, .new = p.old, .name = name, .back = true,
 			   .found = p.found };
 	memcpy(p.host, a.host, sizeof(a.host));
+	choose_probes(&p);
 	compare_passing(&p);
 	if (!p.found)
 		tell_format(&p, CHANGE_OTHER, NULL, "the route of %s is written otherwise; no request was found that it decides otherwise",

@@ -4,9 +4,10 @@
  *
  * Whether a request passes is asked of the policy (policy.h), which decides for
  * bb-egress as well; so "allows" and "takes away" are only said with a request that
- * the one policy refuses and the other lets through. What cannot be shown that way
- * (a rule that lets nothing more through, a regular expression for which no text was
- * found) is told as a change of the rules, without a claim. What is not a matter of
+ * the one policy refuses and the other lets through. A rule for which no such request
+ * was found is said to be "may allow", unless it is plain from how the rules are written
+ * that it lets nothing more through (then it is told without a claim): so whatever comes
+ * to pass is named by some change that grants. What is not a matter of
  * passing or not (credentials, detectors, where it goes) is compared as written.
  *
  * When nothing is said, every request is decided alike and treated alike.

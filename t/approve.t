@@ -50,6 +50,9 @@ is "$(sed -n '/^what it would/,/^$/p' out)" 'what it would change:
 is "$("$bb" supervise show --json "$id" | jq -c '(.difference[] | [.kind, .example]), .untold')" \
 	'["grants","GET https://b.test/bb-example HTTP/1.1"]
 0' '... in the document as well'
+check_status 1 '... which bb-egress refuses by the routes in force' bb-egress check --routes first 'GET https://b.test/bb-example'
+check '... and permits by those proposed' bb-egress check --routes second 'GET https://b.test/bb-example'
+check 'show' "$bb" supervise show "$id"
 like "$(cat out)" "^bb supervise approve $id --shown $(shown | cut -c1-16)\$" '... says how to approve just that'
 check_status 1 'one that is not there' "$bb" supervise show 00000000
 check_status 100 'too little of an id' "$bb" supervise show 123
