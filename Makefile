@@ -81,7 +81,7 @@ BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) $(notdir $(patsu
 HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(BENCHES:%=$(O)/bench/%)
 FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-.PHONY: test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench install clean help tests
+.PHONY: test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench install clean help helpers tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -205,7 +205,9 @@ $(O)/t/lib/bb-egress-clock: $$(call objects,egress) $(O)/obj/t/lib/egress/clock.
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,egress)
 
-tests: all $(UNIT_TESTS) $(HELPERS) $(O)/t/lib/bb-launch-sabotaged $(O)/t/lib/bb-egress-clock $(ESCAPED)
+helpers: $(HELPERS)
+
+tests: all helpers $(UNIT_TESTS) $(O)/t/lib/bb-launch-sabotaged $(O)/t/lib/bb-egress-clock $(ESCAPED)
 
 TESTS = $(sort $(wildcard t/*.t)) $(UNIT_TESTS)
 # What the tests see: where the build is and where the test data stands.
@@ -248,7 +250,7 @@ bench: deps-bench ## measure, next to the peers that are installed
 
 BACKEND = native
 demo: deps$(if $(filter docker,$(BACKEND)),-docker) ## build and watch a real bottle being attacked from the inside
-	$(submake) all $(HELPERS)
+	$(submake) all helpers
 	$(Q)$(TEST_ENV) BACKEND=$(BACKEND) $(if $(filter docker,$(BACKEND)),t/docker/with-engine) examples/demo/run
 
 # --- what must be installed ---

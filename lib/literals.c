@@ -16,7 +16,7 @@ struct literal {
 	uint32_t id;
 	uint8_t len;
 	bool fold;
-	char bytes[LITERAL_MAX];
+	char *bytes;
 };
 
 /* A window of a literal: when these bytes stand at a sample, the literal may start offset bytes before it. */
@@ -97,7 +97,10 @@ void literals_release(struct literals *l)
 {
 	if (!l)
 		return;
-	alloc_wipe(l->list, l->count * sizeof(*l->list));
+	for (size_t i = 0; i < l->count; i++) {
+		alloc_wipe(l->list[i].bytes, l->list[i].len); /* some are parts of secrets */
+		free(l->list[i].bytes);
+	}
 	free(l->list);
 	free(l->whole.windows);
 	free(l->brief.windows);
@@ -112,8 +115,7 @@ bool literals_add(struct literals *l, struct slice text, bool fold, uint32_t id)
 		return false;
 	l->list = alloc_resize(l->list, l->count + 1, sizeof(*l->list));
 	new = &l->list[l->count++];
-	*new = (struct literal){ .id = id, .len = (uint8_t)text.len, .fold = fold };
-	memcpy(new->bytes, text.ptr, text.len);
+	*new = (struct literal){ .id = id, .len = (uint8_t)text.len, .fold = fold, .bytes = alloc_copy(text.ptr, text.len) };
 	if (text.len > l->longest)
 		l->longest = text.len;
 	return true;

@@ -29,10 +29,8 @@ struct expression {
 	struct regex *regex;
 };
 
-/* One keyword and the rules that have it. */
+/* The rules that have one keyword. */
 struct keyword {
-	char *text; /* lower case */
-	size_t len;
 	uint32_t *rules;
 	size_t n_rules;
 };
@@ -226,10 +224,8 @@ void rules_release(struct rules *r)
 	release_sources(r);
 	for (size_t i = 0; i < r->count; i++)
 		release_rule(&r->list[i]);
-	for (size_t i = 0; i < r->n_keywords; i++) {
-		free(r->keywords[i].text);
+	for (size_t i = 0; i < r->n_keywords; i++)
 		free(r->keywords[i].rules);
-	}
 	release_allowlists(r->allowlists, r->n_allowlists);
 	literals_release(r->literals);
 	for (size_t i = 0; i < r->n_expressions; i++)
@@ -447,7 +443,8 @@ void rules_drop_guesses(struct rules *r)
 /* Where keywords are found again by their text while the set is built: places plus one, 0 for none. */
 struct index {
 	uint32_t *slots;
-	size_t mask; /* their number, a power of two, less one */
+	size_t mask;         /* their number, a power of two, less one */
+	struct slice *texts; /* of each keyword */
 };
 
 /* The keyword of that text, made if it is new. */
@@ -459,13 +456,14 @@ static struct keyword *keyword_of(struct rules *r, const struct index *index, st
 	for (size_t i = 0; i < text.len; i++)
 		hash = (hash ^ (unsigned char)text.ptr[i]) * 16777619u;
 	for (at = hash & index->mask; index->slots[at]; at = (at + 1) & index->mask) {
-		struct keyword *k = &r->keywords[index->slots[at] - 1];
+		uint32_t k = index->slots[at] - 1;
 
-		if (slice_eq(slice_of(k->text, k->len), text))
-			return k;
+		if (slice_eq(index->texts[k], text))
+			return &r->keywords[k];
 	}
 	r->keywords = alloc_resize(r->keywords, r->n_keywords + 1, sizeof(*r->keywords));
-	r->keywords[r->n_keywords] = (struct keyword){ .text = alloc_copy(text.ptr, text.len), .len = text.len };
+	r->keywords[r->n_keywords] = (struct keyword){ .rules = NULL };
+	index->texts[r->n_keywords] = text;
 	index->slots[at] = (uint32_t)++r->n_keywords;
 	return &r->keywords[r->n_keywords - 1];
 }
@@ -476,10 +474,11 @@ static const struct doc *words_of(const struct rules *r, size_t i)
 	return doc_get(r->sources[i], r->list[i].near ? "near" : "keywords");
 }
 
-/* Gather the keywords of all rules, and the rules of each. */
+/* Gather the keywords of all rules as literals, and the rules of each. */
 static void gather_keywords(struct rules *r)
 {
 	AUTO_FREE uint32_t *slots = NULL;
+	AUTO_FREE struct slice *texts = NULL;
 	struct index index = { .mask = 1 };
 	size_t most = 0;
 
@@ -488,6 +487,7 @@ static void gather_keywords(struct rules *r)
 	while (index.mask < 2 * most)
 		index.mask = 2 * index.mask + 1;
 	index.slots = slots = alloc_zero(index.mask + 1, sizeof(*slots));
+	index.texts = texts = alloc_zero(most, sizeof(*texts));
 	for (size_t i = 0; i < r->count; i++) {
 		const struct doc *words = words_of(r, i);
 
@@ -498,6 +498,10 @@ static void gather_keywords(struct rules *r)
 			k->rules[k->n_rules++] = (uint32_t)i;
 		}
 	}
+	r->literals = literals_new();
+	for (size_t i = 0; i < r->n_keywords; i++)
+		literals_add(r->literals, texts[i], true, (uint32_t)i);
+	literals_build(r->literals);
 }
 
 void rules_build(struct rules *r)
@@ -509,10 +513,6 @@ void rules_build(struct rules *r)
 		if (r->list[i].length > r->length)
 			r->length = r->list[i].length;
 	}
-	r->literals = literals_new();
-	for (size_t i = 0; i < r->n_keywords; i++)
-		literals_add(r->literals, slice_of(r->keywords[i].text, r->keywords[i].len), true, (uint32_t)i);
-	literals_build(r->literals);
 	release_sources(r);
 }
 
