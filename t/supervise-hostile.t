@@ -2,7 +2,6 @@
 """bb-supervise against an agent that speaks badly: the right errors, and it lives."""
 import json
 import os
-import shutil
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -94,33 +93,6 @@ def floods(d):
         s.close()
 
 
-def resident(d):
-    with open('/proc/%d/status' % d.process.pid) as f:
-        return next(int(line.split()[1]) for line in f if line.startswith('VmRSS'))
-
-
-def proposals(d):
-    """2,000 different wishes without a pause, behind one that is meant."""
-    sid = d.initialize()
-    d.ask(sid, 'routes: [{host: a.test}, {host: meant.test}]', why='this one is meant')
-    meant = d.pending()
-    before, said = resident(d), b''
-    s = d.connect()
-    for i in range(2000):
-        b = json.dumps({'jsonrpc': '2.0', 'id': i, 'method': 'tools/call', 'params': {'name': 'allow', 'arguments': {
-            'routes_yaml': 'routes: [{host: wish%d.test}]' % i, 'justification': 'x'}}}).encode()
-        s.sendall(d.head(session=sid, length=len(b)) + b)
-        said = d.response(s)[2]
-    s.close()
-    d.is_(len(d.pending()), 20, '2,000 wishes make 20 proposals')
-    d.ok(set(meant) <= set(d.pending()), 'the one that is meant is among them')
-    d.ok(len(os.listdir(d.queue)) < 30, 'and few files', os.listdir(d.queue))
-    d.ok(b'isError":true' in said and b'try again' in said, 'the last is told when to try again', said)
-    d.ok(resident(d) < before + 4096, 'memory is bounded', (before, resident(d)))
-    d.ok(d.alive(), 'the server lives', d.said())
-    d.is_(d.said(), '', 'and had nothing to complain about')
-
-
 with Desk('bb-supervise against an agent that speaks badly', timeout=1) as d:
     heads(d)
     messages(d)
@@ -128,8 +100,3 @@ with Desk('bb-supervise against an agent that speaks badly', timeout=1) as d:
     floods(d)
     d.ok(d.alive(), 'the server lives', d.said())
     d.is_(d.said(), '', 'and had nothing to complain about')
-    d.stop()
-    shutil.rmtree(d.queue)
-    d.timeout = 0
-    d.start()
-    proposals(d)

@@ -45,11 +45,12 @@ def answer(queue, id, status, notes='', file='', hash=None):
 
 
 class Desk:
-    def __init__(self, title, timeout=2, routes='routes: [{host: a.test}]\n', bottle='dev-x1'):
+    def __init__(self, title, timeout=2, routes='routes: [{host: a.test}]\n', bottle='dev-x1', dir=None):
         print('# ' + title)
         self.count = self.failed = 0
         self.timeout, self.bottle = timeout, bottle
-        self.dir = tempfile.mkdtemp(prefix='bb-mcp.', dir=os.environ.get('TMPDIR', '/tmp'))
+        self.given = dir
+        self.dir = dir or tempfile.mkdtemp(prefix='bb-mcp.', dir=os.environ.get('TMPDIR', '/tmp'))
         os.mkdir(self.dir + '/egress')
         self.routes = self.dir + '/egress/routes.yaml'
         with open(self.routes, 'w') as f:
@@ -66,7 +67,8 @@ class Desk:
 
     def __exit__(self, *error):
         self.stop()
-        shutil.rmtree(self.dir)
+        if not self.given:
+            shutil.rmtree(self.dir)
         if error[0]:
             return
         print('1..%d' % self.count)
