@@ -48,7 +48,7 @@ TEST_PACKAGES := $(PACKAGES) libbrotlienc
 # Debian packages: to build, to run, and what only the tests and the checks want.
 DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libpsl-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev libarchive-dev libncurses-dev libutf8proc-dev libcurl4-openssl-dev
 DEPS_RUN   = jq git openssh-client ca-certificates util-linux mawk man-db
-DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-requests python3-jsonschema python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils busybox-static strace openssh-server nginx-light fcgiwrap git-lfs tmux patch
+DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-requests python3-jsonschema python3-grpcio python3-websocket python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils busybox-static strace systemd openssh-server nginx-light fcgiwrap git-lfs tmux patch
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
 DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
 DEPS_DOCKER = docker.io mmdebstrap iptables iproute2 util-linux

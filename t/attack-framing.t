@@ -83,7 +83,7 @@ def test_odd_requests(tap, w):
         host = "get.test" if b"get.test" in data else "a.test"
         answer = w.tunnel(host + ":443", data)
         tap.ok(w.arrived() == ([], []) and statuses(answer)[:1] == [want], "%s: %d" % (name, want), answer)
-    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" + b"\0\0\1\1\5\0\0\0\1\x82"
     for name, answer in (("in clear", w.plain(preface)), ("in TLS", w.tunnel("a.test:443", preface))):
         tap.ok(w.arrived() == ([], []) and b"\x00\x00\x00\x0dHTTP/2 is not served here; use HTTP/1.1" in answer,
                "HTTP/2 %s is told to use HTTP/1.1" % name, answer)

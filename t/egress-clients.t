@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Real clients of the proxy alone: resumed and chunked downloads, a large clone, scoped packages, one that knows HTTP/2 alone."""
+"""Real clients of the proxy alone: resumed and chunked downloads, a large clone, scoped packages, a WebSocket, some that know HTTP/2 alone."""
 import base64
 import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -12,6 +13,23 @@ import tarfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lib.wire import Bench, answer, wait_for  # noqa: E402
 
+# preface, settings, a ping, the begin of a request
+PRIOR_KNOWLEDGE = (b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + b'\0\0\0\4\0\0\0\0\0' + b'\0\0\x08\6\0\0\0\0\0' + b'12345678' +
+                   b'\0\0\1\1\5\0\0\0\3' + b'\x82')
+GRPC = '''
+import grpc, sys
+try:
+    grpc.secure_channel('files.test:443', grpc.ssl_channel_credentials(open(sys.argv[1], 'rb').read())).unary_unary('/x/y')(b'', timeout=30)
+except grpc.RpcError as e:
+    print(e.code(), e.details())
+'''
+ECHO = '''
+import sys, websocket
+w = websocket.create_connection('wss://files.test/echo', timeout=30, sslopt={'ca_certs': sys.argv[1]})
+w.send('hello')
+print(w.recv())
+w.close()
+'''
 DATA = os.urandom(5 << 20)
 MEGABYTES = 100
 seen = []
@@ -53,6 +71,16 @@ def serve(c):
             for i in range(0, len(DATA), 9999):
                 c.send(b'%x\r\n%s\r\n' % (len(DATA[i:i + 9999]), DATA[i:i + 9999]))
             c.send(b'0\r\n\r\n')
+        elif path == '/echo':
+            key = re.search(r'(?i)\r\nsec-websocket-key: (\S+)', head).group(1)
+            accept = base64.b64encode(hashlib.sha1((key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()).decode()
+            c.send(('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n' % accept).encode())
+            while True:
+                opcode, length = c.exactly(2)
+                mask = c.exactly(4)
+                c.send(bytes([opcode, length & 127]) + bytes(x ^ mask[i % 4] for i, x in enumerate(c.exactly(length & 127))))
+                if opcode & 15 == 8:
+                    return
         elif path.lower().startswith('/@scope%2fname'):
             c.send(answer(DOCUMENT, 'Content-Type: application/json'))
         elif path == '/@scope/name/-/name-1.2.3.tgz':
@@ -122,14 +150,42 @@ with Bench('real clients of the proxy alone') as b:
     tls = b.connect(proxy, 'files.test:443')
     proxy.trust.set_alpn_protocols(['h2'])
     tls.sock = proxy.trust.wrap_socket(tls.sock, server_hostname='files.test')
-    tls.send(b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n' + b'\0\0\0\4\0\0\0\0\0')
+    for piece in (PRIOR_KNOWLEDGE[:20], PRIOR_KNOWLEDGE[20:30], PRIOR_KNOWLEDGE[30:]):
+        tls.send(piece)
     b.same(tls.exactly(9), b'\0\0\0\4\0\0\0\0\0', 'one that knows nothing else is answered in it')
     length = int.from_bytes(tls.exactly(3), 'big')
-    b.same(tls.exactly(6), b'\7\0\0\0\0\0', '... with the end of the connection')
+    b.same(tls.exactly(6), b'\1\5\0\0\0\3', '... on the stream of its request')
+    fields = tls.exactly(length)
+    b.check(b'\7:status\x03505' in fields and b'use HTTP/1.1' in fields, '... with 505, and in words')
+    length = int.from_bytes(tls.exactly(3), 'big')
+    b.same(tls.exactly(6), b'\7\0\0\0\0\0', '... and with the end of the connection')
     payload = tls.exactly(length)
-    b.same(payload[:8], b'\0\0\0\0\0\0\0\x0d', '... with the error HTTP_1_1_REQUIRED')
+    b.same(payload[:8], b'\0\0\0\3\0\0\0\x0d', '... with the error HTTP_1_1_REQUIRED')
     b.check(b'use HTTP/1.1' in payload and tls.ended(), '... and in words')
     b.check(wait_for(lambda: any(x['rule'] == 'http2' for x in proxy.lines('refuse'))), '... which the log has, too')
+
+    status, said = run('/usr/bin/python3', '-c', GRPC, os.path.join(proxy.state, 'ca.pem'))
+    b.check(status == 0 and said == b'StatusCode.UNIMPLEMENTED HTTP/2 is not served here; use HTTP/1.1\n', 'a client of gRPC is told in words') or print('#', status, said.decode())
+    c = b.connect(proxy, 'files.test:443')
+    c.send(PRIOR_KNOWLEDGE)
+    b.like(c.rest().decode(), 'only TLS may follow', 'one that begins with HTTP/2 without TLS is told, too')
+    c = b.tunnel(proxy, 'files.test')
+    c.send(PRIOR_KNOWLEDGE)
+    b.like(c.rest().decode('latin-1'), 'use HTTP/1.1', '... and one that does so inside TLS without asking')
+    b.same([x for x in seen if 'HTTP/2' in x or 'PRI' in x], [], '... and nothing of it reaches an origin')
+    c = b.tunnel(proxy, 'files.test')
+    try:
+        c.send(PRIOR_KNOWLEDGE[:33] + b'\0\xff\xff\0\0\0\0\0\1' * 40000)
+        c.send(bytes(4 << 20))
+        c.rest()
+        ended = True
+    except OSError as e:
+        ended = not isinstance(e, TimeoutError)
+    b.check(ended, 'one that sends frames without end, and no request, comes to its end')
+
+    # a client of WebSocket
+    status, said = run('/usr/bin/python3', '-c', ECHO, os.path.join(proxy.state, 'ca.pem'))
+    b.same((status, said), (0, b'hello\n'), 'a client of WebSocket has its answer')
 
     # npm
     with open(os.path.join(home, '.npmrc'), 'w') as f:

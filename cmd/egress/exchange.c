@@ -391,10 +391,9 @@ static size_t take_head(struct front *f, struct client *c, struct slice input)
 	case HTTP_BAD:
 		exchange_of_tunnel(f, c);
 		c->x.method[0] = '\0';
-		if (slice_starts(input, SLICE("PRI * HTTP/2.0\r\n"))) {
-			refusal_http2(f, c);
-			return input.len;
-		}
+		consumed = http2_begin(f, c, input);
+		if (consumed)
+			return consumed;
 		refuse(&no, 400, "framing", "malformed request: %s", why);
 		refusal_send(f, c, &no, true);
 		return input.len;
@@ -412,6 +411,8 @@ static size_t take_head(struct front *f, struct client *c, struct slice input)
 
 size_t exchange_take(struct front *f, struct client *c, struct slice input)
 {
+	if (c->x.http2)
+		return http2_take(c, input);
 	if (c->x.websocket)
 		return websocket_take(f, c, input);
 	return c->x.active ? take_body(f, c, input) : take_head(f, c, input);

@@ -14,6 +14,7 @@
  *	inbound.c   what that would bring into the bottle
  *	websocket.c a connection that became a WebSocket
  *	refusal.c   how a no is said
+ *	http2.c     and how in HTTP/2
  *	leaves.c    certificates, asked of the signer and kept
  *	audit.c     log lines
  *
@@ -54,6 +55,7 @@ struct exchange {
 	bool active;       /* a request was read and is not done with */
 	bool open;         /* the upstream still owes the end of this stream */
 	bool refused;      /* the answer is complete; the rest of the request is only read away */
+	bool http2;        /* what comes are frames of HTTP/2 */
 	uint32_t stream;
 	uint64_t id;       /* for the log */
 	int64_t started;
@@ -273,10 +275,15 @@ void websocket_end(struct front *f, struct client *c, unsigned code, const struc
  * body that is too long to read away, its end; else the next request.
  */
 void refusal_send(struct front *f, struct client *c, const struct refusal *no, bool close);
-/* Answer one who speaks HTTP/2: it is not served here. */
-void refusal_http2(struct front *f, struct client *c);
 /* Answer with a document of ours; the request has no body, or it is read away. */
 void document_send(struct client *c, unsigned status, const char *type, struct slice body);
+
+/* --- http2.c --- */
+
+/* Are these the first bytes of a client that speaks it? Then some are used, and what comes next is for http2_take. */
+size_t http2_begin(struct front *f, struct client *c, struct slice input);
+/* Use bytes of it, until there is a request that can be answered; returns how many. */
+size_t http2_take(struct client *c, struct slice input);
 
 /* --- leaves.c --- */
 

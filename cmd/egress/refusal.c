@@ -84,23 +84,3 @@ void refusal_send(struct front *f, struct client *c, const struct refusal *no, b
 	else if (x->request_done)
 		exchange_finish(f, c);
 }
-
-/* What is said in HTTP/2, so that it is understood: the error that means "use HTTP/1.1". RFC 9113 §3.4, §6.8, §7. */
-void refusal_http2(struct front *f, struct client *c)
-{
-	static const char settings[] = "\0\0\0\4\0\0\0\0\0";
-	static const char goaway[] = "\7\0\0\0\0\0" "\0\0\0\0" "\0\0\0\x0d"; /* type, flags, stream; last stream; HTTP_1_1_REQUIRED */
-	struct refusal no;
-	size_t len;
-
-	refuse(&no, 400, "http2", "HTTP/2 is not served here; use HTTP/1.1");
-	audit_refusal(f, c, &no);
-	len = strlen(no.text) + 8;
-	buf_add(&c->out, settings, sizeof(settings) - 1);
-	buf_add(&c->out, (const char[]){ 0, 0, (char)len }, 3);
-	buf_add(&c->out, goaway, sizeof(goaway) - 1);
-	buf_add_str(&c->out, no.text);
-	c->x.refused = c->x.response_started = c->x.response_done = true;
-	c->x.keep_alive = false;
-	client_end(c);
-}
