@@ -12,6 +12,7 @@
 
 #define BLOCK (1u << 20)
 #define WHITEOUT ".wh."
+#define ROOTS_MAX 64 /* what may have changed in the root directory, which has twenty names in a usual image */
 #define REMOVED 2 /* Kind of a path that is gone; 0 and 1 are changed and added */
 
 static int by_name(const void *a, const void *b)
@@ -64,6 +65,49 @@ void changeset_release(struct changeset *s)
 	free(s->changed);
 	free(s->removed);
 	*s = (struct changeset)CHANGESET_INIT;
+}
+
+/* Does it hold something that is left out? Such a directory changes with that. */
+static bool holds_left_out(const char *const *left_out, const char *path)
+{
+	size_t n = strlen(path);
+
+	for (; *left_out; left_out++)
+		if (strncmp(*left_out, path, n) == 0 && (*left_out)[n] == '/')
+			return true;
+	return false;
+}
+
+/* A first part of a path that was called for already. */
+static bool is_root(const char *const *roots, size_t n, const char *path, size_t len)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strlen(roots[i]) == len && strncmp(roots[i], path, len) == 0)
+			return true;
+	return false;
+}
+
+bool changeset_each_root(const struct changeset *s, changeset_root_fn *fn, void *ctx, struct error *e)
+{
+	const char *roots[ROOTS_MAX];
+	size_t n = 0;
+	bool ok = true;
+
+	for (size_t i = 0; ok && i < s->n_changed; i++) {
+		size_t len = strcspn(s->changed[i], "/");
+
+		if (holds_left_out(s->left_out, s->changed[i]) || is_root(roots, n, s->changed[i], len))
+			continue;
+		if (n == ROOTS_MAX) {
+			ok = error_set(e, STATUS_CALLER, "more than %d things of the root directory have changed", ROOTS_MAX);
+			break;
+		}
+		roots[n] = alloc_copy(s->changed[i], len);
+		ok = fn(ctx, roots[n++], e);
+	}
+	for (size_t i = 0; i < n; i++)
+		free((void *)(uintptr_t)roots[i]);
+	return ok;
 }
 
 /* --- the work --- */
@@ -142,6 +186,8 @@ static bool open_input(struct packing *p, struct error *e)
 		return error_sys(e, "unable to rewind the engine's archive");
 	p->in = archive_read_new();
 	return (p->in && archive_read_support_format_tar(p->in) == ARCHIVE_OK &&
+		archive_read_support_format_empty(p->in) == ARCHIVE_OK && /* nothing has changed */
+		archive_read_set_format_option(p->in, "tar", "read_concatenated_archives", "1") == ARCHIVE_OK &&
 		archive_read_open_fd(p->in, p->job->from, BLOCK) == ARCHIVE_OK) ||
 	       fail(p->in, "read the engine's archive", e);
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "alloc.h"
-#include "changeset.h"
 #include "cmd/launch-docker/container.h"
 #include "container.h"
 #include "fd.h"
@@ -159,7 +158,7 @@ static bool read_tree(const void *job, struct layer_count *count, struct error *
 	return layer_pack(job, count, e);
 }
 
-static bool read_export(const void *job, struct layer_count *count, struct error *e)
+static bool read_changes(const void *job, struct layer_count *count, struct error *e)
 {
 	return changeset_pack(job, count, e);
 }
@@ -228,15 +227,12 @@ static bool write_archive(const struct commit *c, const char *const *left_out, i
 static bool write_layer(struct container *container, const char *const *left_out, int layer, int staging, struct verdict *v,
 			struct error *e)
 {
-	struct changeset set = CHANGESET_INIT;
 	struct search *search = search_new(e);
-	struct changeset_job job = { .set = &set, .from = staging, .to = layer, .look = search_look, .tell = tell, .ctx = search };
-	bool ok = search && container_copy(container, staging, e) &&
-		  changeset_init(&set, container->changes, left_out, e) &&
-		  have_read(read_export, &job, search, NULL, geteuid() == 0 ? READER : 0, v, e);
+	struct changeset_job job = { .set = &container->set, .from = staging, .to = layer, .look = search_look, .tell = tell,
+				     .ctx = search };
 
-	changeset_release(&set);
-	return ok;
+	return search && container_copy(container, left_out, staging, e) &&
+	       have_read(read_changes, &job, search, NULL, geteuid() == 0 ? READER : 0, v, e);
 }
 
 /* The document; the digest comes later. */

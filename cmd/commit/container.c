@@ -62,22 +62,40 @@ static bool bound_file(int fd, struct rlimit *old, struct error *e)
 	return setrlimit(RLIMIT_FSIZE, &bound) == 0 || error_sys(e, "unable to bound a file");
 }
 
+/* Where a copy is under way. */
+struct copying {
+	struct container *container;
+	int to;
+};
+
+/* Append the archive of one directory, or file, below the root. */
+static bool copy_root(void *ctx, const char *root, struct error *e)
+{
+	const struct copying *copying = ctx;
+	AUTO_BUF path = BUF_INIT;
+
+	buf_add_format(&path, "/containers/%s/archive?path=/", copying->container->name);
+	engine_quote(&path, slice_str(root));
+	return engine_download(&copying->container->engine, buf_str(&path), copying->to, e) ||
+	       error_wrap(e, "unable to copy '/%s' of '%s' to the disk of the snapshots", root, copying->container->name);
+}
+
 /* The list and the files of one moment. */
-static bool copy_still(struct container *c, int to, struct error *e)
+static bool copy_still(struct container *c, const char *const *left_out, int to, struct error *e)
 {
 	AUTO_FREE char *changes = alloc_format("/containers/%s/changes", c->name);
-	AUTO_FREE char *export = alloc_format("/containers/%s/export", c->name);
+	struct copying copying = { c, to };
 	struct rlimit old;
 	bool ok;
 
-	if (!engine_call(&c->engine, "GET", changes, NULL, &c->changes, e) || !bound_file(to, &old, e))
+	if (!engine_call(&c->engine, "GET", changes, NULL, &c->changes, e) ||
+	    !changeset_init(&c->set, c->changes, left_out, e) || !bound_file(to, &old, e))
 		return false;
-	ok = engine_download(&c->engine, export, to, e) ||
-	     error_wrap(e, "unable to copy the file system of '%s' to the disk of the snapshots", c->name);
+	ok = changeset_each_root(&c->set, copy_root, &copying, e);
 	return (setrlimit(RLIMIT_FSIZE, &old) == 0 || error_sys(e, "unable to unbound a file")) && ok;
 }
 
-bool container_copy(struct container *c, int to, struct error *e)
+bool container_copy(struct container *c, const char *const *left_out, int to, struct error *e)
 {
 	struct error late = ERROR_INIT;
 	sigset_t held, before;
@@ -89,7 +107,7 @@ bool container_copy(struct container *c, int to, struct error *e)
 	sigaddset(&held, SIGHUP);
 	sigprocmask(SIG_BLOCK, &held, &before);
 	if (tell(c, "pause", e)) {
-		ok = copy_still(c, to, e);
+		ok = copy_still(c, left_out, to, e);
 		if (!tell(c, "unpause", &late) && ok) {
 			*e = late;
 			ok = false;
@@ -210,6 +228,7 @@ void container_forget(struct container *c, const char *image)
 void container_release(struct container *c)
 {
 	engine_close(&c->engine);
+	changeset_release(&c->set);
 	doc_release(c->base);
 	doc_release(c->changes);
 	free(STEAL(c->name));

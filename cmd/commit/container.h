@@ -9,27 +9,28 @@
 #ifndef BB_COMMIT_CONTAINER_H
 #define BB_COMMIT_CONTAINER_H
 
-#include "document.h"
+#include "changeset.h"
 #include "engine.h"
 
 struct container {
 	struct engine engine;
 	char *name;          /* of the agent's container; owned */
 	struct doc *base;    /* its image, as the engine describes it */
-	struct doc *changes; /* its list of changed paths */
+	struct doc *changes; /* its list of changed paths, */
+	struct changeset set; /* and what of it is committed */
 };
 
-#define CONTAINER_INIT { ENGINE_INIT, NULL, NULL, NULL }
+#define CONTAINER_INIT { ENGINE_INIT, NULL, NULL, NULL, CHANGESET_INIT }
 #define AUTO_CONTAINER __attribute__((cleanup(container_release))) struct container
 
 /* Find the container of a bottle of this home that runs. */
 bool container_find(struct container *c, const char *identity, const char *home, struct error *e);
 
 /*
- * Copy its file system into a file, with the list of its changes, both of the same moment: it stands still meanwhile,
- * whatever happens but that this process is killed. Not more than fits on the disk.
+ * Find out what has changed, but for what is left out (changeset.h), and copy what holds it into a file, both of the same
+ * moment: it stands still meanwhile, whatever happens but that this process is killed. Not more than fits on the disk.
  */
-bool container_copy(struct container *c, int to, struct error *e);
+bool container_copy(struct container *c, const char *const *left_out, int to, struct error *e);
 
 /*
  * Give the engine the image with one more layer, a tar archive whose digest is diff. dir is for temporary files.

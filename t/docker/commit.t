@@ -164,6 +164,17 @@ bb resume one --yes --headless --prompt 'cat ~/note' >out 2>err </dev/null
 is "$? $(cat out)" '0 written
 more' 'which goes on'
 
+# Nothing but what the launcher provides.
+bb start tester --backend docker --yes --headless --label same --prompt 'echo ready; exec sleep 1000' >said 2>err </dev/null &
+running=$!
+at_exit "kill $running"
+wait_for grep -q ready said
+check 'a bottle in which nothing was written is committed' bb commit same
+kill "$running"
+wait "$running"
+rm -rf home/state
+check 'and resumed' bb resume same --yes --headless --prompt true
+
 # Secrets need a word.
 secret="gh""p_$(printf '%s%s%s' x9K2mQ7vR4tB 1nW8cJ5hL3pZ 6yD0sFgA2eUi)"
 bb start tester --backend docker --yes --headless --label leak --prompt "echo token $secret >~/leak; echo ready; sleep 1000" >said 2>err </dev/null &
