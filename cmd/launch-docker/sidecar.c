@@ -182,8 +182,11 @@ bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, cons
 	AUTO_DOC *body = describe(image, p, state);
 
 	s->log = open_log(state, e);
-	return s->log >= 0 && write_account(state, e) && container_create(en, name, body, e) && stream_open(&s->stream, en, name, e) &&
-	       container_start(en, name, e) && deliver(s, p, secrets, e);
+	if (s->log < 0 || !write_account(state, e) || !container_create(en, name, body, e) ||
+	    !stream_open(&s->stream, en, name, e))
+		return false;
+	s->started = container_start(en, name, e);
+	return s->started && deliver(s, p, secrets, e);
 }
 
 /* A line of the sidecar's own that says all daemons are ready? */
@@ -265,7 +268,7 @@ void sidecar_end(struct sidecar *s)
 
 	if (s->stream.fd >= 0)
 		shutdown(s->stream.fd, SHUT_WR);
-	while (s->stream.fd >= 0 && !s->stream.ended && stream_fill_until(&s->stream, deadline, &ignored))
+	while (s->started && s->stream.fd >= 0 && !s->stream.ended && stream_fill_until(&s->stream, deadline, &ignored))
 		if (s->log < 0 || !sidecar_hear(s, &ignored))
 			break;
 	stream_close(&s->stream);

@@ -25,11 +25,12 @@ struct sidecar {
 	struct stream stream;
 	int log;       /* the file */
 	struct audit *audit; /* where the daemons' decisions are recorded; NULL: nowhere */
+	bool started;        /* its process 1 may run: it is worth waiting for its end */
 	bool ready;
 	char last[512]; /* the last words that it wrote to standard error */
 };
 
-#define SIDECAR_INIT { STREAM_INIT, -1, NULL, false, "" }
+#define SIDECAR_INIT { STREAM_INIT, -1, NULL, false, false, "" }
 
 /* Who the sidecar is: the operator, or SIDECAR_USER for root. */
 unsigned sidecar_uid(void);
