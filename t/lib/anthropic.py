@@ -183,8 +183,9 @@ def main():
     parser.add_argument("--final", default="All done.")
     parser.add_argument("--release")
     parser.add_argument("--ready", type=int, default=1)
+    parser.add_argument("--bind", default="127.0.0.1")
     Handler.options = parser.parse_args()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer((Handler.options.bind, 0), Handler)
     server.daemon_threads = True
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(Handler.options.cert, Handler.options.key)
