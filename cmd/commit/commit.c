@@ -263,19 +263,35 @@ static struct doc *describe(const struct commit *c, const struct verdict *v)
 	return d;
 }
 
+/* Append a text as one word of a shell. */
+static void add_word(struct buf *out, struct slice text)
+{
+	buf_add_char(out, '\'');
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] == '\'')
+			buf_add_str(out, "'\\''");
+		else
+			buf_add_char(out, text.ptr[i]);
+	buf_add_char(out, '\'');
+}
+
 /* What was committed, and the two commands that take it to another machine. */
 static bool show(const struct commit *c, const struct doc *d, struct error *e)
 {
+	AUTO_FREE char *snapshots = alloc_format("%s/snapshots", c->home);
+	AUTO_BUF word = BUF_INIT;
+
 	if (c->json)
 		return doc_write(d, STDOUT_FILENO, e);
+	add_word(&word, slice_str(snapshots));
 	printf("%s: %lld files, %lld bytes, sha256:%s\n\n", c->name, (long long)doc_get_int(d, "files"),
 	       (long long)doc_get_int(d, "bytes"), doc_get_cstr(d, "sha256"));
 	printf("go on with it:              bb resume %s\n", c->name);
 	if (c->on_engine)
 		printf("take its image elsewhere:   docker save " IMAGE_COMMITTED "%s | ssh HOST docker load\n", c->name);
-	printf("take it to another machine: tar -C '%s/snapshots' -cf - %s | ssh HOST "
+	printf("take it to another machine: tar -C %s -cf - %s | ssh HOST "
 	       "'mkdir -p -m 700 .bot-bottle/snapshots && tar -C .bot-bottle/snapshots -xf -'\n",
-	       c->home, c->name);
+	       buf_str(&word), c->name);
 	printf("and go on there:            ssh -t HOST bb resume %s\n", c->name);
 	return program_flush(e);
 }
