@@ -159,6 +159,25 @@ asks
 answer approved 'an example'
 ends 1 'the remote does not take what was approved'
 rm remote/app.git/hooks/update
+# Without a byte for that long, something between client and gate might take the connection for dead.
+excuse patient 'somebody who takes time'
+GIT_TRACE_PACKET="$PWD/trace" git -C work push -q origin HEAD:patient >said 2>&1 </dev/null &
+client=$!
+asks
+alive() {
+	[ "$(grep -c 'sideband< .*\\1$\|sideband< *$' trace)" -ge "$1" ]
+}
+wait_for alive 2
+check 'a client that waits hears from the gate every few seconds' alive 2
+if [ "${BB_LONG:-}" ]; then
+	sleep 270
+	check '... also after four and a half minutes' alive 50
+else
+	skip '... also after four and a half minutes' 'takes five minutes; BB_LONG=1 does it'
+fi
+answer approved 'at last'
+ends 0 '... until a person has answered'
+is "$(has patient)" "$(git -C work rev-parse HEAD)" '... and the push arrives'
 gate_stop
 export SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS=1
 gate_start --queue queue --bottle box-1234

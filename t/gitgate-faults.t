@@ -71,6 +71,32 @@ like "$(cat err)" "remote error: git-gate: unable to read the remote of 'app'" '
 mv aside "$object"
 check 'once it is well' as_client git clone -q "$gate_git/app.git" again
 
+# --- the remote is slow ---
+commit slow
+before=$(refs)
+mkfifo go
+hook ": >'$PWD/reached'; read -r x <'$PWD/go'; exit 0"
+as_client git -C work push -q origin HEAD:slow 2>said &
+client=$!
+wait_for test -e reached
+check 'while a slow remote thinks, the client waits' kill -0 "$client"
+untouched '... nothing has changed'
+: >go
+wait "$client"
+is "$?" 0 '... and when it is done, so is the client'
+is "$(git -C remote/app.git rev-parse slow)" "$(git -C work rev-parse HEAD)" '... the push has arrived'
+rm -f reached go remote/app.git/hooks/pre-receive
+
+# --- one of several refs is not taken ---
+before=$(refs)
+printf '#!/bin/sh\n[ "$1" != refs/heads/two ] || { echo "not this one" >&2; exit 1; }\n' >remote/app.git/hooks/update
+chmod +x remote/app.git/hooks/update
+check_status 1 'the remote takes one of two refs and not the other' as_client git -C work push -q origin HEAD:three HEAD:two
+like "$(cat err)" 'git-gate: refused: the remote refused: .*refs/heads/two' '... the client reads which'
+like "$(cat err)" 'remote: .*not this one' '... and why'
+untouched '... neither has changed'
+rm remote/app.git/hooks/update
+
 # --- two at once ---
 for n in 1 2; do
 	as_client git clone -q "$gate_git/app.git" "client-$n"
@@ -166,6 +192,27 @@ killed
 wait_for test -e closed
 check 'the gate is killed while it receives: the client is not left waiting' test -e closed
 untouched '... nothing has changed'
+
+# --- a remote that takes the connection and says nothing: ssh's ConnectTimeout ---
+python3 - >silent.port <<'END' &
+import socket, sys
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+held = []
+while True:
+    held.append(s.accept())
+END
+at_exit "kill $!"
+wait_for test -s silent.port
+cp gate.json well.json
+jq --arg port ":$(cat silent.port)/" '.repos[0].url |= sub(":[0-9]+/"; $port)' well.json >gate.json
+rm -rf gate
+gate_start
+check_status 128 'a remote that says nothing' as_client git ls-remote "$gate_git/app.git"
+like "$(cat err)" "remote error: git-gate: unable to read the remote of 'app': .*(timed out|did not answer)" '... the client reads why'
+gate_stop
+mv well.json gate.json
+rm -rf gate
 
 # --- no space ---
 mkdir small

@@ -152,6 +152,7 @@ static bool write_objects(struct gitstore *store, int dir, struct error *e)
 int unpack_main(int argc, char **argv)
 {
 	static const struct confine_call own_calls[] = { CONFINE_ALLOW(__NR_write), CONFINE_ALLOW(__NR_openat), CONFINE_ALLOW(__NR_close),
+							 CONFINE_ALLOW(__NR_sysinfo), /* qsort, as in the judge */
 							 CONFINE_END };
 	static const struct confine_call *const calls[] = { gitstore_calls, own_calls, NULL };
 	struct push_request r;
