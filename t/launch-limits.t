@@ -115,7 +115,7 @@ print((time.process_time() - used) / 3 < 0.5)"'
 	rm said
 	# The kernel ends the bottle's processes and the sidecar's; the group can go when they have.
 	tries=0
-	while pgrep -f "$PWD/$user/" >/dev/null && [ $tries -lt 100 ]; do
+	while pgrep -f "$PWD/$user/" >/dev/null && [ $tries -lt 1200 ]; do
 		tries=$((tries + 1))
 		python3 -c 'import select; select.select([], [], [], 0.05)'
 	done
