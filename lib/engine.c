@@ -312,7 +312,7 @@ static long read_head(int fd, struct buf *head, struct error *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			error_set(e, STATUS_WORLD, "the Docker engine gives no stream");
+			error_set(e, STATUS_WORLD, "the Docker engine has broken off, or has not answered within %d seconds", ENGINE_MS / 1000);
 			return -1;
 		}
 		buf_add_char(head, c);
@@ -320,6 +320,35 @@ static long read_head(int fd, struct buf *head, struct error *e)
 	rest = buf_slice(head);
 	slice_cut(&rest, ' ');
 	return slice_to_u64(slice_cut(&rest, ' '), &status) ? (long)status : 0;
+}
+
+int engine_ask(const struct engine *en, const char *path, struct error *e)
+{
+	AUTO_BUF request = BUF_INIT;
+	AUTO_FD fd = dial(en, e);
+
+	buf_add_format(&request, "POST %s HTTP/1.1\r\nHost: docker\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", path);
+	return fd >= 0 && fd_write_all(fd, buf_slice(&request), "the Docker engine", e) ? fd_steal(&fd) : -1;
+}
+
+bool engine_answer(struct engine *en, int *fd, struct error *e)
+{
+	struct call c = { .reply = BUF_INIT, .en = en };
+	struct error ignored = ERROR_INIT;
+	AUTO_BUF head = BUF_INIT;
+	bool ok;
+
+	en->status = read_head(*fd, &head, e);
+	ok = en->status > 0 && en->status < 400;
+	if (en->status >= 400) {
+		fd_read_all(*fd, ENGINE_REPLY_MAX, "the engine's reply", &c.reply, &ignored);
+		fail_refused(&c, e);
+	} else if (en->status == 0) {
+		error_set(e, STATUS_WORLD, "the Docker engine's reply is not understood");
+	}
+	buf_release(&c.reply);
+	fd_close(fd);
+	return ok;
 }
 
 int engine_attach(struct engine *en, const char *id, struct error *e)

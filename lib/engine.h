@@ -42,6 +42,13 @@ void engine_close(struct engine *en);
 bool engine_call(struct engine *en, const char *method, const char *path, const struct doc *body, struct doc **out,
 		 struct error *e);
 
+/*
+ * A POST without a body in two steps, on a connection of its own, so that other calls can be made meanwhile: ask, which
+ * returns a descriptor or -1, and take the answer, which closes it. As engine_call otherwise.
+ */
+int engine_ask(const struct engine *en, const char *path, struct error *e);
+bool engine_answer(struct engine *en, int *fd, struct error *e);
+
 /* A call whose failure with this status is none: for removing what may be gone. */
 bool engine_call_unless(struct engine *en, long status, const char *method, const char *path, struct error *e);
 

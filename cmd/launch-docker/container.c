@@ -67,6 +67,18 @@ bool container_start(struct engine *en, const char *name, struct error *e)
 	return engine_call(en, "POST", path, NULL, NULL, e) || error_wrap(e, "unable to start the container '%s'", name);
 }
 
+int container_start_ask(const struct engine *en, const char *name, struct error *e)
+{
+	AUTO_FREE char *path = alloc_format("/containers/%s/start", name);
+
+	return engine_ask(en, path, e);
+}
+
+bool container_start_answer(struct engine *en, int *asked, const char *name, struct error *e)
+{
+	return engine_answer(en, asked, e) || error_wrap(e, "unable to start the container '%s'", name);
+}
+
 bool network_create(struct engine *en, const char *name, struct doc *labels, struct error *e)
 {
 	AUTO_DOC *body = doc_new_object();

@@ -43,6 +43,9 @@ struct doc *container_new(const char *image, const char *user, struct doc *label
 /* Make, start. */
 bool container_create(struct engine *en, const char *name, const struct doc *body, struct error *e);
 bool container_start(struct engine *en, const char *name, struct error *e);
+/* Starting in two steps, as engine_ask and engine_answer. */
+int container_start_ask(const struct engine *en, const char *name, struct error *e);
+bool container_start_answer(struct engine *en, int *asked, const char *name, struct error *e);
 
 bool network_create(struct engine *en, const char *name, struct doc *labels, struct error *e);
 /* Owned by a user, who alone can make something in it. */

@@ -125,10 +125,10 @@ static bool raise_sidecar(struct run *r, struct error *e)
 	timing_mark(&r->timing, "network");
 	r->made[PART_SIDECAR] = true;
 	r->sidecar.audit = &r->audit;
-	return sidecar_start(&r->sidecar, &r->engine, r->sidecar_image, &r->plan, &r->state, &r->secrets, e);
+	return sidecar_start(&r->sidecar, &r->engine, r->sidecar_image, &r->plan, &r->state, e);
 }
 
-/* Sidecar and bottle; the one waits for the other's sockets. */
+/* Sidecar and bottle; the one waits for the other's sockets. The bottle is made while the engine starts the sidecar. */
 static bool raise_bottle(struct run *r, struct error *e)
 {
 	AUTO_FREE char *volume = part_name(PART_VOLUME, r->plan.identity);
@@ -142,6 +142,9 @@ static bool raise_bottle(struct run *r, struct error *e)
 	if (!bottle_create(&r->engine, r->agent_image, r->o->programs, &r->plan, r->o->snapshot != NULL, e))
 		return false;
 	timing_mark(&r->timing, "created");
+	if (r->sidecar.starting >= 0 && !sidecar_deliver(&r->sidecar, &r->engine, &r->plan, &r->secrets, e))
+		return false;
+	timing_mark(&r->timing, "delivered");
 	if (!bottle_start(&r->bottle, &r->engine, &r->plan, &r->secrets, e) || !bottle_wait(&r->bottle, e))
 		return false;
 	timing_mark(&r->timing, "stands");

@@ -176,7 +176,7 @@ static bool deliver(struct sidecar *s, const struct plan *p, const struct secret
 }
 
 bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, const struct plan *p, const struct state *state,
-		   const struct secret_set *secrets, struct error *e)
+		   struct error *e)
 {
 	AUTO_FREE char *name = part_name(PART_SIDECAR, p->identity);
 	AUTO_DOC *body = describe(image, p, state);
@@ -185,7 +185,16 @@ bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, cons
 	if (s->log < 0 || !write_account(state, e) || !container_create(en, name, body, e) ||
 	    !stream_open(&s->stream, en, name, e))
 		return false;
-	s->started = container_start(en, name, e);
+	s->starting = container_start_ask(en, name, e);
+	return s->starting >= 0;
+}
+
+bool sidecar_deliver(struct sidecar *s, struct engine *en, const struct plan *p, const struct secret_set *secrets,
+		     struct error *e)
+{
+	AUTO_FREE char *name = part_name(PART_SIDECAR, p->identity);
+
+	s->started = container_start_answer(en, &s->starting, name, e);
 	return s->started && deliver(s, p, secrets, e);
 }
 
@@ -266,6 +275,7 @@ void sidecar_end(struct sidecar *s)
 	int64_t deadline = loop_clock() + SIDECAR_END_MS;
 	struct error ignored = ERROR_INIT;
 
+	fd_close(&s->starting);
 	if (s->stream.fd >= 0)
 		shutdown(s->stream.fd, SHUT_WR);
 	while (s->started && s->stream.fd >= 0 && !s->stream.ended && stream_fill_until(&s->stream, deadline, &ignored))

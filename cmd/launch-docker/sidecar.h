@@ -25,19 +25,24 @@ struct sidecar {
 	struct stream stream;
 	int log;       /* the file */
 	struct audit *audit; /* where the daemons' decisions are recorded; NULL: nowhere */
+	int starting;        /* what container_start_ask gave; -1: the answer is there */
 	bool started;        /* its process 1 may run: it is worth waiting for its end */
 	bool ready;
 	char last[512]; /* the last words that it wrote to standard error */
 };
 
-#define SIDECAR_INIT { STREAM_INIT, -1, NULL, false, false, "" }
+#define SIDECAR_INIT { STREAM_INIT, -1, NULL, -1, false, false, "" }
 
 /* Who the sidecar is: the operator, or SIDECAR_USER for root. */
 unsigned sidecar_uid(void);
 
-/* Make it, attach, start it and hand over document and secrets. image is what it runs. */
+/* Make it, attach, and ask for its start. image is what it runs. */
 bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, const struct plan *p, const struct state *state,
-		   const struct secret_set *secrets, struct error *e);
+		   struct error *e);
+
+/* It has started: hand over document and secrets. */
+bool sidecar_deliver(struct sidecar *s, struct engine *en, const struct plan *p, const struct secret_set *secrets,
+		     struct error *e);
 
 /* Wait until all daemons are ready. Blocks, bounded. */
 bool sidecar_wait(struct sidecar *s, struct error *e);
