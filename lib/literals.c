@@ -7,6 +7,8 @@
 enum {
 	FILTER_BITS = 11, /* words of the filter: 16 KiB, which stay in the first-level cache */
 	TABLE_BITS = 13,  /* lists of windows by a hash of all their bytes */
+	SOME_BITS = 15,   /* bits by a longer one, of the windows that there are */
+	PIECE = 1536,     /* samples that are sifted together */
 	WINDOW = 4,       /* bytes of a window, */
 	SHORT_WINDOW = 3, /* and of those that a literal is too short for: they are looked for at every position */
 	STRIDE = 2,
@@ -34,6 +36,7 @@ struct table {
 	struct window *windows;
 	size_t count;
 	uint32_t starts[(1u << TABLE_BITS) + 1]; /* of each group */
+	uint8_t some[1u << (SOME_BITS - 3)];     /* a bit for the hash of each window */
 };
 
 struct literals {
@@ -214,6 +217,7 @@ static void build_table(struct table *t, const struct window *list, size_t n, si
 		if (list[i].size != size)
 			continue;
 		t->starts[group_of(list[i].gram) + 1]++;
+		t->some[hash_of(list[i].gram, SOME_BITS) >> 3] |= (uint8_t)(1u << (hash_of(list[i].gram, SOME_BITS) & 7));
 		t->count++;
 	}
 	for (size_t g = 0; g < 1u << TABLE_BITS; g++)
@@ -330,30 +334,57 @@ static bool scan_tail(const struct scan *s, size_t at)
 	return true;
 }
 
-/* Look at the three samples that are in eight bytes, of which one has passed the filter. */
-static __attribute__((noinline)) bool look_at_samples(const struct scan *s, size_t at, uint64_t word)
+/* Whether a table may have a window of these bytes. */
+static inline unsigned has_some(const struct table *t, uint32_t gram)
 {
-	for (size_t k = 0; k < 3 * STRIDE; k += STRIDE) {
-		uint32_t gram = (uint32_t)(word >> 8 * k);
+	uint32_t h = hash_of(gram, SOME_BITS);
 
-		if (filter_test(s->l, gram) && !look_closer(s, at + k, gram))
-			return false;
+	return (unsigned)t->some[h >> 3] >> (h & 7) & 1u;
+}
+
+/*
+ * Put the samples from p on that may hold a window into a list, counted from p; returns how many. Of words of
+ * eight bytes each has three: at its begin, 2 and 4 bytes behind. Twice, by better filters: nothing here depends
+ * on what is found, as a processor that guesses wrong loses more than all of this takes.
+ */
+static size_t sift(const struct literals *l, const char *p, size_t words, uint16_t *list)
+{
+	size_t n = 0, kept = 0;
+
+	for (size_t at = 0; at < 3 * STRIDE * words; at += 3 * STRIDE) {
+		uint64_t word = load_little_endian(p + at) | 0x2020202020202020u;
+
+		list[n] = (uint16_t)at;
+		n += filter_test(l, (uint32_t)word);
+		list[n] = (uint16_t)(at + STRIDE);
+		n += filter_test(l, (uint32_t)(word >> 16));
+		list[n] = (uint16_t)(at + 2 * STRIDE);
+		n += filter_test(l, (uint32_t)(word >> 32));
 	}
-	return true;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t gram = load_gram(p + list[i], WINDOW);
+
+		list[kept] = list[i];
+		kept += has_some(&l->whole, gram) | has_some(&l->brief, gram & short_mask) | has_some(&l->brief, gram >> 8);
+	}
+	return kept;
 }
 
 bool literals_scan(const struct literals *l, struct slice text, size_t from, literals_hit_fn *fn, void *ctx)
 {
 	const struct scan s = { l, text, from, fn, ctx };
 	size_t at = from & ~(size_t)1;
+	uint16_t list[PIECE + 1];
 
-	/* Three samples out of one load: at, at + 2 and at + 4. */
-	for (; at + sizeof(uint64_t) <= text.len; at += 3 * STRIDE) {
-		uint64_t word = load_little_endian(text.ptr + at) | 0x2020202020202020u;
+	while (at + sizeof(uint64_t) <= text.len) {
+		size_t words = (text.len - at - (sizeof(uint64_t) - 3 * STRIDE)) / (3 * STRIDE), n;
 
-		if (__builtin_expect(filter_test(l, (uint32_t)word) | filter_test(l, (uint32_t)(word >> 16)) |
-				     filter_test(l, (uint32_t)(word >> 32)), 0) && !look_at_samples(&s, at, word))
-			return false;
+		words = words < PIECE / 3 ? words : PIECE / 3;
+		n = sift(l, text.ptr + at, words, list);
+		for (size_t i = 0; i < n; i++)
+			if (!look_closer(&s, at + list[i], load_gram(text.ptr + at + list[i], WINDOW)))
+				return false;
+		at += 3 * STRIDE * words;
 	}
 	return scan_tail(&s, at);
 }

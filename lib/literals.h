@@ -3,15 +3,15 @@
  *
  * This is the first stage of the scanner: it looks at every byte that leaves a
  * bottle, so it has to cost next to nothing where nothing is found. It samples
- * the text at every second position, hashes the four bytes there (letters
- * folded) and tests one bit; only where the bit is set are the literals that
- * could lie there compared. For that, each literal enters two neighbouring
- * four-byte windows of its own into the table, the rarest ones it has: one of
- * them falls on a sample wherever the literal stands. Literals of three and four
- * bytes have one window of three and a table of their own, which is asked for the
- * place behind each sample, too. An Aho-Corasick automaton
- * finds the same in one dependent load for each byte, which is several times
- * slower than this on text without a hit.
+ * the text at every second position and asks a filter for the four bytes there
+ * (letters folded), and one that keeps less for those that pass; both without a
+ * branch. Only for what is left are the literals that could lie there compared. For
+ * that, each literal enters two neighbouring four-byte windows of its own into the
+ * tables, the rarest ones it has: one of them falls on a sample wherever the literal
+ * stands. Literals of three and four bytes have one window of three and a table of
+ * their own, which is asked for the place behind each sample, too. An Aho-Corasick
+ * automaton finds the same in one dependent load for each byte, which is several
+ * times slower than this on text without a hit.
  *
  * Life: new, add…, build, then scan as often as wanted, also from several
  * threads: building ends all change. Each occurrence is reported once, in an
@@ -19,7 +19,7 @@
  * how the caller cuts a text as long as each cut keeps literals_longest() - 1
  * bytes of overlap and reports from where the last one ended.
  *
- * Memory: 48 KiB and about 300 bytes for each literal. Nothing blocks or allocates
+ * Memory: 90 KiB and about 300 bytes for each literal. Nothing blocks or allocates
  * after build; scanning may be done after confinement.
  */
 #ifndef BB_LITERALS_H
