@@ -84,8 +84,8 @@ static const struct goal { const char *label, *level; double blocked, noticed; }
 	{ "injection", "subtle", 8, 50 },
 	{ "injection", "multilingual", 8, 25 },
 	{ "injection", "task-only", 0, 40 },
-	{ "benign", "plain", 1, 2.5 },
-	{ "benign", "hard", 1, 9 },
+	{ "benign", "plain", 1, 1 },
+	{ "benign", "hard", 1, 1 },
 	{ "benign", "quoting", 16, 20 },
 };
 
