@@ -24,7 +24,7 @@
 #include "rules.h"
 
 #define SCAN_LOOKBEHIND 64   /* bytes before a rule's window that its expression may look back at */
-#define SCAN_PENDING_MAX 4096 /* keywords waiting for their window: more means a stream made to be slow */
+#define SCAN_PENDING_MAX RULE_LENGTH_MAX /* keywords waiting, one for each byte of the widest window: more means a stream made to be slow */
 
 struct finding {
 	const struct rule *rule; /* NULL: the stream cannot be judged, see why */
