@@ -155,6 +155,7 @@ $(O)/bench/%: $$(call bench_objects,%) $(O)/libbb.a
 
 # What a fuzzer links beside lib/: the parts of a program without its main.
 FUZZ_WITH_manifest = $(filter-out cmd/parse/parse.c,$(wildcard cmd/parse/*.c))
+FUZZ_WITH_gate = cmd/gitgate/http.c
 FUZZ_WITH_mcp = $(filter-out cmd/supervise/supervise.c,$(wildcard cmd/supervise/*.c))
 FUZZ_WITH_rpc = $(FUZZ_WITH_mcp)
 FUZZ_WITH_reload = cmd/sidecar/peers.c

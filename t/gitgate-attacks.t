@@ -1,6 +1,25 @@
 #!/bin/sh
 # shellcheck disable=SC2016
 test_title='bb-gitgate: packs, refs and requests that no git client makes; the remote stays as it is, to the byte'
+#
+# What a hostile agent tries with git, and where it is tried:
+#
+#	inline allow, configuration in the tree   gitgate.t, gitgate-approval.t, gitgate-gitleaks.t
+#	encoded or archived secret                gitgate-hidden.t; known ones: gitgate-known.t
+#	message, author, tag, ref name, file
+#	name, push option, submodule, note        gitgate.t, gitgate-hidden.t
+#	pointer of LFS                            gitgate-hidden.t; a clean one: gitgate-use.t
+#	added and removed, merge only, orphan     gitgate.t
+#	shallow clone                             here
+#	replace refs, grafts, alternates          gitgate-limits.t
+#	delta bomb, thin and malformed packs      here
+#	many refs, deep trees, large objects,
+#	gzip bodies, many connections             gitgate-limits.t; PUSH_REFS_MAX: here
+#	force, delete, tag, refs/pull, mirror     gitgate.t
+#	odd ref and repository names              here
+#	approval of one push used for another     gitgate-approval.t
+#	hooks and configuration in a repository   here, gitgate-limits.t
+#	failures at any point                     gitgate-faults.t
 # shellcheck source=t/lib/tap.sh
 . "$(dirname "$0")/lib/tap.sh"
 # shellcheck source=t/lib/remote.sh
@@ -78,6 +97,20 @@ git -C work commit -q -m 'hooks in the tree'
 rm -f work/.git/hooks/* ran
 check 'hooks in a tree' as_client git -C work push -q origin HEAD:hooks
 check_status 1 'are files like others' test -e ran
+
+# A client that has no history beyond its last commit.
+check 'a shallow clone' as_client git clone -q --depth 1 "$gate_http/app.git" shallow
+echo "ghp_$(printf 'zK3vQ9xT7mB2%s' 'nR5wL8cJ4hF6gD1sYpUaEo0b')" >shallow/secret
+git -C shallow add -A
+git -C shallow commit -q -m secret
+before=$(remote) heard=$(connections)
+check_status 1 'a secret pushed from a shallow clone' as_client git -C shallow push -q origin HEAD:shallow
+like "$(cat err)" 'refused refs/heads/shallow: github-pat in secret:1' '... is found'
+no_harm 'a shallow clone'
+git -C shallow reset -q --hard HEAD~1
+git -C shallow commit -q --allow-empty -m clean
+check 'what is clean in it' as_client git -C shallow push -q origin HEAD:shallow
+is "$(git -C remote/app.git rev-parse shallow)" "$(git -C shallow rev-parse HEAD)" '... arrives'
 
 check 'a clean push after all that' as_client git -C work push -q origin HEAD:after
 gate_stop
