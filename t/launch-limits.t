@@ -81,10 +81,14 @@ print((time.process_time() - used) / 3 < 0.5)"'
 	is "$(leftovers "$user")" '' "$user: ... like all else"
 
 	delegate "$user"
-	plan "$user" '{memory: 60000000}' 'python3 -c "x = b\"x\" * 200000000; print(len(x))"; echo $?; dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2>/dev/null; echo $?'
-	enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan" >out 2>err
-	is "$(tr '\n' ' ' <out)" '137 137 ' "$user: more memory than the limit is not to be had, nor by way of a file in memory"
+	plan "$user" '{memory: 60000000}' 'python3 -c "x = b\"x\" * 200000000; print(len(x))"; echo $?; exec dd if=/dev/zero of=/dev/shm/x bs=1M count=100 2>/dev/null'
+	# The file stays when its writer is ended: nothing can be run behind it, and the kernel may go on to end the
+	# bottle's first process, which is no end of an agent but of its world.
+	status=0
+	enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan" >out 2>err || status=$?
+	like "$(tr '\n' ' ' <out)$status" '^137 (137|111)$' "$user: more memory than the limit is not to be had, nor by way of a file in memory"
 	like "$(cat err)" "warning: the memory that 'limits.memory' gives was used up" "$user: ... and it is said"
+	rm -rf "$user/home/state/one" # kept, since its agent failed
 
 	# Others in the group: what is not the launcher's alone is not divided.
 	delegate "$user"
