@@ -141,7 +141,8 @@ static int open_to_empty(int parent, const char *name)
 
 	if (fd >= 0 && faccessat(parent, name, R_OK | W_OK | X_OK, 0) == 0)
 		return fd_steal(&fd);
-	if (fchmodat(parent, name, 0700, 0) < 0)
+	/* It may have become a link meanwhile: what that leads to keeps its mode. */
+	if (fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
 	return fd >= 0 ? fd_steal(&fd) : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
@@ -230,4 +231,11 @@ bool file_remove_tree(const char *path, struct error *e)
 	if ((S_ISDIR(st.st_mode) ? rmdir(path) : unlink(path)) < 0 && errno != ENOENT)
 		return error_sys(e, "unable to remove '%s'", path);
 	return true;
+}
+
+bool file_is_within(const char *path, const char *dir)
+{
+	size_t n = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
+
+	return strncmp(dir, path, n) == 0 && (path[n] == '/' || path[n] == '\0');
 }

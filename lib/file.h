@@ -36,4 +36,7 @@ bool file_make_dirs(const char *path, mode_t mode, struct error *e);
  */
 bool file_remove_tree(const char *path, struct error *e);
 
+/* Is path the directory dir, or below it? By their text: both absolute, as realpath(3) gives them. Pure. */
+bool file_is_within(const char *path, const char *dir);
+
 #endif

@@ -1,7 +1,11 @@
 /* The bottom of lib/: slices, buffers, errors, documents, secrets, escaping. */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -162,6 +166,45 @@ static void test_files(void)
 	ok(file_remove_tree(dir, &e), "removing it again is fine");
 }
 
+/* Whoever owns a tree may put a link in a directory's place at any moment of its removal: armed, at the worst one. */
+static bool swap_when_full;
+
+int unlinkat(int dirfd, const char *name, int flags)
+{
+	int r = (int)syscall(SYS_unlinkat, dirfd, name, flags);
+
+	if (r < 0 && swap_when_full && strcmp(name, "directory") == 0) {
+		swap_when_full = renameat(dirfd, name, dirfd, "moved") < 0 || symlinkat("../target", dirfd, name) < 0;
+		errno = ENOTEMPTY;
+	}
+	return r;
+}
+
+static void test_swapped_for_a_link(void)
+{
+	char dir[] = "/tmp/bb-foundation.XXXXXX";
+	struct error e = ERROR_INIT;
+	struct stat st;
+
+	ok(mkdtemp(dir) != NULL && chdir(dir) == 0 && mkdir("target", 0755) == 0 && chmod("target", 0751) == 0,
+	   "a directory that a link leads to");
+	ok(mkdir("tree", 0755) == 0 && mkdir("tree/directory", 0755) == 0 && mkdir("tree/directory/below", 0755) == 0,
+	   "a tree with a directory that is not empty");
+	swap_when_full = true;
+	ok(!file_remove_tree("tree", &e), "the directory becomes that link while it is removed: an error");
+	ok(!swap_when_full && lstat("tree/directory", &st) == 0 && S_ISLNK(st.st_mode), "it was swapped");
+	is_int(stat("target", &st) == 0 ? st.st_mode & 0777 : 0, 0751, "where it leads has the mode that it had");
+	ok(chdir("/") == 0 && file_remove_tree(dir, &e), "the test leaves nothing");
+}
+
+static void test_within(void)
+{
+	ok(file_is_within("/a/b", "/a") && file_is_within("/a", "/a") && file_is_within("/a", "/"),
+	   "what is below a directory, and the directory itself, is within it");
+	ok(!file_is_within("/ab", "/a") && !file_is_within("/a", "/a/b") && !file_is_within("/b", "/a"),
+	   "a longer name, what is above and what is beside are not");
+}
+
 int main(void)
 {
 	document_seed();
@@ -173,5 +216,7 @@ int main(void)
 	test_escaping();
 	test_spawn();
 	test_files();
+	test_swapped_for_a_link();
+	test_within();
 	return tap_done();
 }

@@ -85,6 +85,13 @@ refused 100 'no time at all' "'limits.wall'" '.bottle.limits = {wall: 0}'
 refused 100 'no processes at all' "'limits.pids'" '.bottle.limits = {pids: 0}'
 refused 111 'a workspace that is not there' "unable to take '/nonexistent' into the bottle: No such file" \
 	'.bottle.workspace = {source: "/nonexistent", target: "/home/node/workspace"}'
+ln -s "$user" way
+mkdir -p "$user/home/state"
+for source in "$PWD/$user" "$PWD/way" "$PWD/$user/home" "$PWD/way/home/state"; do
+	refused 100 "a workspace that shows what belongs to all bottles: '${source#"$PWD"}'" \
+		"the workspace '.*' (holds|lies in) '.*/home', where the keys and records of all bottles are" \
+		".bottle.workspace = {source: \"$source\", target: \"/home/node/workspace\"}"
+done
 refused 111 'a skill that is not there' '/nonexistent' '.bottle.copies = [{source: "/nonexistent", target: "/home/node/x"}]'
 refused 127 'a program that is not in the bottle' "'no-such-program' is not in the bottle: install it below /usr" '.bottle.argv = ["no-such-program"]'
 refused 126 'a program that cannot be run' "unable to run '/etc/hosts': Permission denied" '.bottle.argv = ["/etc/hosts"]'

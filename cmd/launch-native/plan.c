@@ -1,6 +1,10 @@
 #include "plan.h"
 
+#include <limits.h>
+#include <stdlib.h>
+
 #include "alloc.h"
+#include "file.h"
 #include "state.h"
 
 static const struct doc_field plan_fields[] = {
@@ -230,6 +234,24 @@ static void take_views(struct plan *p)
 	p->ca_bundle = doc_get_cstr(ca, "bundle");
 }
 
+/*
+ * An agent that saw the operator's home of bot-bottle would see what belongs to all bottles: keys, records, what others
+ * have written. What is not there is told where it is opened.
+ */
+static bool check_workspace(const struct plan *p, struct error *e)
+{
+	char workspace[PATH_MAX], home[PATH_MAX];
+
+	if (!p->workspace_source || !realpath(p->workspace_source, workspace) || !realpath(p->home, home))
+		return true;
+	if (!file_is_within(home, workspace) && !file_is_within(workspace, home))
+		return true;
+	return error_set(e, STATUS_CALLER,
+			 "the workspace '%s' %s '%s', where the keys and records of all bottles are; start the agent "
+			 "in a directory of its own",
+			 workspace, file_is_within(home, workspace) ? "holds" : "lies in", home);
+}
+
 /* What the views must be like. */
 static bool check_views(const struct plan *p, struct error *e)
 {
@@ -239,7 +261,7 @@ static bool check_views(const struct plan *p, struct error *e)
 		return error_set(e, STATUS_CALLER, "the agent's user must not be root");
 	if (!*p->hostname || strlen(p->hostname) > 64)
 		return error_set(e, STATUS_CALLER, "'%s' is not a host name of at most 64 bytes", p->hostname);
-	return check_paths(p, e);
+	return check_paths(p, e) && check_workspace(p, e);
 }
 
 bool plan_read(int fd, struct plan *p, struct error *e)

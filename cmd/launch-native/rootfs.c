@@ -142,14 +142,6 @@ static bool find_unpacked(const char *home, const char *path, struct rootfs *r, 
 	return true;
 }
 
-/* Is the directory an ancestor of the path, or the path itself? */
-static bool is_above(const char *dir, const char *path)
-{
-	size_t n = strcmp(dir, "/") == 0 ? 0 : strlen(dir);
-
-	return strncmp(dir, path, n) == 0 && (path[n] == '/' || path[n] == '\0');
-}
-
 bool rootfs_find(const char *home, struct rootfs *r, struct error *e)
 {
 	const char *name = getenv("BOT_BOTTLE_ROOTFS");
@@ -165,7 +157,7 @@ bool rootfs_find(const char *home, struct rootfs *r, struct error *e)
 	if (!S_ISDIR(st.st_mode))
 		return error_set(e, STATUS_CALLER, "the root file system '%s' of BOT_BOTTLE_ROOTFS is neither a directory nor an archive",
 				 name);
-	if (is_above(real, home))
+	if (file_is_within(home, real))
 		return error_set(e, STATUS_CALLER, "the root file system '%s' of BOT_BOTTLE_ROOTFS holds '%s' and perhaps more of yours; "
 				 "leave the variable unset to use the host's programs", name, home);
 	r->dir = alloc_copy(real, strlen(real));
