@@ -49,7 +49,7 @@ TEST_PACKAGES := $(PACKAGES) libbrotlienc
 DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libpsl-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev libarchive-dev libncurses-dev libutf8proc-dev libcurl4-openssl-dev
 DEPS_RUN   = jq git openssh-client ca-certificates util-linux mawk man-db
 DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-requests python3-jsonschema python3-grpcio python3-websocket python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils busybox-static strace systemd openssh-server nginx-light fcgiwrap git-lfs tmux patch
-DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev
+DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev llvm
 DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
 DEPS_DOCKER = docker.io mmdebstrap iptables iproute2 util-linux
 DEPS_BENCH = mitmproxy squid-openssl bubblewrap libvectorscan5 ripgrep
@@ -81,7 +81,7 @@ BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) $(notdir $(patsu
 HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(BENCHES:%=$(O)/bench/%)
 FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-.PHONY: test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench bench-docker install clean help helpers tests
+.PHONY: coverage coverage-programs test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench bench-docker install clean help helpers tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -241,6 +241,12 @@ FUZZ_SECONDS = 60
 fuzz: deps-lint ## run each fuzzer for FUZZ_SECONDS
 	$(submake) $(FUZZERS)
 	$(Q)t/fuzz/run "$(O)/fuzz" $(FUZZ_SECONDS)
+
+COVERAGE_LEAST = 95
+coverage: deps-lint ## lines of the proxy's parsers that the C tests and the fuzzers' seeds reach
+	$(submake) O=build-coverage CC=clang SAN= CFLAGS="-O1 -g -fprofile-instr-generate -fcoverage-mapping" coverage-programs
+	$(Q)BB_SOURCE="$(CURDIR)" BB_BUILD="$(CURDIR)/build-coverage" BB_CORPORA="$${BB_CORPORA:-$(abspath ..)/shared/corpora}" t/coverage build-coverage $(COVERAGE_LEAST)
+coverage-programs: $(UNIT_TESTS) $(HELPERS) $(O)/share/bot-bottle $(addprefix $(O)/fuzz/,request response chunk websocket target policy coding front upstream signer)
 
 lint: deps-lint ## shellcheck, cppcheck, mandoc and the rules of the house
 	$(Q)t/lint
