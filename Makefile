@@ -14,7 +14,8 @@ NEEDS_json          = jansson
 NEEDS_prove         = jansson
 NEEDS_launch-native = jansson libseccomp libcrypto libarchive
 NEEDS_sidecar       = jansson libcrypto
-NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libpsl libssl libcrypto libcares libseccomp zlib libbrotlidec libzstd libutf8proc
+NEEDS_egress        = jansson yaml-0.1 libpcre2-8 libpsl libssl libcrypto libcares libseccomp zlib libbrotlidec \
+                      libzstd libutf8proc
 NEEDS_scan          = jansson yaml-0.1 libpcre2-8 libseccomp libgit2 zlib libbrotlidec libzstd libcrypto
 NEEDS_gitgate       = jansson yaml-0.1 libpcre2-8 libgit2 zlib libbrotlidec libzstd libseccomp libcrypto
 NEEDS_supervise     = jansson yaml-0.1 libpcre2-8 libpsl libcrypto libseccomp
@@ -35,20 +36,26 @@ PIE_inside          = -static-pie
 # What a program shares with a launcher.
 WITH_commit         = cmd/launch-docker/container.c
 WITH_inside         = $(addprefix cmd/launch-native/,agent.c filter.c feature.c)
-WITH_launch-docker  = $(addprefix cmd/launch-native/,plan.c probe.c certificates.c terminal.c screen.c timing.c active.c record.c deploykeys.c)
+WITH_launch-docker  = $(addprefix cmd/launch-native/,plan.c probe.c certificates.c terminal.c screen.c \
+                      timing.c active.c record.c deploykeys.c)
 
 NAMES    := $(sort $(basename $(notdir $(wildcard cmd/*.c))) $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 PROGRAMS := $(NAMES:%=$(O)/bin/bb-%)
-FRONTS   := $(patsubst sh/%,$(O)/libexec/bot-bottle/%,$(filter-out sh/bb sh/deps.sh sh/man sh/completion,$(wildcard sh/*)))
+FRONTS   := $(patsubst sh/%,$(O)/libexec/bot-bottle/%,\
+              $(filter-out sh/bb sh/deps.sh sh/man sh/completion,$(wildcard sh/*)))
 DATA     := $(wildcard providers rules sidecar examples)
 MANUALS  := $(wildcard cmd/*.[1-8] cmd/*/*.[1-8] sh/man/*.[1-8])
 PACKAGES := $(sort $(NEEDS_parse) $(NEEDS_egress) $(foreach n,$(NAMES),$(NEEDS_$(n))))
 TEST_PACKAGES := $(PACKAGES) libbrotlienc
 
 # Debian packages: to build, to run, and what only the tests and the checks want.
-DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libpsl-dev libssl-dev libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev libarchive-dev libncurses-dev libutf8proc-dev libcurl4-openssl-dev
+DEPS_BUILD = gcc make pkg-config libc6-dev libjansson-dev libyaml-dev libpcre2-dev libpsl-dev libssl-dev \
+             libc-ares-dev libseccomp-dev zlib1g-dev libbrotli-dev libzstd-dev libgit2-dev libarchive-dev \
+             libncurses-dev libutf8proc-dev libcurl4-openssl-dev
 DEPS_RUN   = jq git openssh-client ca-certificates util-linux mawk man-db
-DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-requests python3-jsonschema python3-grpcio python3-websocket python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils busybox-static strace systemd openssh-server nginx-light fcgiwrap git-lfs tmux patch
+DEPS_TEST  = perl gzip zstd curl wget openssl python3 python3-yaml python3-requests python3-jsonschema python3-grpcio \
+             python3-websocket python3-pip nodejs npm apt procps iproute2 util-linux bsdextrautils busybox-static \
+             strace systemd openssh-server nginx-light fcgiwrap git-lfs tmux patch
 DEPS_LINT  = shellcheck cppcheck mandoc clang libclang-rt-dev llvm
 DEPS_KERNEL = qemu-system-x86 busybox-static cpio kmod e2fsprogs apt
 DEPS_DOCKER = docker.io mmdebstrap iptables iproute2 util-linux
@@ -69,7 +76,8 @@ HARDEN   = -fstack-protector-strong -fstack-clash-protection -fcf-protection -fP
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS   = -O2 -g
 ALL_CFLAGS = -std=gnu11 $(CFLAGS) $(WARN) $(if $(DEV),-Werror) $(HARDEN) $(if $(SAN),$(SANFLAGS) -DBB_SANITIZED=1) \
-           -ffunction-sections -fdata-sections -D_GNU_SOURCE -DBB_VERSION='"$(VERSION)"' -iquote lib -iquote . $(PKG_CFLAGS)
+           -ffunction-sections -fdata-sections -D_GNU_SOURCE -DBB_VERSION='"$(VERSION)"' \
+             -iquote lib -iquote . $(PKG_CFLAGS)
 ALL_LDFLAGS = -Wl,-z,relro,-z,now -Wl,--gc-sections -Wl,--as-needed $(if $(SAN),$(SANFLAGS)) $(LDFLAGS)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 # The libraries of one program: $(call libs,NAME)
@@ -77,11 +85,14 @@ libs     = $(if $(NEEDS_$(1)),$(shell pkg-config --libs $(NEEDS_$(1)))) $(LIBS_$
 
 LIB_OBJS  := $(patsubst %.c,$(O)/obj/%.o,$(wildcard lib/*.c))
 UNIT_TESTS := $(patsubst t/%.c,$(O)/t/%.t,$(wildcard t/*.c))
-BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) $(notdir $(patsubst %/,%,$(dir $(wildcard bench/*/*.c)))))
+BENCHES   := $(sort $(basename $(notdir $(wildcard bench/*.c))) \
+                $(notdir $(patsubst %/,%,$(dir $(wildcard bench/*/*.c)))))
 HELPERS   := $(patsubst t/lib/%.c,$(O)/t/lib/%,$(wildcard t/lib/*.c)) $(BENCHES:%=$(O)/bench/%)
 FUZZERS   := $(patsubst t/fuzz/%.c,$(O)/fuzz/%,$(wildcard t/fuzz/*.c))
 
-.PHONY: coverage coverage-programs test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench bench-docker install clean help helpers tests
+.PHONY: coverage coverage-programs test-unit all deps deps-test deps-lint deps-bench deps-kernel deps-docker \
+        list-deps-build sidecar-programs demo test test-agents test-docker test-kernel lint fuzz bench bench-docker \
+        install clean help helpers tests
 .DELETE_ON_ERROR:
 .SECONDARY:
 .SECONDEXPANSION:
@@ -110,17 +121,20 @@ ifneq ($(SAN),)
 .PHONY: FORCE
 $(O)/bin/bb-prove $(O)/bin/bb-inside: FORCE
 	@mkdir -p $(@D)
-	$(Q)$(MAKE) SAN= O=$(O)/static CFLAGS="$(CFLAGS) -fsanitize=undefined -fsanitize-undefined-trap-on-error" $(O)/static/bin/$(@F)
+	$(Q)$(MAKE) SAN= O=$(O)/static \
+		CFLAGS="$(CFLAGS) -fsanitize=undefined -fsanitize-undefined-trap-on-error" $(O)/static/bin/$(@F)
 	cmp -s $(O)/static/bin/$(@F) $@ || cp $(O)/static/bin/$(@F) $@
 endif
 
 $(O)/bin/bb: sh/bb
 	@mkdir -p $(@D)
-	$(call say,GEN)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod 755 $@.tmp && mv $@.tmp $@
+	$(call say,GEN)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && \
+		chmod 755 $@.tmp && mv $@.tmp $@
 
 $(O)/libexec/bot-bottle/%: sh/%
 	@mkdir -p $(@D)
-	$(call say,GEN)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && chmod $(if $(filter bb-%,$(@F)),755,644) $@.tmp && mv $@.tmp $@
+	$(call say,GEN)sed 's/@VERSION@/$(VERSION)/' $< >$@.tmp && \
+		chmod $(if $(filter bb-%,$(@F)),755,644) $@.tmp && mv $@.tmp $@
 
 $(O)/share/bot-bottle: $(DATA)
 	@mkdir -p $@
@@ -161,7 +175,8 @@ FUZZ_WITH_rpc = $(FUZZ_WITH_mcp)
 FUZZ_WITH_reload = cmd/sidecar/peers.c
 # A role of bb-egress: t/fuzz/role.h.
 FUZZ_ROLES = front upstream signer
-$(foreach r,$(FUZZ_ROLES),$(eval FUZZ_WITH_$(r) = $(filter-out cmd/egress/egress.c cmd/egress/$(r).c,$(wildcard cmd/egress/*.c))))
+$(foreach r,$(FUZZ_ROLES),$(eval FUZZ_WITH_$(r) = \
+  $(filter-out cmd/egress/egress.c cmd/egress/$(r).c,$(wildcard cmd/egress/*.c))))
 FUZZ_LINK_role = -Wl,--wrap=role_peer_broke -Wl,--wrap=role_peer_gone
 FUZZ_LINK_front = $(FUZZ_LINK_role) -Wl,--wrap=role_send
 FUZZ_LINK_upstream = $(FUZZ_LINK_role) -Wl,--wrap=socket -Wl,--wrap=connect
@@ -182,7 +197,8 @@ $(O)/obj/fuzzed/libbb.a: $(call fuzz_objects,$(wildcard lib/*.c))
 
 $(O)/fuzz/%: $(O)/obj/fuzzed/t/fuzz/%.o $$(call fuzz_objects,$$(FUZZ_WITH_$$*)) $(O)/obj/fuzzed/libbb.a
 	@mkdir -p $(@D)
-	$(call say,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer $(FUZZ_LINK_$*) -o $@ $^ $(shell pkg-config --libs $(PACKAGES)) -lm
+	$(call say,LD)clang $(FUZZ_FLAGS) -fsanitize=fuzzer $(FUZZ_LINK_$*) -o $@ $^ \
+		$(shell pkg-config --libs $(PACKAGES)) -lm
 
 # The launcher with one layer left out at will: only the tests have it (cmd/launch-native/sabotage.h).
 $(O)/obj/sabotaged/%.o: cmd/launch-native/%.c Makefile
@@ -197,7 +213,8 @@ $(O)/t/lib/bb-launch-sabotaged: $(SABOTAGED) $(O)/libbb.a
 
 # The proxy with a role that was taken over.
 ESCAPED := $(patsubst %,$(O)/t/lib/bb-egress-escaped-%,front upstream signer)
-$(O)/t/lib/bb-egress-escaped-%: $$(filter-out $(O)/obj/cmd/egress/$$*.o,$$(call objects,egress)) $(O)/obj/t/lib/egress/escaped-%.o $(O)/obj/t/lib/egress/orders.o $(O)/libbb.a
+$(O)/t/lib/bb-egress-escaped-%: $$(filter-out $(O)/obj/cmd/egress/$$*.o,$$(call objects,egress)) \
+		$(O)/obj/t/lib/egress/escaped-%.o $(O)/obj/t/lib/egress/orders.o $(O)/libbb.a
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CFLAGS) -pie $(ALL_LDFLAGS) -o $@ $^ $(call libs,egress)
 
@@ -232,10 +249,12 @@ test-docker: deps-docker ## tests with a Docker engine: one that runs, or one of
 	$(Q)$(TEST_ENV) t/docker/with-engine prove --merge --exec '' $(PROVE_FLAGS) $(sort $(wildcard t/docker/*.t))
 
 # What an older kernel may change; in an emulated machine each of them takes minutes.
-KERNEL_TESTS = $(wildcard $(addprefix $(CURDIR)/t/,prove.t launch.t launch-limits.t start-native.t isolation-sabotage.t))
+KERNEL_TESTS = $(wildcard $(addprefix $(CURDIR)/t/,\
+               prove.t launch.t launch-limits.t start-native.t isolation-sabotage.t))
 test-kernel: deps-kernel ## tests of the launcher under Debian's own kernel, in an emulated machine: takes 20 minutes
 	$(submake) tests
-	$(Q)BB_BUILD="$(CURDIR)/$(O)" t/kernel/run prove --merge --nocolor --timer --exec '' $(PROVE_FLAGS) $(KERNEL_TESTS)
+	$(Q)BB_BUILD="$(CURDIR)/$(O)" t/kernel/run prove --merge --nocolor --timer --exec '' \
+		$(PROVE_FLAGS) $(KERNEL_TESTS)
 
 FUZZ_SECONDS = 60
 fuzz: deps-lint ## run each fuzzer for FUZZ_SECONDS
@@ -244,9 +263,12 @@ fuzz: deps-lint ## run each fuzzer for FUZZ_SECONDS
 
 COVERAGE_LEAST = 95
 coverage: deps-lint ## lines of the proxy's parsers that the C tests and the fuzzers' seeds reach
-	$(submake) O=build-coverage CC=clang SAN= CFLAGS="-O1 -g -fprofile-instr-generate -fcoverage-mapping" coverage-programs
-	$(Q)BB_SOURCE="$(CURDIR)" BB_BUILD="$(CURDIR)/build-coverage" BB_CORPORA="$${BB_CORPORA:-$(abspath ..)/shared/corpora}" t/coverage build-coverage $(COVERAGE_LEAST)
-coverage-programs: $(UNIT_TESTS) $(HELPERS) $(O)/share/bot-bottle $(addprefix $(O)/fuzz/,request response chunk websocket target policy coding front upstream signer)
+	$(submake) O=build-coverage CC=clang SAN= \
+		CFLAGS="-O1 -g -fprofile-instr-generate -fcoverage-mapping" coverage-programs
+	$(Q)BB_SOURCE="$(CURDIR)" BB_BUILD="$(CURDIR)/build-coverage" \
+		BB_CORPORA="$${BB_CORPORA:-$(abspath ..)/shared/corpora}" t/coverage build-coverage $(COVERAGE_LEAST)
+coverage-programs: $(UNIT_TESTS) $(HELPERS) $(O)/share/bot-bottle \
+		$(addprefix $(O)/fuzz/,request response chunk websocket target policy coding front upstream signer)
 
 lint: deps-lint ## shellcheck, cppcheck, mandoc and the rules of the house
 	$(Q)t/lint
@@ -284,7 +306,8 @@ deps-bench:
 DEPS_DEMO = openssl curl
 
 install: all ## install to DESTDIR/PREFIX
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/bot-bottle" "$(DESTDIR)$(PREFIX)/share/bot-bottle"
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/bot-bottle" \
+		"$(DESTDIR)$(PREFIX)/share/bot-bottle"
 	install -m 755 $(PROGRAMS) $(O)/bin/bb "$(DESTDIR)$(PREFIX)/bin"
 	cp -p $(FRONTS) "$(DESTDIR)$(PREFIX)/libexec/bot-bottle"
 	cp -R $(DATA) "$(DESTDIR)$(PREFIX)/share/bot-bottle/"
@@ -301,6 +324,7 @@ clean: ## remove what was built
 help: ## show this text
 	@echo 'targets:'
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | column -t -s '|'
-	@echo 'variables: V=1 (commands)  CC=clang  SAN=1 (ASan, UBSan)  DEV=1 (-Werror)  BACKEND=docker (demo)  O=DIR  PREFIX=  DESTDIR=  FUZZ_SECONDS='
+	@echo 'variables: V=1 (commands)  CC=clang  SAN=1 (ASan, UBSan)  DEV=1 (-Werror)'
+	@echo '  BACKEND=docker (demo)  O=DIR  PREFIX=  DESTDIR=  FUZZ_SECONDS='
 
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -59,7 +59,8 @@ while ! [ -e "$nearest" ]; do
 done
 as_root=
 if ! [ -w "$nearest" ]; then
-	command -v sudo >/dev/null 2>&1 || fail "'$nearest' cannot be written and there is no sudo; try --prefix \"\$HOME/.local\"" 111
+	command -v sudo >/dev/null 2>&1 || fail \
+		"'$nearest' cannot be written and there is no sudo; try --prefix \"\$HOME/.local\"" 111
 	echo "install: '$nearest' needs root"
 	as_root=sudo
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Measure bottles on a Docker engine next to what the engine does by itself, in one run; print a table. The engine has to
-# answer: t/docker/with-engine bench/docker.sh.
+# Measure bottles on a Docker engine next to what the engine does by itself, in one run; print a table. The engine
+# has to answer: t/docker/with-engine bench/docker.sh.
 #
 #	BENCH_ROUNDS=7        of each start, one after the other in turn; the median counts
 #
@@ -23,7 +23,8 @@ finish() {
 	[ -z "$bottle" ] || { kill "$bottle" && wait "$bottle"; } 2>/dev/null || :
 	docker rm --force "$one" >/dev/null 2>&1 || :
 	docker network rm "$one" "$two" >/dev/null 2>&1 || :
-	docker image ls --quiet --filter "label=bot-bottle.snapshot.home=$work/home" | sort -u | xargs -r docker rmi --force >/dev/null 2>&1 || :
+	docker image ls --quiet --filter "label=bot-bottle.snapshot.home=$work/home" |
+		sort -u | xargs -r docker rmi --force >/dev/null 2>&1 || :
 	rm -rf "$work"
 	exit "$status"
 }
@@ -58,7 +59,8 @@ by_hand() {
 
 # start_bottle LABEL COMMAND: one that stays, and says when it began.
 start_bottle() {
-	bb start clock --backend docker --yes --headless --label "$1" --prompt "$2; echo began; exec sleep 1000" >"$work/said" 2>"$work/errors" </dev/null &
+	bb start clock --backend docker --yes --headless --label "$1" --prompt "$2; echo began; exec sleep 1000" \
+		>"$work/said" 2>"$work/errors" </dev/null &
 	bottle=$!
 	tries=2400
 	until grep -q began "$work/said"; do
@@ -78,12 +80,20 @@ end_bottle() {
 cd "$work"
 mkdir -p home/agents home/bottles image
 export BOT_BOTTLE_HOME="$work/home"
-printf 'ARG BASE=debian:bookworm-slim\nFROM ${BASE}\nRUN id node >/dev/null 2>&1 || useradd --uid 1000 --user-group --create-home --shell /bin/bash node\n' >image/Dockerfile
-printf -- '---\nagent_provider: {template: shell, dockerfile: "%s/image/Dockerfile"}\nsupervise: false\negress: {routes: [{host: api.example.com}]}\n---\n' "$work" >home/bottles/box.md
+printf 'ARG BASE=debian:bookworm-slim\nFROM ${BASE}\n%s\n' \
+	'RUN id node >/dev/null 2>&1 || useradd --uid 1000 --user-group --create-home --shell /bin/bash node' \
+	>image/Dockerfile
+printf -- '---\nagent_provider: {template: shell, dockerfile: "%s/image/Dockerfile"}\n%s\n---\n' "$work" \
+	'supervise: false
+egress: {routes: [{host: api.example.com}]}' >home/bottles/box.md
 chmod 600 home/bottles/box.md
 printf -- '---\nbottle: box\n---\nBe brief.\n' >home/agents/clock.md
-bb start clock --backend docker --yes --headless --prompt true >said 2>errors </dev/null || { tail -n 1 errors >&2; exit 111; }
-image=$(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter label=bot-bottle.image | grep -m 1 '^bot-bottle-agent:')
+bb start clock --backend docker --yes --headless --prompt true >said 2>errors </dev/null || {
+	tail -n 1 errors >&2
+	exit 111
+}
+image=$(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter label=bot-bottle.image |
+	grep -m 1 '^bot-bottle-agent:')
 
 round=0
 while [ $round -lt "$rounds" ]; do
@@ -92,7 +102,8 @@ while [ $round -lt "$rounds" ]; do
 	began=$(now)
 	took hand "$began" "$(by_hand)"
 	began=$(now)
-	took bottle "$began" "$(bb start clock --backend docker --yes --headless --prompt 'date +%s%N' 2>/dev/null </dev/null)"
+	took bottle "$began" \
+		"$(bb start clock --backend docker --yes --headless --prompt 'date +%s%N' 2>/dev/null </dev/null)"
 	round=$((round + 1))
 done
 run=$(median run)
@@ -103,7 +114,8 @@ for name in run hand bottle; do
 	hand) label='two containers, two networks, by docker' ;;
 	bottle) label='bb start --backend docker, bb-prove included' ;;
 	esac
-	printf '  %-46s %6s  %5s x\n' "$label" "$(median $name)" "$(awk -v a="$(median $name)" -v b="$run" 'BEGIN { printf "%.2f", a / b }')"
+	printf '  %-46s %6s  %5s x\n' "$label" "$(median $name)" \
+		"$(awk -v a="$(median $name)" -v b="$run" 'BEGIN { printf "%.2f", a / b }')"
 done
 
 start_bottle idle true
@@ -111,7 +123,8 @@ printf '\nmemory of the idle sidecar, MiB\n'
 docker top bot-bottle-sidecars-idle -eo pid | tail -n +2 >pids
 while read -r pid; do
 	awk '/^Pss:/ { p = $2 } /^Rss:/ { r = $2 } END { print p, r }' "/proc/$pid/smaps_rollup"
-done <pids | awk '{ p += $1; r += $2 } END { printf "  proportional share %.1f, resident %.1f, of %d processes\n", p / 1024, r / 1024, NR }'
+done <pids | awk '{ p += $1; r += $2 }
+	END { printf "  proportional share %.1f, resident %.1f, of %d processes\n", p / 1024, r / 1024, NR }'
 printf '  as the engine counts it: %s\n' "$(docker stats --no-stream --format '{{.MemUsage}}' bot-bottle-sidecars-idle)"
 end_bottle
 
@@ -124,7 +137,8 @@ for mb in 1 10 100; do
 	end_bottle
 	began_again=$(now)
 	resumed=$(bb resume "size-$mb" --yes --headless --prompt 'date +%s%N' 2>/dev/null </dev/null)
-	printf '  %4s MB: commit %6s, resume %6s, layer %10s bytes\n' "$mb" $(((ended - began) / 1000000)) $(((resumed - began_again) / 1000000)) \
+	printf '  %4s MB: commit %6s, resume %6s, layer %10s bytes\n' "$mb" \
+		$(((ended - began) / 1000000)) $(((resumed - began_again) / 1000000)) \
 		"$(bb-json get size <"home/snapshots/size-$mb/snapshot.json")"
 done
 

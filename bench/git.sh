@@ -36,12 +36,15 @@ timed() {
 	fi
 	ms=$(($(now_ms) - began))
 }
+# What the gate consists of while a push passes through it.
+processes='bb-gitgate|git-receive-pack|index-pack|send-pack|unpack-objects'
+
 # peak: the most memory (RSS, MiB) that the gate's processes had together, seen every 20 ms until ./stop is there.
 peak() {
 	most=0
 	while ! [ -e stop ]; do
 		sum=0
-		for process in $(pgrep -g 0 -f 'bb-gitgate|git-receive-pack|index-pack|send-pack|unpack-objects' 2>/dev/null); do
+		for process in $(pgrep -g 0 -f "$processes" 2>/dev/null); do
 			kib=$(awk '/^VmRSS/ { print $2 }' "/proc/$process/status" 2>/dev/null)
 			sum=$((sum + ${kib:-0}))
 		done
@@ -57,7 +60,8 @@ import random, sys
 r = random.Random(1)
 words = [''.join(r.choice('abcdefghijklmnopqrstuvwxyz_') for _ in range(r.randint(2, 11))) for _ in range(4000)]
 for n in range(int(sys.argv[1])):
-    text = '\n'.join('\t' * r.randint(0, 3) + ' '.join(r.choice(words) for _ in range(8)) + '(%d);' % r.randint(0, 9999) for _ in range(800))[:50000]
+    text = '\n'.join('\t' * r.randint(0, 3) + ' '.join(r.choice(words) for _ in range(8)) +
+                     '(%d);' % r.randint(0, 9999) for _ in range(800))[:50000]
     print('commit refs/heads/bench\ncommitter A <a@example.org> %d +0000\ndata 6\nchange' % (n + 1))
     if not n:
         print('from refs/remotes/origin/main')
@@ -74,7 +78,8 @@ git -C remote/app.git gc -q --prune=now
 timed 'the push, through the gate' git -C work push -q "$gate_git/app.git" bench:gate
 gate=$ms
 began=$(now_ms)
-bb-gitgate check --rules "$BB_SOURCE/rules/tokens.yaml" work "$(git -C work rev-parse origin/main)" "$(git -C work rev-parse bench)" refs/heads/x
+bb-gitgate check --rules "$BB_SOURCE/rules/tokens.yaml" work \
+	"$(git -C work rev-parse origin/main)" "$(git -C work rev-parse bench)" refs/heads/x
 scan=$(($(now_ms) - began))
 git -C work checkout -q bench
 for n in 1 2 3 4 5; do
@@ -100,7 +105,8 @@ row "push of $commits commits ($((bytes / 1000000)) MB of objects)" "$direct" "$
 row '  without the time of the scan alone' "$direct" $((gate - scan))
 row 'push of one commit, median of 5' "$(median one-direct)" "$(median one-gate)"
 row 'fetch with nothing new, median of 5' "$(median fetch-direct)" "$(median fetch-gate)"
-awk -v b="$bytes" -v ms="$scan" 'BEGIN { printf "\nthe scan alone: %d ms, %.1f MB/s of objects\n\n", ms, b / 1000 / ms }'
+awk -v b="$bytes" -v ms="$scan" 'BEGIN {
+	printf "\nthe scan alone: %d ms, %.1f MB/s of objects\n\n", ms, b / 1000 / ms }'
 for mib in 1 10 50; do
 	head -c $((mib << 20)) /dev/urandom | base64 >work/blob
 	git -C work add blob && git -C work commit -q -m "$mib MiB"

@@ -49,7 +49,8 @@ start_egress() {
 	END
 	subject_port=$(free_port)
 	# shellcheck disable=SC2086 # a list of options
-	BENCH_TOKEN=$token "$BB_BUILD/bin/bb-egress" --routes "$work/egress/routes.yaml" --listen "127.0.0.1:$subject_port" \
+	BENCH_TOKEN=$token "$BB_BUILD/bin/bb-egress" --routes "$work/egress/routes.yaml" \
+		--listen "127.0.0.1:$subject_port" \
 		--state "$work/egress/state" ${BENCH_EGRESS_OPTIONS:-} >"$work/egress/log" 2>&1 &
 	begin_process $!
 	subject_pid=$!
@@ -64,7 +65,8 @@ start_mitmdump() {
 	mkdir -p "$work/mitm"
 	subject_port=$(free_port)
 	PEER_HOST=$host PEER_DIAL="127.0.0.1:$tls" PEER_TOKEN=$token mitmdump -q --listen-host 127.0.0.1 \
-		--listen-port "$subject_port" --set "confdir=$work/mitm" --set "ssl_verify_upstream_trusted_ca=$work/ca/ca.pem" \
+		--listen-port "$subject_port" --set "confdir=$work/mitm" \
+		--set "ssl_verify_upstream_trusted_ca=$work/ca/ca.pem" \
 		--set connection_strategy=lazy --set http2=false --set flow_detail=0 -s "$BB_SOURCE/bench/mitm.py" \
 		>"$work/mitm/log" 2>&1 &
 	begin_process $!

@@ -164,11 +164,13 @@ enum { HS_PREFILTER = 128, HS_BLOCK = 1 };
 typedef int hs_event_fn(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *ctx);
 
 static struct {
-	int (*compile)(const char *const *texts, const unsigned *flags, const unsigned *ids, unsigned n, unsigned mode, const void *platform,
-		       void **db, void **error);
-	int (*compile_one)(const char *text, unsigned flags, unsigned mode, const void *platform, void **db, void **error);
+	int (*compile)(const char *const *texts, const unsigned *flags, const unsigned *ids, unsigned n, unsigned mode,
+		       const void *platform, void **db, void **error);
+	int (*compile_one)(const char *text, unsigned flags, unsigned mode, const void *platform, void **db,
+			   void **error);
 	int (*scratch)(const void *db, void **scratch);
-	int (*scan)(const void *db, const char *text, unsigned len, unsigned flags, void *scratch, hs_event_fn *fn, void *ctx);
+	int (*scan)(const void *db, const char *text, unsigned len, unsigned flags, void *scratch, hs_event_fn *fn,
+		    void *ctx);
 	void *db, *work;
 	unsigned n;
 } hs;
@@ -217,7 +219,8 @@ static bool vectorscan_start(const struct bench *b)
 		ids[hs.n] = hs.n;
 		hs.n++;
 	}
-	return hs.compile(texts, flags, ids, hs.n, HS_BLOCK, NULL, &hs.db, &error) == 0 && hs.scratch(hs.db, &hs.work) == 0;
+	return hs.compile(texts, flags, ids, hs.n, HS_BLOCK, NULL, &hs.db, &error) == 0 &&
+	       hs.scratch(hs.db, &hs.work) == 0;
 }
 
 /* --- PCRE2, a pass for each expression --- */
@@ -227,7 +230,8 @@ static void scan_passes(struct bench *b, struct slice text)
 	for (unsigned i = 0; i < b->n_patterns; i++) {
 		int code;
 		PCRE2_SIZE offset, at = 0;
-		pcre2_code *re = pcre2_compile((PCRE2_SPTR)b->patterns[i], PCRE2_ZERO_TERMINATED, PCRE2_MULTILINE, &code, &offset, NULL);
+		pcre2_code *re = pcre2_compile((PCRE2_SPTR)b->patterns[i], PCRE2_ZERO_TERMINATED, PCRE2_MULTILINE,
+					       &code, &offset, NULL);
 		pcre2_match_data *match;
 
 		if (!re)
@@ -267,7 +271,8 @@ static bool measure_program(struct bench *b, const char *name, const char *const
 		}
 		if (pid < 0 || wait4(pid, &status, 0, &used) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) > 1)
 			return false;
-		double took = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+		double took = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+			      (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 		best = took < best ? took : best;
 	}
 	b->found = 0;
@@ -291,7 +296,8 @@ static bool write_keywords(const char *rules, char *path)
 		struct slice line = slice_trim(slice_cut(&rest, '\n'), " "), word;
 		size_t open = slice_find(line, '[');
 
-		if ((!slice_starts(line, SLICE("keywords: [")) && !slice_starts(line, SLICE("near: ["))) || !slice_ends(line, SLICE("]")))
+		if ((!slice_starts(line, SLICE("keywords: [")) && !slice_starts(line, SLICE("near: ["))) ||
+		    !slice_ends(line, SLICE("]")))
 			continue;
 		for (line = slice_sub(line, open + 1, line.len - 1); line.len;) {
 			word = slice_trim(slice_cut(&line, ','), " '");
@@ -387,7 +393,8 @@ static void measure_peers(struct bench *b, const char *rules, const char *file)
 	} else {
 		puts("Vectorscan is not installed (libvectorscan5)");
 	}
-	measure(b, "PCRE2 with JIT, a pass for each expression (2 MiB)", scan_passes, slice_sub(b->text, 0, PASSES_BYTES));
+	measure(b, "PCRE2 with JIT, a pass for each expression (2 MiB)", scan_passes,
+		slice_sub(b->text, 0, PASSES_BYTES));
 	if (!write_keywords(rules, keywords) || !measure_program(b, "ripgrep, the keywords alone", rg))
 		puts("ripgrep is not installed");
 	unlink(keywords);
@@ -428,7 +435,8 @@ int main(int argc, char **argv)
 		return (int)e.status;
 	}
 	b.known = make_known();
-	printf("%zu MB of text, %zu rules, %zu without guesses, %d known secrets; processor time of one core, best of %d\n\n",
+	printf("%zu MB of text, %zu rules, %zu without guesses, %d known secrets; processor time of one core, best of "
+	       "%d\n\n",
 	       b.text.len / 1000000, rules_count(b.all), rules_count(b.certain), KNOWN, ROUNDS);
 	printf("%-58s %9s %8s %10s\n", "", "MB/s", "ratio", "found");
 	measure(&b, "bb-scan: all rules", scan_all, b.text);

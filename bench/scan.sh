@@ -9,8 +9,10 @@ BB_BUILD=${BB_BUILD:-$BB_SOURCE/build}
 work=$(mktemp -d "${TMPDIR:-/tmp}/bb-bench-scan.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-find /usr/include /usr/share /usr/lib -xdev -type f \( -name '*.h' -o -name '*.hpp' -o -name '*.py' -o -name '*.p[lm]' -o -name '*.js' \
-	-o -name '*.ts' -o -name '*.json' -o -name '*.html' -o -name '*.md' -o -name '*.txt' -o -name '*.sh' \) -print0 2>/dev/null |
+find /usr/include /usr/share /usr/lib -xdev -type f \( -name '*.h' -o -name '*.hpp' -o -name '*.py' -o -name '*.p[lm]' \
+	-o -name '*.js' \
+	-o -name '*.ts' -o -name '*.json' -o -name '*.html' -o -name '*.md' -o -name '*.txt' -o -name '*.sh' \) \
+	-print0 2>/dev/null |
 	sort -z | xargs -0 cat 2>/dev/null | head -c "${BENCH_MB:-200}000000" >"$work/text"
 "$BB_SOURCE/bench/patterns.py" "$BB_SOURCE/rules/tokens.yaml" >"$work/patterns"
 "$BB_BUILD/bench/scan" "$BB_SOURCE/rules/tokens.yaml" "$work/patterns" "$work/text"

@@ -56,7 +56,8 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 		o->component = arg;
 	} else if (strcmp(name, "since") == 0) {
 		if (strspn(arg, "0123456789-T:.Z") != strlen(arg) || strlen(arg) < 4)
-			return error_set(e, STATUS_CALLER, "'--since' is '%s', wanted a time like 2026-01-31T12:00", arg);
+			return error_set(e, STATUS_CALLER, "'--since' is '%s', wanted a time like 2026-01-31T12:00",
+					 arg);
 		o->since = arg;
 	} else if (strcmp(name, "key") == 0) {
 		o->key = arg;
@@ -100,7 +101,8 @@ static char *log_of(const char *home, const char *operand, struct error *e)
 	if (!is_path && !state_is_identity(slice_str(operand)))
 		error_set(e, STATUS_CALLER, "'%s' is not the identity of a bottle", operand);
 	else if (access(path, F_OK) < 0 && errno == ENOENT)
-		error_set(e, STATUS_CALLER, "there is no audit log '%s'; 'bb audit verify' names those there are", operand);
+		error_set(e, STATUS_CALLER, "there is no audit log '%s'; 'bb audit verify' names those there are",
+			  operand);
 	else
 		return STEAL(path);
 	return NULL;
@@ -242,7 +244,8 @@ static bool verify_one(struct verdicts *v, const char *file, struct error *e)
 	if (v->o->json)
 		return true;
 	escape_line(&text, slice_str(file));
-	buf_add_format(&text, ": %s, %" PRIu64 " %s", holds ? "holds" : "DOES NOT HOLD", w.at.seq, w.at.seq == 1 ? "entry" : "entries");
+	buf_add_format(&text, ": %s, %" PRIu64 " %s", holds ? "holds" : "DOES NOT HOLD", w.at.seq,
+		       w.at.seq == 1 ? "entry" : "entries");
 	if (w.repairs)
 		buf_add_format(&text, ", %" PRIu64 " of them about repairs", w.repairs);
 	if (!holds) {
@@ -349,11 +352,14 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "show", show, { "bb-audit", "show what was decided about a bottle", "show [OPTION]... IDENTITY|FILE", show_defs } },
+	{ "show", show, { "bb-audit", "show what was decided about a bottle", "show [OPTION]... IDENTITY|FILE",
+			  show_defs } },
 	{ "verify", verify, { "bb-audit", "tell whether logs are what was written; status 1: not all are",
 			      "verify [OPTION]... [IDENTITY|FILE]...", verify_defs } },
-	{ "repair", repair, { "bb-audit", "make good what a writer that died has left", "repair [OPTION] IDENTITY|FILE", home_defs } },
-	{ "key", print_key, { "bb-audit", "print the public key, to verify logs elsewhere", "key [OPTION]", home_defs } },
+	{ "repair", repair, { "bb-audit", "make good what a writer that died has left", "repair [OPTION] IDENTITY|FILE",
+			      home_defs } },
+	{ "key", print_key, { "bb-audit", "print the public key, to verify logs elsewhere", "key [OPTION]",
+			      home_defs } },
 };
 
 static const struct program program = {
@@ -379,7 +385,8 @@ int main(int argc, char **argv)
 		if (strcmp(commands[i].name, argv[first]) == 0)
 			c = &commands[i];
 	if (!c)
-		return first < argc ? program_usage("unknown command '%s'", argv[first]) : program_usage("a command is missing");
+		return first < argc ? program_usage("unknown command '%s'", argv[first])
+				    : program_usage("a command is missing");
 	document_seed();
 	digest_init();
 	argc -= first;

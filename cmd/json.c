@@ -350,7 +350,8 @@ static bool check(const struct doc *d, const struct options *o, struct error *e)
 }
 
 /* Every other verb: walk each path, and print what was found in one piece. */
-static bool answer(const struct doc *d, const struct verb *verb, const struct path *paths, struct answer *a, struct error *e)
+static bool answer(const struct doc *d, const struct verb *verb, const struct path *paths, struct answer *a,
+		   struct error *e)
 {
 	const struct options *o = a->options;
 

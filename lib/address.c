@@ -71,7 +71,8 @@ static const struct range_v6 ranges_v6[] = {
 	{ { [15] = 1 }, 128, ADDRESS_PRIVATE, "loopback", -1, false },
 	{ { [10] = 0xFF, [11] = 0xFF }, 96, ADDRESS_PUBLIC, "IPv4-mapped", 12, false },          /* RFC 4291 §2.5.5.2 */
 	{ { [8] = 0xFF, [9] = 0xFF }, 96, ADDRESS_FORBIDDEN, "IPv4-translated", 12, false },      /* RFC 2765 */
-	{ { 0 }, 96, ADDRESS_FORBIDDEN, "IPv4-compatible", 12, false },                           /* RFC 4291 §2.5.5.1 */
+	{ { 0 }, 96, ADDRESS_FORBIDDEN, "IPv4-compatible", 12, false },
+	/* RFC 4291 §2.5.5.1 */
 	{ { 0, 0x64, 0xFF, 0x9B }, 96, ADDRESS_PUBLIC, "NAT64", 12, false },                      /* RFC 6052 */
 	{ { 0, 0x64, 0xFF, 0x9B, 0, 1 }, 48, ADDRESS_PRIVATE, "local-use NAT64", 12, false },     /* RFC 8215 */
 	{ { 0 }, 8, ADDRESS_FORBIDDEN, "reserved", -1, false },
@@ -83,7 +84,8 @@ static const struct range_v6 ranges_v6[] = {
 	{ { 0x3F, 0xFF }, 20, ADDRESS_FORBIDDEN, "documentation", -1, false },                    /* RFC 9637 */
 	{ { 0x20, 2 }, 16, ADDRESS_FORBIDDEN, "6to4", 2, false },                                 /* RFC 3056 */
 	{ { 0x5F }, 16, ADDRESS_FORBIDDEN, "segment routing", -1, false },                        /* RFC 9602 */
-	{ { 0xFD, 0, 0x0E, 0xC2, [15] = 0x54 }, 112, ADDRESS_METADATA, "metadata", -1, false },   /* AWS fd00:ec2::254 */
+	{ { 0xFD, 0, 0x0E, 0xC2, [15] = 0x54 }, 112, ADDRESS_METADATA, "metadata", -1, false },
+	/* AWS fd00:ec2::254 */
 	{ { 0xFD, 0x20, 0, 0xCE, [15] = 0x54 }, 112, ADDRESS_METADATA, "metadata", -1, false },   /* GCP fd20:ce::254 */
 	{ { 0xFC }, 7, ADDRESS_PRIVATE, "unique-local", -1, false },
 	{ { 0xFE, 0x80 }, 10, ADDRESS_PRIVATE, "link-local", -1, false },
@@ -124,7 +126,8 @@ struct address_verdict address_judge_v6(const struct in6_addr *a)
 {
 	/* ISATAP: any prefix, then 0000:5efe or 0200:5efe and an IPv4 address (RFC 5214 §6.1). */
 	if ((a->s6_addr[8] & 0xFD) == 0 && a->s6_addr[9] == 0 && a->s6_addr[10] == 0x5E && a->s6_addr[11] == 0xFE)
-		return worse((struct address_verdict){ ADDRESS_FORBIDDEN, "ISATAP" }, address_judge_v4(inner_v4(a, 12, false)));
+		return worse((struct address_verdict){ ADDRESS_FORBIDDEN, "ISATAP" },
+			     address_judge_v4(inner_v4(a, 12, false)));
 	for (size_t i = 0; i < sizeof(ranges_v6) / sizeof(ranges_v6[0]); i++) {
 		const struct range_v6 *r = &ranges_v6[i];
 		struct address_verdict v = { r->class, r->name };

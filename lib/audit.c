@@ -188,7 +188,8 @@ static bool read_part(const struct audit *a, off_t from, off_t to, struct buf *o
 	char bytes[READ_SIZE];
 
 	while (from < to) {
-		ssize_t n = pread(a->fd, bytes, to - from < (off_t)sizeof(bytes) ? (size_t)(to - from) : sizeof(bytes), from);
+		ssize_t n = pread(a->fd, bytes, to - from < (off_t)sizeof(bytes) ? (size_t)(to - from) : sizeof(bytes),
+				  from);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -216,8 +217,10 @@ static bool read_head(struct audit *a, off_t size, off_t *signed_size, struct er
 		if (e->status == STATUS_YES)
 			error_set(e, STATUS_NO, "it is shorter than what was signed");
 		e->status = STATUS_WORLD;
-		return error_wrap(e, "the audit log '%s' was tampered with, nothing is added to it; run 'bb audit verify' "
-				     "and move it away", a->file);
+		return error_wrap(e,
+				  "the audit log '%s' was tampered with, nothing is added to it; run 'bb audit verify' "
+				  "and move it away",
+				  a->file);
 	}
 	*signed_size = (off_t)bytes;
 	return true;
@@ -270,7 +273,8 @@ static bool settle_tail(struct audit *a, off_t signed_size, off_t size, struct e
 		size_t newline = slice_find(rest, '\n');
 		struct error broken = ERROR_INIT;
 
-		if (newline == SLICE_NONE || !chain_follow(&a->at, a->identity, slice_sub(rest, 0, newline), NULL, &broken))
+		if (newline == SLICE_NONE ||
+		    !chain_follow(&a->at, a->identity, slice_sub(rest, 0, newline), NULL, &broken))
 			break;
 		rest = slice_sub(rest, newline + 1, rest.len);
 	}
@@ -388,8 +392,8 @@ static bool take_lines(const struct verification *v, struct buf *bytes, struct e
 		rest = slice_sub(rest, newline + 1, rest.len);
 	}
 	buf_consume(bytes, bytes->len - rest.len);
-	return bytes->len <= CHAIN_LINE_MAX ||
-	       error_set(e, STATUS_NO, "entry %" PRIu64 ": it is longer than %u bytes", v->walk->at.seq + 1, CHAIN_LINE_MAX);
+	return bytes->len <= CHAIN_LINE_MAX || error_set(e, STATUS_NO, "entry %" PRIu64 ": it is longer than %u bytes",
+							 v->walk->at.seq + 1, CHAIN_LINE_MAX);
 }
 
 /* Read the log through. */
@@ -410,8 +414,8 @@ static bool walk_log(const struct verification *v, int fd, const char *file, str
 	return chain_end(v->walk, buf_slice(&bytes), e);
 }
 
-bool audit_verify(const char *file, const struct signature_key *key, audit_entry_fn *fn, void *ctx, struct chain_walk *w,
-		  struct error *e)
+bool audit_verify(const char *file, const struct signature_key *key, audit_entry_fn *fn, void *ctx,
+		  struct chain_walk *w, struct error *e)
 {
 	const struct verification v = { w, fn, ctx };
 	AUTO_FREE char *identity = NULL;

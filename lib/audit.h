@@ -83,7 +83,7 @@ bool audit_repair(struct audit *a, struct error *e);
  * STATUS_NO in the error means that it does not, another status that it could not be judged.
  */
 typedef bool audit_entry_fn(void *ctx, const struct doc *entry, struct slice line, struct error *e);
-bool audit_verify(const char *file, const struct signature_key *key, audit_entry_fn *fn, void *ctx, struct chain_walk *w,
-		  struct error *e);
+bool audit_verify(const char *file, const struct signature_key *key, audit_entry_fn *fn, void *ctx,
+		  struct chain_walk *w, struct error *e);
 
 #endif

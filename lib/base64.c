@@ -8,7 +8,8 @@ void base64_encode(struct buf *out, struct slice bytes)
 	buf_reserve(out, (bytes.len + 2) / 3 * 4);
 	for (size_t i = 0; i < bytes.len; i += 3) {
 		size_t left = bytes.len - i;
-		unsigned group = (unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0u);
+		unsigned group =
+			(unsigned)p[i] << 16 | (left > 1 ? (unsigned)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0u);
 
 		buf_add_char(out, digits[group >> 18]);
 		buf_add_char(out, digits[group >> 12 & 63]);

@@ -106,7 +106,8 @@ static bool build_ca(struct ca *ca)
 	return add_extension(x, &ctx, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
 	       add_extension(x, &ctx, NID_key_usage, "critical,keyCertSign,cRLSign") &&
 	       add_extension(x, &ctx, NID_subject_key_identifier, "hash") &&
-	       add_extension(x, &ctx, NID_authority_key_identifier, "keyid:always") && X509_sign(x, ca->key, EVP_sha256());
+	       add_extension(x, &ctx, NID_authority_key_identifier, "keyid:always") &&
+	       X509_sign(x, ca->key, EVP_sha256());
 }
 
 struct ca *ca_make(struct error *e)
@@ -132,7 +133,8 @@ struct ca *ca_load(struct slice store, struct error *e)
 	if (!ca->certificate || !X509_check_private_key(ca->certificate, ca->key))
 		fail(e, "the store of the certificate authority does not hold a key and its certificate");
 	else if (X509_check_ca(ca->certificate) != 1)
-		error_set(e, STATUS_WORLD, "the certificate in the store of the certificate authority is not one of a CA");
+		error_set(e, STATUS_WORLD,
+			  "the certificate in the store of the certificate authority is not one of a CA");
 	else if (X509_cmp_current_time(X509_get0_notAfter(ca->certificate)) < 0)
 		error_set(e, STATUS_WORLD, "the certificate authority has expired");
 	else

@@ -205,14 +205,16 @@ bool chain_follow(struct chain *c, const char *identity, struct slice line, stru
 
 /* --- heads --- */
 
-void chain_head(const struct chain *c, const char *identity, uint64_t bytes, const struct signature_key *key, struct buf *out)
+void chain_head(const struct chain *c, const char *identity, uint64_t bytes, const struct signature_key *key,
+		struct buf *out)
 {
 	size_t start = out->len;
 	AUTO_BUF text = BUF_INIT;
 
 	buf_add_str(out, "{\"kind\":\"audit-head\",\"v\":1");
 	log_str(out, "identity", identity);
-	buf_add_format(out, ",\"seq\":%" PRIu64 ",\"hash\":\"%s\",\"bytes\":%" PRIu64 ",\"time\":\"", c->seq, c->hash, bytes);
+	buf_add_format(out, ",\"seq\":%" PRIu64 ",\"hash\":\"%s\",\"bytes\":%" PRIu64 ",\"time\":\"", c->seq, c->hash,
+		       bytes);
 	log_time(out);
 	buf_add_char(out, '"');
 	signature_sign(key, slice_sub(buf_slice(out), start, out->len), &text);
@@ -297,9 +299,10 @@ bool chain_end(const struct chain_walk *w, struct slice rest, struct error *e)
 	if (rest.len)
 		return error_set(e, STATUS_NO, "entry %" PRIu64 ": it is cut off", w->at.seq + 1);
 	if (!w->meets_head)
-		return error_set(e, STATUS_NO, "the log ends at entry %" PRIu64 ", but %" PRIu64 " were signed", w->at.seq,
-				 w->head.seq);
+		return error_set(e, STATUS_NO, "the log ends at entry %" PRIu64 ", but %" PRIu64 " were signed",
+				 w->at.seq, w->head.seq);
 	if (w->at.seq > w->head.seq)
-		return error_set(e, STATUS_NO, "entry %" PRIu64 ": nobody has signed it, or what follows it", w->head.seq + 1);
+		return error_set(e, STATUS_NO, "entry %" PRIu64 ": nobody has signed it, or what follows it",
+				 w->head.seq + 1);
 	return true;
 }

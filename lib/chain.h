@@ -10,7 +10,8 @@
  * knows that nothing before it was changed, dropped, moved or put in. A head says
  * what the last hash is and is signed by the operator's key:
  *
- *	{"kind":"audit-head","v":1,"identity":"web-x1","seq":7,"hash":"HEX","bytes":2048,"time":"…","signature":"BASE64"}
+ *	{"kind":"audit-head","v":1,"identity":"web-x1","seq":7,"hash":"HEX","bytes":2048,"time":"…",
+ *	 "signature":"BASE64"}
  *
  * What foreign text an entry holds stands in strings, every byte of it that is not
  * visible ASCII as \uXXXX: a line cannot be forged in it and a terminal not be led.
@@ -25,7 +26,8 @@
 #include "signature.h"
 
 #define CHAIN_LINE_MAX (2u << 20)  /* bytes of an entry: three texts of CHAIN_TEXT_MAX, all of it escaped, and more */
-#define CHAIN_TEXT_MAX (64u << 10) /* bytes of notes, justification or difference; longer ones are cut, ending in "..." */
+/* bytes of notes, justification or difference; longer ones are cut, ending in "..." */
+#define CHAIN_TEXT_MAX (64u << 10)
 #define CHAIN_WORD_MAX 32	   /* bytes of a component or an event: a-z, 0-9 and dashes */
 #define CHAIN_HASH 64		   /* hexadecimal digits */
 #define CHAIN_HEAD_MAX 4096	   /* bytes of a head */

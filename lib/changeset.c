@@ -41,7 +41,8 @@ bool changeset_init(struct changeset *s, const struct doc *changes, const char *
 {
 	size_t n = doc_count(changes);
 
-	*s = (struct changeset){ .changed = alloc_zero(n + 1, sizeof(char *)), .removed = alloc_zero(n + 1, sizeof(char *)),
+	*s = (struct changeset){ .changed = alloc_zero(n + 1, sizeof(char *)),
+				  .removed = alloc_zero(n + 1, sizeof(char *)),
 				 .left_out = left_out };
 	for (size_t i = 0; i < n; i++) {
 		const char *path = doc_get_cstr(doc_at(changes, i), "Path");
@@ -99,7 +100,8 @@ bool changeset_each_root(const struct changeset *s, changeset_root_fn *fn, void 
 		if (holds_left_out(s->left_out, s->changed[i]) || is_root(roots, n, s->changed[i], len))
 			continue;
 		if (n == ROOTS_MAX) {
-			ok = error_set(e, STATUS_CALLER, "more than %d things of the root directory have changed", ROOTS_MAX);
+			ok = error_set(e, STATUS_CALLER, "more than %d things of the root directory have changed",
+				       ROOTS_MAX);
 			break;
 		}
 		roots[n] = alloc_copy(s->changed[i], len);
@@ -170,7 +172,8 @@ static bool is_wanted(struct packing *p, const char *path)
 	while (n && name[n - 1] == '/') /* a directory's */
 		buf_truncate(&p->shown, --n);
 	name = buf_str(&p->shown);
-	return n && !is_left_out(s->left_out, name) && (holds(s->changed, s->n_changed, name) || holds(p->linked, p->n_linked, name));
+	return n && !is_left_out(s->left_out, name) &&
+	       (holds(s->changed, s->n_changed, name) || holds(p->linked, p->n_linked, name));
 }
 
 /* Does a part of the path begin as whiteouts do? */
@@ -254,7 +257,8 @@ static bool copy_contents(struct packing *p, const char *path, int64_t size, str
 	if (!p->job->look(p->job->ctx, path, slice_of(NULL, 0), e))
 		return false;
 	while (size > 0) {
-		la_ssize_t n = archive_read_data(p->in, block, size < (int64_t)sizeof(block) ? (size_t)size : sizeof(block));
+		la_ssize_t n =
+			archive_read_data(p->in, block, size < (int64_t)sizeof(block) ? (size_t)size : sizeof(block));
 
 		if (n <= 0)
 			return fail(p->in, "read the engine's archive", e);
@@ -287,7 +291,8 @@ static bool put(struct packing *p, const char *path, struct archive_entry *given
 	archive_entry_set_mode(entry, mode | (archive_entry_perm(given) & 0777));
 	archive_entry_set_uid(entry, archive_entry_uid(given));
 	archive_entry_set_gid(entry, archive_entry_gid(given));
-	archive_entry_set_mtime(entry, file ? archive_entry_mtime(given) : 0, file ? archive_entry_mtime_nsec(given) : 0);
+	archive_entry_set_mtime(entry, file ? archive_entry_mtime(given) : 0,
+				file ? archive_entry_mtime_nsec(given) : 0);
 	archive_entry_set_size(entry, file ? archive_entry_size(given) : 0);
 	if (link)
 		archive_entry_set_hardlink(entry, below_root(link));

@@ -3,15 +3,16 @@
  * changed, and a whiteout for what was removed.
  *
  * It is made from two answers of an engine: the list of changed paths, and archives of what holds them, which are to be
- * of one moment. In the order of those archives, with no time but that files were changed: the same state gives the same
- * bytes. Hard links, owners and names of any bytes are kept; set-id bits,
+ * of one moment. In the order of those archives, with no time but that files were changed: the same state gives the
+ * same bytes. Hard links, owners and names of any bytes are kept; set-id bits,
  * attributes, devices, sockets and FIFOs are not.
  *
  * What is in the archive is hostile. Nothing of it is unpacked or made here. A name that would be a command in a
  * layer (".wh." before it) is left out and told, and so is a further name of something that is left out.
  *
  * changeset_pack is meant to be called after confinement, with layer_calls of layer.h. Blocks. Sources: tar(5), OCI
- * image specification 1.1, "Image Layer Filesystem Changeset"; Docker Engine API v1.41, "Get changes" and "Get an archive of a filesystem resource".
+ * image specification 1.1, "Image Layer Filesystem Changeset"; Docker Engine API v1.41, "Get changes" and "Get an
+ * archive of a filesystem resource".
  */
 #ifndef BB_CHANGESET_H
 #define BB_CHANGESET_H

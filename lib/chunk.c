@@ -114,11 +114,12 @@ static const char *size_line(struct chunk_decoder *d, char c)
 static bool trailer_forbidden(struct slice name)
 {
 	static const char *const names[] = {
-		"age",         "authorization", "cache-control",     "connection",       "content-encoding", "content-length",
-		"content-range", "content-type", "cookie",           "expect",           "expires",          "host",
-		"keep-alive",  "location",      "max-forwards",      "pragma",           "proxy-connection", "range",
-		"set-cookie",  "te",            "trailer",           "transfer-encoding", "upgrade",         "vary",
-		"www-authenticate", "x-api-key",
+		"age",               "authorization",     "cache-control",     "connection",        "content-encoding",
+		"content-length",    "content-range",     "content-type",      "cookie",            "expect",
+		"expires",           "host",              "keep-alive",        "location",          "max-forwards",
+		"pragma",            "proxy-connection",  "range",             "set-cookie",        "te",
+		"trailer",           "transfer-encoding", "upgrade",           "vary",              "www-authenticate",
+		"x-api-key",
 	};
 
 	if (slice_starts(name, SLICE("proxy-")) || slice_starts(name, SLICE("if-")))

@@ -53,7 +53,8 @@ bool coding_parse(struct coding_list *list, struct slice value)
 
 /* --- life --- */
 
-void coding_init(struct coding *c, const struct coding_list *list, enum coding_use use, const struct coding_limits *limits)
+void coding_init(struct coding *c, const struct coding_list *list, enum coding_use use,
+		 const struct coding_limits *limits)
 {
 	*c = (struct coding){ .use = use, .limits = *limits, .n = list->n };
 	for (size_t i = 0; i < list->n; i++)
@@ -112,7 +113,8 @@ static const char *start(struct coding_stage *s, int window)
 		break;
 	case CODING_ZSTD:
 		s->decoder = ZSTD_createDStream();
-		if (s->decoder && !ZSTD_isError(ZSTD_DCtx_setParameter(s->decoder, ZSTD_d_windowLogMax, CODING_ZSTD_WINDOW_LOG)))
+		if (s->decoder &&
+		    !ZSTD_isError(ZSTD_DCtx_setParameter(s->decoder, ZSTD_d_windowLogMax, CODING_ZSTD_WINDOW_LOG)))
 			return NULL;
 		break;
 	}
@@ -211,7 +213,8 @@ static const char *start_deflate(struct coding_stage *s, enum coding_use use, st
 	if (s->n_head < need)
 		return NULL;
 	zlib = (s->head[0] & 0x8f) == 8 && (s->head[0] << 8 | s->head[1]) % 31 == 0; /* RFC 1950 §2.2 */
-	if (use != CODING_FORWARD && (!zlib || ((s->head[1] ^ s->head[3]) == 0xff && (s->head[2] ^ s->head[4]) == 0xff)))
+	if (use != CODING_FORWARD &&
+	    (!zlib || ((s->head[1] ^ s->head[3]) == 0xff && (s->head[2] ^ s->head[4]) == 0xff)))
 		return "deflate data that is not clearly in zlib's format";
 	return start(s, zlib ? ZLIB_WINDOW : RAW_WINDOW);
 }
@@ -224,7 +227,10 @@ static const char *begin(struct coding_stage *s, enum coding_use use, struct sli
 	return start(s, s->kind == CODING_RAW ? RAW_WINDOW : GZIP_WINDOW);
 }
 
-/* A stream is whole and more comes: the next one of the same body, or what does not belong there. NULL, or what is wrong. */
+/*
+ * A stream is whole and more comes: the next one of the same body, or what does not belong there. NULL, or what is
+ * wrong.
+ */
 static const char *begin_again(struct coding_stage *s, unsigned char first)
 {
 	if (s->kind == CODING_GZIP && first == GZIP_MAGIC)

@@ -39,8 +39,10 @@ enum coding_kind { CODING_GZIP, CODING_DEFLATE, CODING_BROTLI, CODING_ZSTD, CODI
 
 /* What is done with the result, which decides what may be ambiguous. */
 enum coding_use {
-	CODING_FORWARD,  /* it is passed on in the place of the coded bytes: deflate may lack its header, as browsers permit */
-	CODING_LOOK,     /* it is only looked at; someone else decodes the bytes again: what could be read in two ways is bad */
+	/* it is passed on in the place of the coded bytes: deflate may lack its header, as browsers permit */
+	CODING_FORWARD,
+	/* it is only looked at; someone else decodes the bytes again: what could be read in two ways is bad */
+	CODING_LOOK,
 	CODING_EMBEDDED, /* one stream, found among other bytes: CODING_END where it ends */
 };
 
@@ -99,8 +101,12 @@ struct coding {
  */
 bool coding_parse(struct coding_list *list, struct slice value);
 
-/* Start. The limits are copied. Release with coding_release, which leaves all zero bytes; those pass everything as it is. */
-void coding_init(struct coding *c, const struct coding_list *list, enum coding_use use, const struct coding_limits *limits);
+/*
+ * Start. The limits are copied. Release with coding_release, which leaves all zero bytes; those pass everything as it
+ * is.
+ */
+void coding_init(struct coding *c, const struct coding_list *list, enum coding_use use,
+		 const struct coding_limits *limits);
 void coding_release(struct coding *c);
 
 /*

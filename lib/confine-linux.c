@@ -132,7 +132,8 @@ struct ruleset {
 };
 
 enum {
-	FS_BITS_V1 = 13, FS_BITS_V2 = 14, FS_BITS_V3 = 15, FS_BITS_V5 = 16, /* execute … make_sym, refer, truncate, ioctl_dev */
+	/* execute … make_sym, refer, truncate, ioctl_dev */
+	FS_BITS_V1 = 13, FS_BITS_V2 = 14, FS_BITS_V3 = 15, FS_BITS_V5 = 16,
 	NET_BIND = 1, NET_CONNECT = 2,                                     /* since version 4 */
 	SCOPE_ABSTRACT = 1, SCOPE_SIGNAL = 2,                              /* since version 6 */
 };
@@ -151,15 +152,17 @@ static struct ruleset ruleset_of(int version, bool may_connect)
 }
 
 /*
- * What writing means here: files, directories and symbolic links that come, change, move and go. The last two rights are
- * newer than some headers.
+ * What writing means here: files, directories and symbolic links that come, change, move and go. The last two rights
+ * are newer than some headers.
  */
 enum { FS_REFER = 1 << 13, FS_TRUNCATE = 1 << 14 };
-static const uint64_t writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-				LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM |
-				FS_REFER | FS_TRUNCATE;
+static const uint64_t writing = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG |
+				LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
+				LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_SYM | FS_REFER | FS_TRUNCATE;
 
-/* Permit reading, and more (of what this kernel can deny), beneath path; a path that is not there needs no permission. */
+/*
+ * Permit reading, and more (of what this kernel can deny), beneath path; a path that is not there needs no permission.
+ */
 static bool permit(int ruleset, const char *path, uint64_t more, struct error *e)
 {
 	struct landlock_path_beneath_attr rule = { .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | more };
@@ -186,7 +189,8 @@ static bool confine_files(const struct confinement *c, struct error *e)
 	AUTO_FD fd = -1;
 
 	if (version < 1)
-		return error_sys(e, "this kernel offers no Landlock (5.13 or newer, with 'landlock' in its list of security modules)");
+		return error_sys(e, "this kernel offers no Landlock (5.13 or newer, with 'landlock' in its list of "
+				    "security modules)");
 	fd = (int)syscall(SYS_landlock_create_ruleset, &r, sizeof(r), 0);
 	if (fd < 0)
 		return error_sys(e, "unable to make a Landlock ruleset");

@@ -43,12 +43,16 @@ struct confinement {
 	const char *role;                        /* for error texts */
 	uid_t uid;                               /* user and group to become when root; 0: stay */
 	unsigned descriptors;                    /* how many may be open; 0: as it is */
-	const char *const *readable;             /* paths to read beneath, ends with NULL; those that do not exist are skipped */
-	const char *const *writable;             /* the same to make, write, move and remove files, directories and links beneath; NULL: none */
-	bool whiteouts;                          /* beneath writable: also character devices, of which seccomp lets pass 0:0 */
+	/* paths to read beneath, ends with NULL; those that do not exist are skipped */
+	const char *const *readable;
+	/* the same to make, write, move and remove files, directories and links beneath; NULL: none */
+	const char *const *writable;
+	/* beneath writable: also character devices, of which seccomp lets pass 0:0 */
+	bool whiteouts;
 	bool connect;                            /* may open TCP connections */
 	bool tied;                               /* die with the parent process */
-	const struct confine_call *const *calls; /* lists to join, ends with NULL; memory, time and exit are always there */
+	/* lists to join, ends with NULL; memory, time and exit are always there */
+	const struct confine_call *const *calls;
 };
 
 /* Do all of it. On failure the process is partly confined and should end. Does not block. */

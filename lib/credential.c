@@ -39,7 +39,8 @@ static bool is_any(struct slice text, const char *const *words)
  */
 static bool may_be_credential(struct slice text)
 {
-	static const char *const stems[] = { "auth", "bearer", "cookie", "cred", "jwt", "key", "pass", "secret", "sig", "token" };
+	static const char *const stems[] = { "auth", "bearer", "cookie", "cred", "jwt", "key", "pass", "secret", "sig",
+					     "token" };
 
 	const uint32_t initials = 1u << ('a' - 'a') | 1u << ('b' - 'a') | 1u << ('c' - 'a') | 1u << ('j' - 'a') |
 				  1u << ('k' - 'a') | 1u << ('p' - 'a') | 1u << ('s' - 'a') | 1u << ('t' - 'a');
@@ -60,11 +61,13 @@ static bool may_be_credential(struct slice text)
 bool credential_is_header(struct slice name)
 {
 	/* Parts of names of headers that services take credentials from. */
-	static const char *const parts[] = { "apikey",       "authorization", "authtoken",    "accesstoken",     "authkey",
-					     "secretkey",    "securitytoken", "sessiontoken", "privatetoken",    "jobtoken",
-					     "deploytoken",  "vaulttoken",    "usertoken",    "subscriptionkey", "applicationkey",
-					     "functionskey", "githubtoken",   "gitlabtoken",  "bearertoken",     "refreshtoken",
-					     "idtoken",      "clientsecret",  "password",     "appkey",          "accesskey",
+	static const char *const parts[] = { "apikey",       "authorization", "authtoken",    "accesstoken",
+					     "authkey",
+					     "secretkey",       "securitytoken",   "sessiontoken",    "privatetoken",
+					     "jobtoken",        "deploytoken",     "vaulttoken",      "usertoken",
+					     "subscriptionkey", "applicationkey",  "functionskey",    "githubtoken",
+					     "gitlabtoken",     "bearertoken",     "refreshtoken",    "idtoken",
+					     "clientsecret",    "password",        "appkey",          "accesskey",
 					     "oauthtoken",   "apitoken",      "apisecret",    "authsecret",      NULL };
 	/* Whole names. */
 	static const char *const names[] = { "xtoken", "token", "xauth", "xkey", "cookie", "cookie2", "xsecret", NULL };
@@ -76,12 +79,17 @@ bool credential_is_header(struct slice name)
 
 bool credential_is_parameter(struct slice name)
 {
-	static const char *const parts[] = { "apikey",       "accesstoken",   "authtoken",    "oauthtoken",   "securitytoken",
-					     "privatetoken", "sessiontoken",  "clientsecret", "refreshtoken", "secretkey",
-					     "bearertoken",  "subscriptionkey", "apitoken",   "apisecret",    "authorization",
-					     "xamzsignature", "xamzcredential", "xgoogsignature", "xgoogcredential", NULL };
-	static const char *const names[] = { "key",    "token",    "auth",  "secret", "password", "passwd",      "bearer",
-					     "idtoken", "usertoken", "authkey", "sig",    "jwt",      "accesskey", "appkey",
+	static const char *const parts[] = { "apikey",       "accesstoken",   "authtoken",    "oauthtoken",
+					     "securitytoken",
+					     "privatetoken", "sessiontoken", "clientsecret", "refreshtoken",
+					     "secretkey", "bearertoken", "subscriptionkey", "apitoken", "apisecret",
+					     "authorization",
+					     "xamzsignature", "xamzcredential", "xgoogsignature", "xgoogcredential",
+					     NULL };
+	static const char *const names[] = { "key",    "token",    "auth",  "secret", "password", "passwd",
+					     "bearer",
+					     "idtoken", "usertoken", "authkey", "sig",    "jwt",      "accesskey",
+					     "appkey",
 					     "jobtoken", NULL };
 	char word[WORD_MAX];
 	struct slice squeezed = squeeze(name, word);
@@ -134,9 +142,11 @@ static bool judge_headers(const struct request_facts *f, struct slice header, st
 		if (holds_subprotocol_key(field) || (field->value.len && credential_is_header(field->name) &&
 						      !is_placeholder(field->value, placeholder)))
 			return refuse(no, 403, "credential",
-				      "header '%.*s' carries a credential of its own, but the proxy supplies the one for '%s': "
+				      "header '%.*s' carries a credential of its own, but the proxy supplies the one "
+				      "for '%s': "
 				      "leave the header out",
-				      (int)(field->name.len > 64 ? 64 : field->name.len), field->name.ptr, f->authority.host);
+				      (int)(field->name.len > 64 ? 64 : field->name.len), field->name.ptr,
+				      f->authority.host);
 	}
 	return true;
 }
@@ -159,7 +169,8 @@ static struct slice skip_blanks(struct slice name)
 
 		if (name.len && name.ptr[0] == '+')
 			c = ' ';
-		else if (name.len > 2 && name.ptr[0] == '%' && ascii_hex(name.ptr[1]) >= 0 && ascii_hex(name.ptr[2]) >= 0)
+		else if (name.len > 2 && name.ptr[0] == '%' && ascii_hex(name.ptr[1]) >= 0 &&
+			 ascii_hex(name.ptr[2]) >= 0)
 			c = (char)(ascii_hex(name.ptr[1]) << 4 | ascii_hex(name.ptr[2]));
 		if (!strchr(" \t\r\n", c)) /* finds NUL as well */
 			return name;
@@ -195,7 +206,8 @@ static bool judge_query(const struct request_facts *f, struct slice placeholder,
 		if (placeholder.len && slice_eq(decode_part(value, value_text, sizeof(value_text)), placeholder))
 			continue;
 		return refuse(no, 403, "credential",
-			      "query parameter '%.*s' carries a credential of its own, but the proxy supplies the one for '%s': "
+			      "query parameter '%.*s' carries a credential of its own, but the proxy supplies the one "
+			      "for '%s': "
 			      "leave the parameter out",
 			      (int)(name.len > 64 ? 64 : name.len), name.ptr, f->authority.host);
 	}

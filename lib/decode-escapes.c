@@ -26,13 +26,15 @@ static const struct {
 	{ "amp", '&' },	    { "lt", '<' },     { "gt", '>' },	  { "quot", '"' },   { "apos", '\'' }, { "nbsp", ' ' },
 	{ "sol", '/' },	    { "plus", '+' },   { "equals", '=' }, { "lowbar", '_' }, { "period", '.' }, { "dash", '-' },
 	{ "hyphen", '-' },  { "colon", ':' },  { "comma", ',' },  { "semi", ';' },   { "excl", '!' },  { "num", '#' },
-	{ "dollar", '$' },  { "percnt", '%' }, { "ast", '*' },	  { "lpar", '(' },   { "rpar", ')' },  { "commat", '@' },
-	{ "lsqb", '[' },    { "bsol", '\\' },  { "rsqb", ']' },	  { "Hat", '^' },    { "grave", '`' }, { "lcub", '{' },
-	{ "lbrace", '{' },  { "vert", '|' },   { "verbar", '|' }, { "rcub", '}' },   { "rbrace", '}' }, { "quest", '?' },
-	{ "Tab", '\t' },    { "NewLine", '\n' },
+	{ "dollar", '$' },   { "percnt", '%' },   { "ast", '*' },      { "lpar", '(' },     { "rpar", ')' },
+	{ "commat", '@' },   { "lsqb", '[' },     { "bsol", '\\' },    { "rsqb", ']' },     { "Hat", '^' },
+	{ "grave", '`' },    { "lcub", '{' },     { "lbrace", '{' },   { "vert", '|' },     { "verbar", '|' },
+	{ "rcub", '}' },     { "rbrace", '}' },   { "quest", '?' },    { "Tab", '\t' },     { "NewLine", '\n' },
 };
 
-/* Digits from s[i] on, base 16 or 10, at least min and at most max; returns how many, or MORE when s may end too early. */
+/*
+ * Digits from s[i] on, base 16 or 10, at least min and at most max; returns how many, or MORE when s may end too early.
+ */
 static int take_digits(const unsigned char *s, size_t i, size_t n, int base, int min, int max, unsigned *value)
 {
 	int count = 0;
@@ -103,7 +105,8 @@ static int take_entity(const unsigned char *s, size_t n, unsigned *value)
 	if (n > 1 && s[1] == '#') {
 		if (n < 3)
 			return MORE;
-		return s[2] == 'x' || s[2] == 'X' ? take_ended(s, n, 3, 16, ';', value) : take_ended(s, n, 2, 10, ';', value);
+		return s[2] == 'x' || s[2] == 'X' ? take_ended(s, n, 3, 16, ';', value)
+						  : take_ended(s, n, 2, 10, ';', value);
 	}
 	while (len < n && len < sizeof(entities[0].name) && ascii_is_alpha((char)s[len]))
 		len++;
@@ -247,7 +250,10 @@ static bool reduce(struct escapes *e, struct view *child, uint64_t to)
 		if (e->since == ESCAPE_MAX)
 			return any;
 		lead = out->len - 1 - e->since;
-		/* a pair of backslashes is one, unless the first was an escape in more others than the second, which begins one then */
+		/*
+		 * a pair of backslashes is one, unless the first was an escape in more others than the second, which
+		 * begins one then
+		 */
 		if (e->since == 0 && lead > 0 && out->ptr[lead] == '\\' && out->ptr[lead - 1] == '\\' &&
 		    depth_at(e, child->end + lead - 1) <= depth_at(e, child->end + lead))
 			lead--;
@@ -293,7 +299,8 @@ static size_t go_on(struct view *v, struct escapes *e, enum decode_form form, si
 
 	while (i < n) {
 		if (e->since == ESCAPE_MAX) {
-			size_t limit = e->until - base < n ? (size_t)(e->until - base) : n, lead = find_lead(p, i, limit, form);
+			size_t limit = e->until - base < n ? (size_t)(e->until - base) : n,
+			       lead = find_lead(p, i, limit, form);
 
 			buf_add(&child->out, p + i, lead - i);
 			i = lead;

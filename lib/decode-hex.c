@@ -82,7 +82,9 @@ static void put_pair(struct view *v, struct view *child, const unsigned char *p,
 	child_put(child, (char)(ascii_hex((char)p[k]) << 4 | ascii_hex((char)p[k + 1])));
 }
 
-/* Pairs from index i on while they follow each other; returns the index behind the last. False in *more: the run ended. */
+/*
+ * Pairs from index i on while they follow each other; returns the index behind the last. False in *more: the run ended.
+ */
 static size_t continue_run(struct view *v, const unsigned char *p, size_t i, size_t n, bool final, bool *more)
 {
 	struct view *child = v->children[DECODE_HEX];

@@ -3,7 +3,8 @@
 
 enum {
 	START_LOOK = 16,      /* bytes by which binary data is told from text */
-	BLOCK_MIN = 16,       /* bytes that are decoded at once: at first, so that what is no stream is given up at once */
+	/* bytes that are decoded at once: at first, so that what is no stream is given up at once */
+	BLOCK_MIN = 16,
 	BLOCK_MAX = 128,      /* and later */
 	START_COST = 64,      /* what making a decoder counts as work: 0.6 us, as long as looking at so many bytes */
 	MEMBER_HEAD = 30,     /* bytes in front of the name of a member of a zip archive, APPNOTE.TXT 4.3.7 */
@@ -58,9 +59,11 @@ static size_t find_second(const unsigned char *p, size_t i, size_t n)
 
 		memcpy(&a, p + i - 1, sizeof(a));
 		memcpy(&b, p + i, sizeof(b));
-		if (vec_any((vec16)((vec16)(a == 0x1f) & (vec16)(b == 0x8b)) | (vec16)((vec16)(a == 0x28) & (vec16)(b == 0xb5)) |
+		if (vec_any((vec16)((vec16)(a == 0x1f) & (vec16)(b == 0x8b)) |
+			    (vec16)((vec16)(a == 0x28) & (vec16)(b == 0xb5)) |
 			    (vec16)((vec16)(a == 'K') & (vec16)(b == 0x03)) |
-			    (vec16)((vec16)(a == 0x78) & ((vec16)(b == 0x01) | (vec16)(b == 0x5e) | (vec16)(b == 0x9c) | (vec16)(b == 0xda)))))
+			    (vec16)((vec16)(a == 0x78) & ((vec16)(b == 0x01) | (vec16)(b == 0x5e) | (vec16)(b == 0x9c) |
+							  (vec16)(b == 0xda)))))
 			break;
 	}
 	while (i < n && !is_second(p, i))
@@ -106,7 +109,8 @@ static void feed(struct view *v, size_t slot, uint64_t end, bool final)
 		if (left == 0 || (left < block && !final))
 			break;
 		s->fed[slot] = at + bytes.len;
-		while ((r = coding_feed(&s->codings[slot], &bytes, &piece, &why)) == CODING_PIECE && !v->v.tree->limit) {
+		while ((r = coding_feed(&s->codings[slot], &bytes, &piece, &why)) == CODING_PIECE &&
+		       !v->v.tree->limit) {
 			child_anchor(child, at, 0, 0);
 			buf_add_slice(&child->out, piece);
 			child_flush(child, 0);
@@ -131,7 +135,8 @@ static void start(struct view *v, size_t i, enum coding_kind kind, bool unmarked
 {
 	/* raw deflate is what is taken for deflate where its header may be missing */
 	enum coding_use use = unmarked && kind == CODING_DEFLATE ? CODING_FORWARD : CODING_EMBEDDED;
-	static const struct coding_limits unlimited = { UINT64_MAX, UINT64_MAX, UINT32_MAX }; /* work is counted for all views */
+	/* work is counted for all views */
+	static const struct coding_limits unlimited = { UINT64_MAX, UINT64_MAX, UINT32_MAX };
 	const struct coding_list list = { { kind }, 1 };
 	uint64_t at = view_base(v) + i;
 	size_t slot = 0;

@@ -64,7 +64,10 @@ struct escapes {
 	uint64_t done;
 	uint64_t until;  /* active: bytes before this place are passed on, at least */
 	size_t since;    /* active: bytes decoded since one that an escape may begin with */
-	/* active: bytes of the child that were escapes and may begin one, the last two, and how many are in each other there */
+	/*
+	 * active: bytes of the child that were escapes and may begin one, the last two, and how many are in each other
+	 * there
+	 */
 	struct {
 		uint64_t at;
 		unsigned depth; /* 0: there is none */
@@ -102,7 +105,8 @@ struct view {
 	size_t n_anchors, anchors_cap;
 	bool open;             /* bytes came since it last ended */
 	bool running;          /* a run of its encoding is under way in the parent */
-	bool doubtful;         /* it, or one above, came out of what may have been no compressed stream: how deep it goes says nothing */
+	/* it, or one above, came out of what may have been no compressed stream: how deep it goes says nothing */
+	bool doubtful;
 	uint64_t last_in;      /* place in the parent behind the last byte that was decoded */
 
 	struct runs runs;
@@ -174,7 +178,10 @@ void escapes_feed(struct view *v, bool final);   /* decode-escapes.c */
 void quoted_feed(struct view *v, bool final);
 void packed_feed(struct view *v, bool final);    /* decode-packed.c */
 void packed_release(struct view *v);
-/* A run begins at place at, and maybe a stream without a mark; there is room for STARTS_MAX between two calls of packed_feed. */
+/*
+ * A run begins at place at, and maybe a stream without a mark; there is room for STARTS_MAX between two calls of
+ * packed_feed.
+ */
 void packed_begin(struct view *v, uint64_t at);
 
 /*
@@ -226,8 +233,8 @@ static inline uint64_t bit_runs(uint64_t bits, unsigned length)
  * are of another, or one before which there is none: fewer than 64 bytes from the end, where it
  * is left to the caller to look. The classes are constants, so that all of this becomes one loop.
  */
-static inline __attribute__((always_inline)) size_t skip_to_run(const unsigned char *p, size_t i, size_t n, unsigned length,
-								vec_class_fn *class, vec_class_fn *first)
+static inline __attribute__((always_inline)) size_t
+skip_to_run(const unsigned char *p, size_t i, size_t n, unsigned length, vec_class_fn *class, vec_class_fn *first)
 {
 #ifdef __SSE2__
 	while (i + 64 <= n) {
@@ -253,8 +260,11 @@ static inline __attribute__((always_inline)) size_t skip_to_run(const unsigned c
 	return i;
 }
 
-/* From i on, the first byte that is not of a class, or one in front of which all are: fewer than 16 bytes from the end. */
-static inline __attribute__((always_inline)) size_t skip_class(const unsigned char *p, size_t i, size_t n, vec_class_fn *class)
+/*
+ * From i on, the first byte that is not of a class, or one in front of which all are: fewer than 16 bytes from the end.
+ */
+static inline __attribute__((always_inline)) size_t skip_class(const unsigned char *p, size_t i, size_t n,
+							       vec_class_fn *class)
 {
 #ifdef __SSE2__
 	for (; i + 16 <= n; i += 16) {

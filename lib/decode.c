@@ -312,7 +312,8 @@ const char *decode_limit(const struct decode *d)
 bool decode_place(const struct decode_view *view, uint64_t *start, uint64_t *end)
 {
 	for (; view->parent; view = view->parent)
-		if (!origin_of_start((const struct view *)view, start) || !origin_of_end((const struct view *)view, end))
+		if (!origin_of_start((const struct view *)view, start) ||
+		    !origin_of_end((const struct view *)view, end))
 			return false;
 	return true;
 }

@@ -30,9 +30,11 @@
 
 #include "buf.h"
 
-#define DECODE_DEPTH_MAX 5        /* encodings on top of each other: JSON in base64 of gzip in a form's field, and one to spare */
+/* encodings on top of each other: JSON in base64 of gzip in a form's field, and one to spare */
+#define DECODE_DEPTH_MAX 5
 #define DECODE_GAP 512            /* bytes between two runs of an encoding that still belong together */
-#define DECODE_AROUND 256         /* bytes kept around an escape, so that a text of which one letter is escaped is whole */
+/* bytes kept around an escape, so that a text of which one letter is escaped is whole */
+#define DECODE_AROUND 256
 #define DECODE_WORK_FREE (64 << 20) /* bytes of views beside view 0 of one stream: looked through they take 0.6 s */
 #define DECODE_WORK_RATIO 64      /* and for each byte of view 0; images and archives reach 20 */
 #define DECODE_BASE64_MIN 20      /* characters of a run: shorter ones are words */
@@ -83,7 +85,10 @@ void decode_release(struct decode *d);
 /* Begin a new stream. */
 void decode_reset(struct decode *d);
 
-/* From now on let work bytes of views be free instead of DECODE_WORK_FREE: for who bounds the work of many streams together. */
+/*
+ * From now on let work bytes of views be free instead of DECODE_WORK_FREE: for who bounds the work of many streams
+ * together.
+ */
 void decode_budget(struct decode *d, uint64_t work);
 
 /* Bytes of views beside view 0 so far, and what else was counted as such. */

@@ -10,7 +10,8 @@
 
 #define PROBE "bb-example"	  /* a label or a path element that nobody's rules name */
 #define PROBE_METHOD "BB-EXAMPLE" /* likewise */
-#define PROBE_TRIES 20		  /* names that are tried until one is found: a proposal may name them by the thousand */
+/* names that are tried until one is found: a proposal may name them by the thousand */
+#define PROBE_TRIES 20
 
 static const char *const methods[] = { "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" };
 
@@ -74,7 +75,8 @@ static void tell(struct pair *p, enum change_kind kind, const struct buf *text, 
 	if (!d->list)
 		d->list = alloc_zero(DIFFERENCE_MAX, sizeof(*d->list));
 	escape_line(&safe, buf_slice(text));
-	d->list[d->count++] = (struct change){ kind, buf_steal(&safe), request ? alloc_copy(buf_str(request), request->len) : NULL };
+	d->list[d->count++] =
+		(struct change){ kind, buf_steal(&safe), request ? alloc_copy(buf_str(request), request->len) : NULL };
 }
 
 static void tell_format(struct pair *p, enum change_kind kind, const struct buf *request, const char *fmt, ...)
@@ -221,7 +223,10 @@ static bool find_request(const struct pair *p, struct endpoint at, struct slice 
 	return false;
 }
 
-/* The method at a place of an entry's list, or when it has none of the usual ones and one that nobody names; empty at the end. */
+/*
+ * The method at a place of an entry's list, or when it has none of the usual ones and one that nobody names; empty at
+ * the end.
+ */
 static struct slice method_at(const struct pair *p, const struct doc *entry, size_t n)
 {
 	const struct doc *list = doc_get(entry, "methods");
@@ -309,7 +314,8 @@ static bool path_is_within(const struct doc *outer, const struct doc *inner)
 /* Does an entry let through all that a rule of another does with a method? */
 static bool is_within(const struct doc *outer, const struct doc *entry, const struct doc *rule, struct slice method)
 {
-	const struct doc *list = doc_get(outer, "methods"), *headers = doc_get(outer, "headers"), *paths = doc_get(outer, "paths");
+	const struct doc *list = doc_get(outer, "methods"), *headers = doc_get(outer, "headers"),
+			 *paths = doc_get(outer, "paths");
 	bool named = !list;
 
 	for (size_t i = 0; i < doc_count(list); i++)
@@ -341,10 +347,11 @@ enum outcome {
 };
 
 /* Append the methods with an outcome; with "every method" for a rule that has no list, where that is shorter. */
-static void add_methods(const struct pair *p, const struct doc *entry, const enum outcome *list, size_t n, enum outcome wanted,
-			struct buf *text)
+static void add_methods(const struct pair *p, const struct doc *entry, const enum outcome *list, size_t n,
+			enum outcome wanted, struct buf *text)
 {
-	bool rest = !doc_get(entry, "methods") && list[n - 1] == wanted; /* the last is the one that stands for all others */
+	bool rest = !doc_get(entry, "methods") &&
+		    list[n - 1] == wanted; /* the last is the one that stands for all others */
 	const char *separator = rest ? " but " : "";
 
 	buf_add_str(text, rest ? "every method" : "");
@@ -366,18 +373,21 @@ static void tell_rule(struct pair *p, const struct doc *entry, const struct doc 
 	if (outcome == OUTCOME_SAME)
 		buf_add_format(&text, "%s a rule of %s", p->back ? "drops" : "adds", p->name);
 	else
-		buf_add_format(&text, "%s %s to %s", verb(p, outcome == OUTCOME_CHANGES), buf_str(methods_text), p->name);
+		buf_add_format(&text, "%s %s to %s", verb(p, outcome == OUTCOME_CHANGES), buf_str(methods_text),
+			       p->name);
 	add_path_words(rule, &text);
 	add_header_words(entry, &text);
 	if (!example)
-		buf_add_str(&text, outcome == OUTCOME_MAY ? NOT_SHOWN : "; no request was found that it decides otherwise");
+		buf_add_str(&text,
+			    outcome == OUTCOME_MAY ? NOT_SHOWN : "; no request was found that it decides otherwise");
 	tell(p, outcome == OUTCOME_SAME ? CHANGE_OTHER : kind_of(p), &text, example);
 }
 
 /* Tell what one path rule of one entry lets through that did not pass. */
 static void compare_rule(struct pair *p, struct endpoint at, const struct doc *entry, const struct doc *rule)
 {
-	AUTO_FREE enum outcome *outcomes = alloc_zero(doc_count(doc_get(entry, "methods")) + COUNT_OF(methods) + 1, sizeof(*outcomes));
+	AUTO_FREE enum outcome *outcomes =
+		alloc_zero(doc_count(doc_get(entry, "methods")) + COUNT_OF(methods) + 1, sizeof(*outcomes));
 	AUTO_BUF head = BUF_INIT, example = BUF_INIT;
 	size_t n = 0, count[] = { 0, 0, 0 };
 
@@ -424,7 +434,8 @@ static void compare_matches(struct pair *p, struct endpoint at)
 }
 
 /* "ports", and plain http, which a credential excludes. */
-static void compare_endpoints(struct pair *p, const struct endpoint *old, size_t n_old, const struct endpoint *new, size_t n_new)
+static void compare_endpoints(struct pair *p, const struct endpoint *old, size_t n_old, const struct endpoint *new,
+			      size_t n_new)
 {
 	for (size_t i = 0; i < n_new; i++) {
 		AUTO_BUF head = BUF_INIT;
@@ -487,8 +498,8 @@ static void compare_auth(struct pair *p)
 	if (is_same(p, "auth"))
 		return;
 	if (!new)
-		tell_format(p, CHANGE_TAKES, NULL, "requests to %s no longer carry a credential; the agent's own are let through",
-			    p->name);
+		tell_format(p, CHANGE_TAKES, NULL,
+			    "requests to %s no longer carry a credential; the agent's own are let through", p->name);
 	else
 		tell_format(p, CHANGE_GRANTS, NULL, "requests to %s carry the credential '%s' in '%s'%s", p->name,
 			    doc_get(new, "token_ref") ? doc_get_cstr(new, "token_ref") : doc_get_cstr(new, "token_env"),
@@ -503,7 +514,8 @@ static void compare_limits(struct pair *p)
 
 	if (!is_same(p, "upstream"))
 		tell_format(p, upstream ? CHANGE_GRANTS : CHANGE_OTHER, NULL, "requests to %s go to %s%s%s", p->name,
-			    doc_get(upstream, "connect") ? doc_get_cstr(upstream, "connect") : "the address of that name",
+			    doc_get(upstream, "connect") ? doc_get_cstr(upstream, "connect")
+							 : "the address of that name",
 			    doc_get(upstream, "ca_file") ? ", trusting the certificates in " : "",
 			    doc_get(upstream, "ca_file") ? doc_get_cstr(upstream, "ca_file") : "");
 	if (old != new)
@@ -511,12 +523,15 @@ static void compare_limits(struct pair *p)
 			    new ? "now" : "no longer");
 	if (is_same(p, "max_body"))
 		return;
-	if (!doc_get(p->new, "max_body"))
+	if (!doc_get(p->new, "max_body")) {
 		tell_format(p, CHANGE_GRANTS, NULL, "bodies to %s are no longer limited", p->name);
-	else
-		tell_format(p, !doc_get(p->old, "max_body") || doc_get_int(p->new, "max_body") < doc_get_int(p->old, "max_body") ?
-				       CHANGE_TAKES : CHANGE_GRANTS, NULL, "bodies to %s have at most %lld bytes", p->name,
-			    (long long)doc_get_int(p->new, "max_body"));
+	} else {
+		long long limit = (long long)doc_get_int(p->new, "max_body");
+		bool narrower = !doc_get(p->old, "max_body") || limit < (long long)doc_get_int(p->old, "max_body");
+
+		tell_format(p, narrower ? CHANGE_TAKES : CHANGE_GRANTS, NULL, "bodies to %s have at most %lld bytes",
+			    p->name, limit);
+	}
 }
 
 /* Append which detectors a key names. */
@@ -556,8 +571,8 @@ static void compare_inbound(struct pair *p)
 	was = was ? was : "block";
 	is = is ? is : "block";
 	if (strcmp(was, is) != 0)
-		tell_format(p, strcmp(was, "block") == 0 ? CHANGE_GRANTS : CHANGE_TAKES, NULL, "what is found in what comes from %s: %s, was %s",
-			    p->name, is, was);
+		tell_format(p, strcmp(was, "block") == 0 ? CHANGE_GRANTS : CHANGE_TAKES, NULL,
+			    "what is found in what comes from %s: %s, was %s", p->name, is, was);
 }
 
 /* "dlp". */
@@ -585,7 +600,8 @@ static void compare_detectors(struct pair *p)
 	was = was ? was : "supervise";
 	is = is ? is : "supervise";
 	if (strcmp(was, is) != 0)
-		tell_format(p, strcmp(was, "block") == 0 ? CHANGE_GRANTS : strcmp(is, "block") == 0 ? CHANGE_TAKES : CHANGE_OTHER,
+		tell_format(p, strcmp(was, "block") == 0 ? CHANGE_GRANTS : strcmp(is, "block") == 0 ? CHANGE_TAKES :
+			    CHANGE_OTHER,
 			    NULL, "what is found on its way to %s: %s, was %s", p->name, is, was);
 }
 
@@ -636,7 +652,8 @@ static bool mentions(const struct doc *route, struct slice method, struct slice 
 	const struct doc *entries = doc_get(route, "matches");
 
 	for (size_t i = 0; i < doc_count(entries); i++) {
-		const struct doc *list = doc_get(doc_at(entries, i), "methods"), *paths = doc_get(doc_at(entries, i), "paths");
+		const struct doc *list = doc_get(doc_at(entries, i), "methods"),
+				 *paths = doc_get(doc_at(entries, i), "paths");
 
 		for (size_t k = 0; k < doc_count(list); k++)
 			if (slice_eq(doc_str(doc_at(list, k)), method))
@@ -661,7 +678,8 @@ static void choose_probes(struct pair *p)
 }
 
 /* Compare what the two policies have for one host that a route names. */
-static void compare_host(struct difference *d, const struct policy *before, const struct policy *after, const char *name)
+static void compare_host(struct difference *d, const struct policy *before, const struct policy *after,
+			 const char *name)
 {
 	struct pair p = { .out = d, .from = before, .to = after, .name = name };
 	struct authority a;
@@ -680,13 +698,15 @@ static void compare_host(struct difference *d, const struct policy *before, cons
 		compare_limits(&p);
 		compare_detectors(&p);
 	}
-	p = (struct pair){ .out = d, .from = after, .to = before, .old = p.new, .new = p.old, .name = name, .back = true,
+	p = (struct pair){ .out = d, .from = after, .to = before, .old = p.new, .new = p.old, .name = name,
+			   .back = true,
 			   .found = p.found };
 	memcpy(p.host, a.host, sizeof(a.host));
 	choose_probes(&p);
 	compare_passing(&p);
 	if (!p.found)
-		tell_format(&p, CHANGE_OTHER, NULL, "the route of %s is written otherwise; no request was found that it decides otherwise",
+		tell_format(&p, CHANGE_OTHER, NULL,
+			    "the route of %s is written otherwise; no request was found that it decides otherwise",
 			    name);
 }
 

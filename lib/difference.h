@@ -19,8 +19,10 @@
 
 #include "policy.h"
 
-#define DIFFERENCE_MAX   200 /* changes that are told; the rest is counted: nobody reads more, and each costs time to show */
-#define DIFFERENCE_TRIES 100 /* requests that are tried to show that a port or git is open: a proposal may have thousands of rules */
+/* changes that are told; the rest is counted: nobody reads more, and each costs time to show */
+#define DIFFERENCE_MAX 200
+/* requests that are tried to show that a port or git is open: a proposal may have thousands of rules */
+#define DIFFERENCE_TRIES 100
 
 enum change_kind {
 	CHANGE_GRANTS, /* a request passes that did not, or something watches it less */

@@ -394,7 +394,8 @@ void doc_ascii(struct slice json, struct buf *out)
 		for (size_t k = 1; k < n; k++)
 			code = code << 6 | ((unsigned char)json.ptr[i + k] & 0x3F);
 		if (code >= 0x10000)
-			buf_add_format(out, "\\u%04x\\u%04x", 0xD800 + ((code - 0x10000) >> 10), 0xDC00 + ((code - 0x10000) & 0x3FF));
+			buf_add_format(out, "\\u%04x\\u%04x", 0xD800 + ((code - 0x10000) >> 10),
+				       0xDC00 + ((code - 0x10000) & 0x3FF));
 		else if (code >= 0x7F)
 			buf_add_format(out, "\\u%04x", code);
 		else

@@ -105,7 +105,9 @@ const struct doc *doc_at(const struct doc *d, size_t index);
 typedef bool doc_member_fn(void *ctx, const char *key, const struct doc *value);
 bool doc_each(const struct doc *d, doc_member_fn *fn, void *ctx);
 
-/* Making documents. Text must be UTF-8 without NUL; doc_new_str ends the program otherwise: check foreign text first. */
+/*
+ * Making documents. Text must be UTF-8 without NUL; doc_new_str ends the program otherwise: check foreign text first.
+ */
 struct doc *doc_new(const char *kind, int64_t version);
 struct doc *doc_new_object(void);
 struct doc *doc_new_array(void);

@@ -165,12 +165,13 @@ static bool fail_transport(const struct engine *en, CURLcode code, struct error 
 {
 	if (code == CURLE_COULDNT_CONNECT)
 		return error_set(e, STATUS_WORLD,
-				 "unable to reach the Docker engine at '%s'; start it, join the group that may use it, or set "
+				 "unable to reach the Docker engine at '%s'; start it, join the group that may use it, "
+				 "or set "
 				 "DOCKER_HOST",
 				 en->socket);
 	if (code == CURLE_OPERATION_TIMEDOUT)
-		return error_set(e, STATUS_WORLD, "the Docker engine at '%s' has not answered within %d seconds", en->socket,
-				 ENGINE_MS / 1000);
+		return error_set(e, STATUS_WORLD, "the Docker engine at '%s' has not answered within %d seconds",
+				 en->socket, ENGINE_MS / 1000);
 	return error_set(e, STATUS_WORLD, "the Docker engine at '%s' broke off: %s; see its log", en->socket,
 			 curl_easy_strerror(code));
 }
@@ -312,7 +313,9 @@ static long read_head(int fd, struct buf *head, struct error *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			error_set(e, STATUS_WORLD, "the Docker engine has broken off, or has not answered within %d seconds", ENGINE_MS / 1000);
+			error_set(e, STATUS_WORLD,
+				  "the Docker engine has broken off, or has not answered within %d seconds",
+				  ENGINE_MS / 1000);
 			return -1;
 		}
 		buf_add_char(head, c);
@@ -327,7 +330,8 @@ int engine_ask(const struct engine *en, const char *path, struct error *e)
 	AUTO_BUF request = BUF_INIT;
 	AUTO_FD fd = dial(en, e);
 
-	buf_add_format(&request, "POST %s HTTP/1.1\r\nHost: docker\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", path);
+	buf_add_format(&request, "POST %s HTTP/1.1\r\nHost: docker\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+		       path);
 	return fd >= 0 && fd_write_all(fd, buf_slice(&request), "the Docker engine", e) ? fd_steal(&fd) : -1;
 }
 

@@ -96,7 +96,8 @@ bool file_make_dirs(const char *path, mode_t mode, struct error *e)
 	if (stat(path, &st) < 0)
 		return error_sys(e, "unable to make the directory '%s'", path);
 	if (!S_ISDIR(st.st_mode))
-		return error_set(e, STATUS_CALLER, "unable to make the directory '%s': something else has that name", path);
+		return error_set(e, STATUS_CALLER, "unable to make the directory '%s': something else has that name",
+				 path);
 	return true;
 }
 

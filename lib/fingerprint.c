@@ -10,11 +10,13 @@
 enum {
 	FILTER_BITS = 14,
 	FILTER_WORDS = 1 << FILTER_BITS, /* 128 KiB: stays in the second-level cache; 20 secrets have 20,000 windows */
-	STRIDE = FINGERPRINT_FRAGMENT - FINGERPRINT_WINDOW + 1, /* one of so many windows in a row lies within every fragment */
+	/* one of so many windows in a row lies within every fragment */
+	STRIDE = FINGERPRINT_FRAGMENT - FINGERPRINT_WINDOW + 1,
 	SHORT_FILTER_BITS = 17,
 	SHORT_FILTER_BYTES = 1 << (SHORT_FILTER_BITS - 3),
 	SHORT_STRIDE = 4,
-	SHORT_WINDOW = FINGERPRINT_SHORT_MIN - SHORT_STRIDE + 1, /* one of four in a row lies within the shortest secret */
+	/* one of four in a row lies within the shortest secret */
+	SHORT_WINDOW = FINGERPRINT_SHORT_MIN - SHORT_STRIDE + 1,
 	FORMAT = 2,
 };
 
@@ -86,7 +88,8 @@ static void sip_rounds(uint64_t v[4], int n)
 /* Hash of len bytes; never 0. */
 static uint64_t sip(const struct fingerprints *f, const char *p, size_t len)
 {
-	uint64_t v[4] = { f->sip[0] ^ 0x736f6d6570736575u, f->sip[1] ^ 0x646f72616e646f6du, f->sip[0] ^ 0x6c7967656e657261u,
+	uint64_t v[4] = { f->sip[0] ^ 0x736f6d6570736575u, f->sip[1] ^ 0x646f72616e646f6du,
+			  f->sip[0] ^ 0x6c7967656e657261u,
 			  f->sip[1] ^ 0x7465646279746573u };
 	uint64_t last = (uint64_t)len << 56, hash;
 	size_t i;
@@ -349,7 +352,8 @@ static bool read_entries(struct fingerprints *f, struct slice *rest)
 		if (!take_word(rest, &hash) || !take_word(rest, &word))
 			return false;
 		whole = (struct whole){ hash, (uint32_t)word, (uint32_t)(word >> 32) };
-		if (whole.index >= FINGERPRINT_SECRETS_MAX || whole.len < FINGERPRINT_SHORT_MIN || whole.len >= FINGERPRINT_FRAGMENT)
+		if (whole.index >= FINGERPRINT_SECRETS_MAX || whole.len < FINGERPRINT_SHORT_MIN ||
+		    whole.len >= FINGERPRINT_FRAGMENT)
 			return false;
 		enter_whole(f, whole);
 	}
@@ -406,7 +410,8 @@ static struct fingerprint_hit run_around(const struct fingerprints *f, struct sl
 }
 
 /* Long secrets: fragments of them. */
-static bool scan_windows(const struct fingerprints *f, struct slice text, size_t from, fingerprint_hit_fn *fn, void *ctx)
+static bool scan_windows(const struct fingerprints *f, struct slice text, size_t from, fingerprint_hit_fn *fn,
+			 void *ctx)
 {
 	size_t at = from > FINGERPRINT_FRAGMENT ? from - FINGERPRINT_FRAGMENT : 0;
 
@@ -428,7 +433,8 @@ static bool scan_windows(const struct fingerprints *f, struct slice text, size_t
 }
 
 /* Report the short secrets that have a window at text[at]. */
-static bool look_closer(const struct fingerprints *f, struct slice text, size_t at, size_t from, fingerprint_hit_fn *fn, void *ctx)
+static bool look_closer(const struct fingerprints *f, struct slice text, size_t at, size_t from, fingerprint_hit_fn *fn,
+			void *ctx)
 {
 	for (size_t k = 0; k < f->n_lengths; k++) {
 		uint32_t len = f->lengths[k];
@@ -512,7 +518,8 @@ __attribute__((target("ssse3"))) static inline void store_kept(char *out, const 
 /* Are the bytes between two others? Signed, which does no harm to ASCII. */
 __attribute__((target("ssse3"))) static inline __m128i between(__m128i v, char low, char high)
 {
-	return _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)(low - 1))), _mm_cmplt_epi8(v, _mm_set1_epi8((char)(high + 1))));
+	return _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8((char)(low - 1))),
+			     _mm_cmplt_epi8(v, _mm_set1_epi8((char)(high + 1))));
 }
 
 /* The same for processors that can shuffle bytes, sixteen at once. */

@@ -29,7 +29,8 @@
 #define FINGERPRINT_FRAGMENT 16  /* letters and digits of a secret in a row that count as finding it */
 #define FINGERPRINT_SHORT_MIN 8  /* fewest letters and digits of a secret that can be recognised */
 #define FINGERPRINT_LENGTH_MAX 8192 /* longer secrets are recognised by their first part */
-#define FINGERPRINT_FORMS 16       /* neighbouring indices that are forms of one secret: a run may change between them */
+/* neighbouring indices that are forms of one secret: a run may change between them */
+#define FINGERPRINT_FORMS 16
 #define FINGERPRINT_SECRETS_MAX 4096 /* indices: 256 secrets in all their forms */
 #define FINGERPRINT_KEY 32       /* bytes */
 

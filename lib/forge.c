@@ -44,16 +44,19 @@ bool forge_keys_url(enum forge_kind kind, const char *api, const struct remote *
 		path = slice_sub(path, 0, path.len - 4);
 	owner = slice_cut(&path, '/');
 	if (!is_plain_name(owner) || !is_plain_name(path))
-		return error_set(e, STATUS_CALLER, "the url names no OWNER/REPOSITORY of a forge, for which a key could be made");
+		return error_set(e, STATUS_CALLER,
+				 "the url names no OWNER/REPOSITORY of a forge, for which a key could be made");
 	if (api && !remote_is_forge(slice_str(api)))
-		return error_set(e, STATUS_CALLER, "'%s' is no address of a forge; wanted https://HOST[:PORT][/PATH]", api);
+		return error_set(e, STATUS_CALLER, "'%s' is no address of a forge; wanted https://HOST[:PORT][/PATH]",
+				 api);
 	if (api)
 		buf_add_slice(url, slice_trim(slice_str(api), "/"));
 	else if (kind == FORGE_GITHUB && slice_eq(host, SLICE("github.com")))
 		buf_add_str(url, "https://api.github.com");
 	else
 		buf_add_format(url, "https://%.*s%s", SLICE_ARG(host), kind == FORGE_GITHUB ? "/api/v3" : "");
-	buf_add_format(url, "%s/repos/%.*s/%.*s/keys", kind == FORGE_GITEA ? "/api/v1" : "", SLICE_ARG(owner), SLICE_ARG(path));
+	buf_add_format(url, "%s/repos/%.*s/%.*s/keys", kind == FORGE_GITEA ? "/api/v1" : "", SLICE_ARG(owner),
+		       SLICE_ARG(path));
 	return true;
 }
 
@@ -144,7 +147,8 @@ static bool call(const struct forge *f, const char *method, const char *url, con
 	if (r->too_long)
 		return error_set(e, STATUS_WORLD, "'%s' answers with more than %u bytes", url, FORGE_REPLY_MAX);
 	if (code != CURLE_OK)
-		return error_set(e, STATUS_WORLD, "unable to reach '%s': %s", url, *why ? why : curl_easy_strerror(code));
+		return error_set(e, STATUS_WORLD, "unable to reach '%s': %s", url,
+				 *why ? why : curl_easy_strerror(code));
 	return true;
 }
 
@@ -156,10 +160,11 @@ static enum forge_result refuse(const char *url, const struct reply *r, struct e
 	const struct doc *message = doc_type_of(d) == DOC_OBJECT ? doc_get(d, "message") : NULL;
 	struct slice text = doc_type_of(message) == DOC_STR ? doc_str(message) : SLICE("no reason");
 
-	error_set(e, STATUS_WORLD, "'%s' answers %ld: %.*s%s", url, r->status, SLICE_ARG(slice_sub(text, 0, TEXT_SHOWN)),
-		  r->status == 401 || r->status == 403 ? "; check the token and what it may do" :
-		  r->status >= 300 && r->status < 400  ? "; it redirects elsewhere, where the token must not follow" :
-							 "");
+	error_set(e, STATUS_WORLD, "'%s' answers %ld: %.*s%s", url, r->status,
+		  SLICE_ARG(slice_sub(text, 0, TEXT_SHOWN)),
+		  r->status == 401 || r->status == 403	? "; check the token and what it may do"
+		  : r->status >= 300 && r->status < 400 ? "; it redirects elsewhere, where the token must not follow"
+							: "");
 	/* A server that fails may have done it before. */
 	return r->status < 500 ? FORGE_REFUSED : FORGE_FAILED;
 }
@@ -175,7 +180,8 @@ static bool take_id(const struct doc *key, struct buf *id)
 	return true;
 }
 
-enum forge_result forge_register(const struct forge *f, const char *title, const char *public, struct buf *id, struct error *e)
+enum forge_result forge_register(const struct forge *f, const char *title, const char *public, struct buf *id,
+				 struct error *e)
 {
 	struct reply r = { .text = BUF_INIT };
 	AUTO_DOC *body = doc_new_object();
@@ -223,7 +229,8 @@ static struct slice without_comment(struct slice public)
 static bool find_in(const struct doc *list, struct slice wanted, struct buf *id)
 {
 	for (size_t i = 0; i < doc_count(list); i++) {
-		const struct doc *entry = doc_at(list, i), *key = doc_type_of(entry) == DOC_OBJECT ? doc_get(entry, "key") : NULL;
+		const struct doc *entry = doc_at(list, i),
+				 *key = doc_type_of(entry) == DOC_OBJECT ? doc_get(entry, "key") : NULL;
 
 		if (doc_type_of(key) == DOC_STR && slice_eq(without_comment(doc_str(key)), wanted))
 			return take_id(entry, id);
@@ -239,8 +246,8 @@ enum forge_result forge_find(const struct forge *f, const char *public, struct b
 
 	for (int page = 1; more && result == FORGE_DONE; page++) {
 		struct reply r = { .text = BUF_INIT };
-		AUTO_FREE char *url = alloc_format("%s?%s=%d&page=%d", f->keys, f->kind == FORGE_GITEA ? "limit" : "per_page",
-						   PAGE_SIZE, page);
+		AUTO_FREE char *url = alloc_format("%s?%s=%d&page=%d", f->keys,
+						   f->kind == FORGE_GITEA ? "limit" : "per_page", PAGE_SIZE, page);
 		AUTO_DOC *list = NULL;
 
 		more = false;

@@ -45,7 +45,8 @@ const char *forge_kind_name(enum forge_kind kind);
 bool forge_keys_url(enum forge_kind kind, const char *api, const struct remote *r, struct buf *url, struct error *e);
 
 /* Register a public key that may write; its number in decimal is appended to id. A title that is taken is refused. */
-enum forge_result forge_register(const struct forge *f, const char *title, const char *public, struct buf *id, struct error *e);
+enum forge_result forge_register(const struct forge *f, const char *title, const char *public, struct buf *id,
+				 struct error *e);
 
 /* Revoke a key by its number; one that is not there is fine. */
 enum forge_result forge_revoke(const struct forge *f, const char *id, struct error *e);

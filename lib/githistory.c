@@ -196,7 +196,8 @@ static bool fail(struct error *e, const char *what)
 
 void githistory_prepare(void)
 {
-	static const git_config_level_t levels[] = { GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
+	static const git_config_level_t levels[] = { GIT_CONFIG_LEVEL_PROGRAMDATA, GIT_CONFIG_LEVEL_SYSTEM,
+						     GIT_CONFIG_LEVEL_XDG,
 						     GIT_CONFIG_LEVEL_GLOBAL };
 
 	git_libgit2_init();
@@ -210,7 +211,8 @@ struct githistory *githistory_open(const struct githistory_paths *paths, struct 
 {
 	struct githistory *h = alloc_zero(1, sizeof(*h));
 
-	if (git_repository_open_ext(&h->repo, paths->git, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_NO_DOTGIT, NULL) == 0)
+	if (git_repository_open_ext(&h->repo, paths->git, GIT_REPOSITORY_OPEN_NO_SEARCH | GIT_REPOSITORY_OPEN_NO_DOTGIT,
+				    NULL) == 0)
 		return h;
 	fail(e, "unable to open the repository");
 	free(h);
@@ -275,10 +277,12 @@ static void tell_diff(struct walk *w, git_diff *diff)
 	git_diff_find_similar(diff, &options);
 	for (size_t i = 0; i < git_diff_num_deltas(diff) && !w->stopped; i++) {
 		const git_diff_delta *d = git_diff_get_delta(diff, i);
-		bool is_blob = d->new_file.mode == GIT_FILEMODE_BLOB || d->new_file.mode == GIT_FILEMODE_BLOB_EXECUTABLE ||
+		bool is_blob = d->new_file.mode == GIT_FILEMODE_BLOB ||
+			       d->new_file.mode == GIT_FILEMODE_BLOB_EXECUTABLE ||
 			       d->new_file.mode == GIT_FILEMODE_LINK;
 
-		if (d->status != GIT_DELTA_DELETED && d->status != GIT_DELTA_RENAMED && is_blob && !in_other_parent(w, &d->new_file))
+		if (d->status != GIT_DELTA_DELETED && d->status != GIT_DELTA_RENAMED && is_blob &&
+		    !in_other_parent(w, &d->new_file))
 			tell_blob(w, &d->new_file.id, d->new_file.path);
 	}
 }
@@ -387,7 +391,8 @@ bool githistory_staged(struct githistory *h, githistory_fn *fn, void *ctx, struc
 	git_index *index = NULL;
 	git_diff *diff = NULL;
 	bool born = git_repository_head_unborn(h->repo) == 0;
-	bool ok = (!born || git_revparse_single(&head, h->repo, "HEAD^{tree}") == 0) && git_repository_index(&index, h->repo) == 0 &&
+	bool ok = (!born || git_revparse_single(&head, h->repo, "HEAD^{tree}") == 0) &&
+		  git_repository_index(&index, h->repo) == 0 &&
 		  git_diff_tree_to_index(&diff, h->repo, (git_tree *)head, index, &options) == 0;
 
 	if (ok)

@@ -18,7 +18,8 @@
 #include "error.h"
 #include "gitstore.h"
 
-#define GITHISTORY_BLOB_MAX (512u << 20) /* bytes of one blob, which is held in memory: larger ones are told and left out */
+/* bytes of one blob, which is held in memory: larger ones are told and left out */
+#define GITHISTORY_BLOB_MAX (512u << 20)
 #define GITHISTORY_UP_MAX 64             /* directories above the named one in which a repository is looked for */
 #define GITHISTORY_PATHS_MAX 20          /* places that one repository is spread over */
 

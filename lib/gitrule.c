@@ -58,7 +58,8 @@ static bool query_mentions(struct slice query, struct slice word)
 	return false;
 }
 
-bool gitrule_judge(const struct request_facts *f, struct slice path, bool may_fetch, const char *route, struct refusal *no)
+bool gitrule_judge(const struct request_facts *f, struct slice path, bool may_fetch, const char *route,
+		   struct refusal *no)
 {
 	size_t at;
 	bool push = last_element_is(path, SLICE("git-receive-pack"), &at);
@@ -70,13 +71,15 @@ bool gitrule_judge(const struct request_facts *f, struct slice path, bool may_fe
 	}
 	if (push)
 		return refuse(no, 403, "git-push",
-			      "pushing over http is refused on every route: push to the git gate, which the remote 'origin' names");
+			      "pushing over http is refused on every route: push to the git gate, which the remote "
+			      "'origin' names");
 	if (is_lfs(path))
 		return refuse(no, 403, "git-lfs",
-			      "Git LFS over http is refused on every route, because it uploads as well: have the files fetched on "
+			      "Git LFS over http is refused on every route, because it uploads as well: have the files "
+			      "fetched on "
 			      "the host");
 	if (fetch && !may_fetch)
-		return refuse_askable(no, "git-fetch", "the route for '%s' does not permit git to fetch (git: {fetch: true})",
-				      route);
+		return refuse_askable(no, "git-fetch",
+				      "the route for '%s' does not permit git to fetch (git: {fetch: true})", route);
 	return true;
 }

@@ -17,6 +17,7 @@
  * Judge a request whose path, decoded until nothing changes (path.h), is given.
  * route is for the refusal's text: 403, rule "git-push", "git-lfs" or "git-fetch".
  */
-bool gitrule_judge(const struct request_facts *f, struct slice path, bool may_fetch, const char *route, struct refusal *no);
+bool gitrule_judge(const struct request_facts *f, struct slice path, bool may_fetch, const char *route,
+		   struct refusal *no);
 
 #endif

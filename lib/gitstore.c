@@ -44,7 +44,8 @@ static bool add_directory(git_odb *odb, const char *dir, int priority, struct er
 	git_odb_backend *backend;
 
 	if (git_odb_backend_pack(&backend, dir) < 0 || git_odb_add_backend(odb, backend, priority) < 0 ||
-	    git_odb_backend_loose(&backend, dir, -1, 0, 0, 0) < 0 || git_odb_add_backend(odb, backend, priority - 1) < 0)
+	    git_odb_backend_loose(&backend, dir, -1, 0, 0, 0) < 0 ||
+	    git_odb_add_backend(odb, backend, priority - 1) < 0)
 		return fail(e, "unable to open the objects");
 	return true;
 }

@@ -205,7 +205,8 @@ static size_t read_ampersand(struct slice s, unsigned *c)
 	static const struct {
 		struct slice name;
 		unsigned c;
-	} names[] = { { { "amp", 3 }, '&' }, { { "lt", 2 }, '<' }, { { "gt", 2 }, '>' }, { { "quot", 4 }, '"' }, { { "apos", 4 }, '\'' } };
+	} names[] = { { { "amp", 3 }, '&' }, { { "lt", 2 }, '<' }, { { "gt", 2 }, '>' }, { { "quot", 4 }, '"' },
+		      { { "apos", 4 }, '\'' } };
 	size_t at = 1, end;
 	bool hex;
 
@@ -369,7 +370,9 @@ static enum match match_as(enum spelling how, struct slice word, struct slice s,
 
 /* --- finding --- */
 
-/* The words whose first character can be at the front of s, by spelling. Those that cannot be told yet are among them. */
+/*
+ * The words whose first character can be at the front of s, by spelling. Those that cannot be told yet are among them.
+ */
 static void find_candidates(const struct guard_set *set, struct slice s, uint64_t words[SPELLINGS])
 {
 	const uint64_t all = ~0ull;
@@ -379,7 +382,8 @@ static void find_candidates(const struct guard_set *set, struct slice s, uint64_
 	size_t n = read_text(s, &c);
 
 	words[SPELLING_TEXT] = !n ? all : set->starts[fold(first)] | (c < NO_CHAR ? set->starts[fold(c)] : 0);
-	words[SPELLING_HEX] = high < 0 ? 0 : s.len == 1 ? all : low < 0 ? 0 : set->starts[fold((unsigned)(high << 4 | low))];
+	words[SPELLING_HEX] = high < 0 ? 0 : s.len == 1 ? all : low < 0 ? 0 :
+		set->starts[fold((unsigned)(high << 4 | low))];
 	words[SPELLING_UTF16_LE] = s.len == 1 || s.ptr[1] == 0 ? set->starts[fold(first)] : 0;
 	words[SPELLING_UTF16_BE] = first ? 0 : s.len == 1 ? all : set->starts[fold((unsigned char)s.ptr[1])];
 }
@@ -500,6 +504,7 @@ struct slice guard_feed(struct guard *g, struct slice piece, bool end)
 	if (g->held.len)
 		settled = mask(g->set, g->held.ptr, g->held.len, end);
 	g->done = settled.until;
-	g->passed = settled.pass > from ? settled.pass : from; /* what has passed has passed, but may be part of what comes */
+	/* what has passed has passed, but may be part of what comes */
+	g->passed = settled.pass > from ? settled.pass : from;
 	return slice_sub(buf_slice(&g->held), from, g->passed);
 }

@@ -51,7 +51,9 @@ void guard_mask(const struct guard_set *s, char *bytes, size_t len);
 /* The same in the reason, names and values of a head as http1.h writes it, and not across them. */
 void guard_mask_head(const struct guard_set *s, char *bytes, size_t len);
 
-/* One body. All zero bytes is a guard that lets everything pass; set one up by giving it a set, which must outlive it. */
+/*
+ * One body. All zero bytes is a guard that lets everything pass; set one up by giving it a set, which must outlive it.
+ */
 struct guard {
 	const struct guard_set *set;
 	struct buf held; /* the last bytes of the body */
@@ -61,7 +63,9 @@ struct guard {
 
 void guard_release(struct guard *g);
 
-/* Take a piece of the body; the result is what may be passed on, valid until the next call. At the end no more comes. */
+/*
+ * Take a piece of the body; the result is what may be passed on, valid until the next call. At the end no more comes.
+ */
 struct slice guard_feed(struct guard *g, struct slice piece, bool end);
 
 #endif

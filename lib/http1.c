@@ -338,11 +338,10 @@ static enum http_result parse_head(struct slice input, first_line_fn *first, str
 static bool may_be_connection_option(struct slice option)
 {
 	static const struct slice kept[] = {
-		{ "content-length", 14 }, { "transfer-encoding", 17 }, { "host", 4 },          { "authorization", 13 },
-		{ "cookie", 6 },          { "set-cookie", 10 },        { "content-type", 12 }, { "content-encoding", 16 },
-		{ "content-range", 13 },  { "cache-control", 13 },     { "location", 8 },      { "expect", 6 },
-		{ "range", 5 },           { "date", 4 },               { "accept", 6 },        { "www-authenticate", 16 },
-		{ "origin", 6 },          { "x-api-key", 9 },
+		{ "content-length", 14 }, { "transfer-encoding", 17 }, { "host", 4 }, { "authorization", 13 },
+		{ "cookie", 6 }, { "set-cookie", 10 }, { "content-type", 12 }, { "content-encoding", 16 },
+		{ "content-range", 13 }, { "cache-control", 13 }, { "location", 8 }, { "expect", 6 }, { "range", 5 },
+		{ "date", 4 }, { "accept", 6 }, { "www-authenticate", 16 }, { "origin", 6 }, { "x-api-key", 9 },
 	};
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
@@ -410,7 +409,8 @@ static bool apply_framing(struct http_head *h, bool *chunked, const char **why)
 
 		if (f->id == HTTP_CONTENT_LENGTH) {
 			if (h->has_length || *chunked) {
-				*why = h->has_length ? "two Content-Length headers" : "both Content-Length and Transfer-Encoding";
+				*why = h->has_length ? "two Content-Length headers"
+						     : "both Content-Length and Transfer-Encoding";
 				return false;
 			}
 			if (!parse_length(f->value, &h->length)) {
@@ -420,11 +420,13 @@ static bool apply_framing(struct http_head *h, bool *chunked, const char **why)
 			h->has_length = true;
 		} else if (f->id == HTTP_TRANSFER_ENCODING) {
 			if (h->has_length || *chunked) {
-				*why = *chunked ? "two Transfer-Encoding headers" : "both Content-Length and Transfer-Encoding";
+				*why = *chunked ? "two Transfer-Encoding headers"
+						: "both Content-Length and Transfer-Encoding";
 				return false;
 			}
 			if (h->minor == 0 || !slice_eq_fold(f->value, SLICE("chunked"))) {
-				*why = h->minor ? "a Transfer-Encoding other than 'chunked'" : "a Transfer-Encoding in HTTP/1.0";
+				*why = h->minor ? "a Transfer-Encoding other than 'chunked'"
+						: "a Transfer-Encoding in HTTP/1.0";
 				return false;
 			}
 			*chunked = true;
@@ -487,7 +489,8 @@ enum http_result http_parse_request(struct slice input, size_t *scanned, struct 
 	if (r != HTTP_DONE)
 		return r;
 	reset_findings(h);
-	if (!apply_connection(h, true, why) || !apply_framing(h, &chunked, why) || !apply_host(h, why) || !apply_expect(h, why))
+	if (!apply_connection(h, true, why) || !apply_framing(h, &chunked, why) || !apply_host(h, why) ||
+	    !apply_expect(h, why))
 		return HTTP_BAD;
 	if (slice_eq(h->method, SLICE("CONNECT")) && (chunked || h->has_length)) {
 		*why = "a CONNECT with a body";
@@ -548,7 +551,8 @@ static bool check_extra(const struct http_rewrite *r, const char **why)
 }
 
 /* Everything behind the first line and Host. */
-static void write_rest(struct buf *out, const struct http_head *h, const struct http_rewrite *r, bool informative_length)
+static void write_rest(struct buf *out, const struct http_head *h, const struct http_rewrite *r,
+		       bool informative_length)
 {
 	bool upgrade = r->upgrade && h->upgrade.len;
 

@@ -90,7 +90,8 @@ struct http_head {
 	size_t n_fields;
 	struct slice host; /* request: the value of Host; ptr is NULL when there was none (HTTP/1.0, CONNECT) */
 	enum http_body body;
-	uint64_t length;      /* with has_length; of the body for HTTP_BODY_LENGTH, else of what HEAD or 304 stands for */
+	/* with has_length; of the body for HTTP_BODY_LENGTH, else of what HEAD or 304 stands for */
+	uint64_t length;
 	bool has_length;      /* there was a Content-Length */
 	bool keep_alive;      /* another message may follow on this connection */
 	bool expect_continue; /* request: the client waits for 100 before it sends the body */
@@ -137,7 +138,8 @@ struct http_rewrite {
 	size_t n_add;
 	enum http_body framing;                /* how the body will be sent; HTTP_BODY_CLOSE for responses only */
 	bool close;                            /* say Connection: close */
-	bool keep_alive;                       /* response to an HTTP/1.0 client that asked: say Connection: keep-alive */
+	/* response to an HTTP/1.0 client that asked: say Connection: keep-alive */
+	bool keep_alive;
 	bool upgrade;                          /* pass the head's Upgrade on (requests, 101 responses) */
 	bool expect_continue;                  /* request: say Expect: 100-continue */
 };

@@ -12,7 +12,8 @@
 
 enum kind { JAILBREAK, DISCLOSURE, CREDENTIAL, HINT, KINDS };
 
-static const struct slice kind_names[KINDS] = { SLICE("jailbreak-"), SLICE("disclosure-"), SLICE("credential-"), SLICE("hint-") };
+static const struct slice kind_names[KINDS] = { SLICE("jailbreak-"), SLICE("disclosure-"), SLICE("credential-"),
+						SLICE("hint-") };
 
 /* What a phrase of each kind adds to the score of its page. */
 static const unsigned points[KINDS] = { [JAILBREAK] = 2, [DISCLOSURE] = 0, [CREDENTIAL] = 0, [HINT] = 1 };
@@ -38,7 +39,9 @@ bool injection_load(struct rules *rules, struct slice yaml, const char *file, st
 		return false;
 	for (size_t i = 0; i < rules_count(rules); i++)
 		if (kind_of(rule_at(rules, i)) == KINDS)
-			return problems_add(problems, file, 0, 0, "rule '%s' is of no kind: its id begins with jailbreak-, disclosure-, credential- or hint-",
+			return problems_add(problems, file, 0, 0,
+					    "rule '%s' is of no kind: its id begins with jailbreak-, disclosure-, "
+					    "credential- or hint-",
 					    rule_at(rules, i)->id);
 	return rules_count(rules) <= INJECTION_RULES_MAX ||
 	       problems_add(problems, file, 0, 0, "more than %d phrases", INJECTION_RULES_MAX);
@@ -114,7 +117,9 @@ static void weigh(struct look *l, const struct finding *f)
 		score += p;
 		buf_add_format(&names, "%s%s", names.len ? ", " : "", rule->id);
 	}
-	verdict = score >= INJECTION_BLOCKS ? INJECTION_BLOCK : score >= INJECTION_WARNS ? INJECTION_WARN : INJECTION_PASS;
+	verdict = score >= INJECTION_BLOCKS  ? INJECTION_BLOCK
+		  : score >= INJECTION_WARNS ? INJECTION_WARN
+					     : INJECTION_PASS;
 	decide(stream, verdict, buf_str(&names), NULL);
 }
 

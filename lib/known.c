@@ -79,7 +79,8 @@ bool known_make(const struct secret_set *secrets, struct buf *out, struct error 
 	f = fingerprints_new(key);
 	alloc_wipe(key, sizeof(key));
 	for (size_t i = 0; i < secrets->count; i++)
-		known_add(f, buf_slice(&secrets->list[i].value), 0, (uint32_t)i); /* false: too short to be recognised; the manual says so */
+		/* false: too short to be recognised; the manual says so */
+		known_add(f, buf_slice(&secrets->list[i].value), 0, (uint32_t)i);
 	fingerprints_write(f, out);
 	fingerprints_release(f);
 	return true;

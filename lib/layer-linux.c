@@ -302,7 +302,8 @@ static bool pack_file(struct walk *w, int dir, const char *leaf, const char *pat
 		archive_entry_sparse_add_entry(entry, 0, 0);
 	else if (w->n_extents > 1 || (w->n_extents && w->extents[0].end - w->extents[0].start != st.st_size))
 		for (size_t i = 0; i < w->n_extents; i++)
-			archive_entry_sparse_add_entry(entry, w->extents[i].start, w->extents[i].end - w->extents[i].start);
+			archive_entry_sparse_add_entry(entry, w->extents[i].start,
+						       w->extents[i].end - w->extents[i].start);
 	w->count->bytes += (uint64_t)st.st_size;
 	if (!put(w, entry, e) || !add_contents(w, st.st_size, path, e))
 		return false;

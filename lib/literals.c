@@ -118,7 +118,9 @@ bool literals_add(struct literals *l, struct slice text, bool fold, uint32_t id)
 		return false;
 	l->list = alloc_resize(l->list, l->count + 1, sizeof(*l->list));
 	new = &l->list[l->count++];
-	*new = (struct literal){ .id = id, .len = (uint8_t)text.len, .fold = fold, .bytes = alloc_copy(text.ptr, text.len) };
+	*new = (struct literal){
+		.id = id, .len = (uint8_t)text.len, .fold = fold, .bytes = alloc_copy(text.ptr, text.len)
+	};
 	if (text.len > l->longest)
 		l->longest = text.len;
 	return true;
@@ -217,7 +219,8 @@ static void build_table(struct table *t, const struct window *list, size_t n, si
 		if (list[i].size != size)
 			continue;
 		t->starts[group_of(list[i].gram) + 1]++;
-		t->some[hash_of(list[i].gram, SOME_BITS) >> 3] |= (uint8_t)(1u << (hash_of(list[i].gram, SOME_BITS) & 7));
+		t->some[hash_of(list[i].gram, SOME_BITS) >> 3] |=
+			(uint8_t)(1u << (hash_of(list[i].gram, SOME_BITS) & 7));
 		t->count++;
 	}
 	for (size_t g = 0; g < 1u << TABLE_BITS; g++)
@@ -292,8 +295,8 @@ static inline uint32_t load_gram(const char *p, size_t size)
 }
 
 /* Compare the literals that have a window like the bytes at a place; all windows of the table have one size. */
-static inline __attribute__((always_inline)) bool compare(const struct scan *s, const struct table *t, size_t size, size_t at,
-							  uint32_t gram)
+static inline __attribute__((always_inline)) bool compare(const struct scan *s, const struct table *t, size_t size,
+							  size_t at, uint32_t gram)
 {
 	uint32_t g = group_of(gram), end = t->starts[g + 1];
 
@@ -326,7 +329,8 @@ static bool look_closer(const struct scan *s, size_t at, uint32_t gram)
 static bool scan_tail(const struct scan *s, size_t at)
 {
 	for (; at + SHORT_WINDOW <= s->text.len; at += STRIDE) {
-		uint32_t gram = gram_at(s->text.ptr + at, s->text.len - at < WINDOW ? SHORT_WINDOW : WINDOW) | fold_mask;
+		uint32_t gram =
+			gram_at(s->text.ptr + at, s->text.len - at < WINDOW ? SHORT_WINDOW : WINDOW) | fold_mask;
 
 		if (filter_test(s->l, gram) && !look_closer(s, at, gram))
 			return false;
@@ -365,7 +369,8 @@ static size_t sift(const struct literals *l, const char *p, size_t words, uint16
 		uint32_t gram = load_gram(p + list[i], WINDOW);
 
 		list[kept] = list[i];
-		kept += has_some(&l->whole, gram) | has_some(&l->brief, gram & short_mask) | has_some(&l->brief, gram >> 8);
+		kept += has_some(&l->whole, gram) | has_some(&l->brief, gram & short_mask) |
+			has_some(&l->brief, gram >> 8);
 	}
 	return kept;
 }

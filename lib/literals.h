@@ -35,7 +35,10 @@ struct literals;
 struct literals *literals_new(void);
 void literals_release(struct literals *l);
 
-/* Add a text of LITERAL_MIN to LITERAL_MAX bytes (copied); fold: ASCII letters match in either case. False when too short or too long. */
+/*
+ * Add a text of LITERAL_MIN to LITERAL_MAX bytes (copied); fold: ASCII letters match in either case. False when too
+ * short or too long.
+ */
 bool literals_add(struct literals *l, struct slice text, bool fold, uint32_t id);
 
 void literals_build(struct literals *l);

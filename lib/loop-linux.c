@@ -93,7 +93,8 @@ int loop_wait(struct loop *l, int64_t deadline, struct loop_event events[LOOP_EV
 		uint64_t u = got[i].data.u64;
 		uint32_t ev = got[i].events;
 
-		events[i].ref = (struct loop_ref){ (uint8_t)(u >> 56), (uint8_t)(u >> 48), (uint32_t)(u & 0xFFFFFFFFu) };
+		events[i].ref =
+			(struct loop_ref){ (uint8_t)(u >> 56), (uint8_t)(u >> 48), (uint32_t)(u & 0xFFFFFFFFu) };
 		events[i].ready = (ev & (EPOLLIN | EPOLLRDHUP) ? LOOP_READ : 0u) | (ev & EPOLLOUT ? LOOP_WRITE : 0u) |
 				  (ev & (EPOLLHUP | EPOLLERR) ? LOOP_HANGUP : 0u) | (ev & EPOLLRDHUP ? LOOP_END : 0u);
 	}

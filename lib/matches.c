@@ -166,7 +166,8 @@ static bool check_list(const struct doc *object, const char *key, enum doc_type 
 /* One element of "matches". */
 static bool compile_match(const struct doc *d, struct match *m, struct error *e)
 {
-	const struct doc *paths = doc_get(d, "paths"), *methods = doc_get(d, "methods"), *headers = doc_get(d, "headers");
+	const struct doc *paths = doc_get(d, "paths"), *methods = doc_get(d, "methods"),
+			 *headers = doc_get(d, "headers");
 
 	if (!check_list(d, "paths", DOC_OBJECT, e) || !check_list(d, "methods", DOC_STR, e) ||
 	    !check_list(d, "headers", DOC_OBJECT, e))
@@ -258,7 +259,8 @@ struct matches *matches_new(const struct doc *list, struct error *e)
 /* Free what one entry owns. */
 static void release_match(struct match *m)
 {
-	for (size_t i = 0; m->paths && i <= m->n_paths; i++) { /* one more: the one that failed to compile, or the spare */
+	for (size_t i = 0; m->paths && i <= m->n_paths;
+	     i++) { /* one more: the one that failed to compile, or the spare */
 		regex_release(m->paths[i].regex);
 		free((char *)(uintptr_t)m->paths[i].value.ptr);
 	}
@@ -296,7 +298,8 @@ static bool path_holds(const struct path_rule *rule, struct slice path)
 	default:
 		if (!slice_starts(path, rule->value))
 			return false;
-		return path.len == rule->value.len || slice_ends(rule->value, SLICE("/")) || path.ptr[rule->value.len] == '/';
+		return path.len == rule->value.len || slice_ends(rule->value, SLICE("/")) ||
+		       path.ptr[rule->value.len] == '/';
 	}
 }
 
@@ -401,14 +404,16 @@ bool matches_judge(const struct matches *list, const struct request_facts *f, st
 		return refuse(no, 403, "method", "TRACE is refused: its answer would show what the proxy added");
 	if (list->names_methods && find_override(f))
 		return refuse(no, 403, "method-override",
-			      "the route for '%s' permits certain methods, so headers that override the method are refused",
+			      "the route for '%s' permits certain methods, so headers that override the method are "
+			      "refused",
 			      route);
 	switch (try_matches(list, f, path)) {
 	case REACHED_ALL:
 		return true;
 	case REACHED_HEADERS:
 		return refuse_askable(no, "headers",
-				      "the route for '%s' permits this path and method only with other headers; see 'matches' in "
+				      "the route for '%s' permits this path and method only with other headers; see "
+				      "'matches' in "
 				      "http://" HOST_INTROSPECTION "/allowlist",
 				      route);
 	case REACHED_METHODS:

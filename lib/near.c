@@ -18,7 +18,8 @@ static const unsigned char kinds[256] = {
 	['"'] = CLOSER | OPENER, ['\''] = CLOSER | OPENER, ['`'] = CLOSER | OPENER, ['\\'] = CLOSER | OPENER,
 	[']'] = CLOSER, [')'] = CLOSER, ['}'] = CLOSER,
 	['['] = OPENER, ['('] = OPENER, ['{'] = OPENER, ['@'] = OPENER,
-	['='] = OPERATOR | OPENER, [':'] = OPERATOR, ['>'] = OPERATOR, ['|'] = OPERATOR, ['?'] = OPERATOR, [','] = OPERATOR,
+	['='] = OPERATOR | OPENER, [':'] = OPERATOR, ['>'] = OPERATOR, ['|'] = OPERATOR, ['?'] = OPERATOR,
+	[','] = OPERATOR,
 };
 
 /* Skip at most max bytes of a kind; returns the place behind them. */
@@ -74,11 +75,13 @@ size_t near_value(struct slice text, size_t from, bool *comma)
 		return SLICE_NONE;
 	open = at;
 	at = skip(text, at, OPENER, NEAR_OPENERS);
-	if (text.ptr[op] == ',' && !(*comma && has_quote(slice_sub(text, close, op)) && has_quote(slice_sub(text, open, at))))
+	if (text.ptr[op] == ',' &&
+	    !(*comma && has_quote(slice_sub(text, close, op)) && has_quote(slice_sub(text, open, at))))
 		return SLICE_NONE;
 	*comma = text.ptr[op] == ',';
 	/* The prefix of a string: r"", b'', L"". */
-	if (at + 1 < text.len && strchr("rbfuLRBFU", text.ptr[at]) && (text.ptr[at + 1] == '"' || text.ptr[at + 1] == '\''))
+	if (at + 1 < text.len && strchr("rbfuLRBFU", text.ptr[at]) &&
+	    (text.ptr[at + 1] == '"' || text.ptr[at + 1] == '\''))
 		at += 2;
 	at = skip_scheme(text, at);
 	return at < text.len ? at : SLICE_NONE;

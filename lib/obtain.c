@@ -212,8 +212,8 @@ static bool obtain_random(const struct doc *entry, struct secret_set *set, struc
 	bool ok;
 
 	if (!slice_to_u64(doc_get_str(entry, "random"), &count) || count == 0 || count > sizeof(bytes))
-		return error_set(e, STATUS_CALLER, "the secret '%s' wants 1 to %d random bytes", doc_get_cstr(entry, "name"),
-				 OBTAIN_RANDOM_MAX);
+		return error_set(e, STATUS_CALLER, "the secret '%s' wants 1 to %d random bytes",
+				 doc_get_cstr(entry, "name"), OBTAIN_RANDOM_MAX);
 	if (fd < 0 || read(fd, bytes, count) != (ssize_t)count)
 		return error_sys(e, "unable to read '/dev/urandom'");
 	buf_reserve(&value, 2 * sizeof(bytes));
@@ -243,19 +243,24 @@ bool obtain_secrets(const struct doc *list, struct secret_set *set, struct error
 		if (!slice_eq(source, SLICE("host")) && !slice_eq(source, SLICE("prompt")) &&
 		    !slice_eq(source, SLICE("file")) && !slice_eq(source, SLICE("random")))
 			return error_set(e, STATUS_CALLER, "the secret '%s' has the unknown source '%s'",
-					 doc_get_cstr(doc_at(list, i), "name"), doc_get_cstr(doc_at(list, i), "source"));
+					 doc_get_cstr(doc_at(list, i), "name"),
+					 doc_get_cstr(doc_at(list, i), "source"));
 	}
 	for (size_t i = 0; i < doc_count(list); i++)
-		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("host")) && !obtain_host(doc_at(list, i), set, e))
+		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("host")) &&
+		    !obtain_host(doc_at(list, i), set, e))
 			return false;
 	for (size_t i = 0; i < doc_count(list); i++)
-		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("file")) && !obtain_file(doc_at(list, i), set, e))
+		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("file")) &&
+		    !obtain_file(doc_at(list, i), set, e))
 			return false;
 	for (size_t i = 0; i < doc_count(list); i++)
-		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("random")) && !obtain_random(doc_at(list, i), set, e))
+		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("random")) &&
+		    !obtain_random(doc_at(list, i), set, e))
 			return false;
 	for (size_t i = 0; i < doc_count(list); i++)
-		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("prompt")) && !obtain_prompt(doc_at(list, i), set, e))
+		if (slice_eq(doc_get_str(doc_at(list, i), "source"), SLICE("prompt")) &&
+		    !obtain_prompt(doc_at(list, i), set, e))
 			return false;
 	return true;
 }

@@ -27,8 +27,8 @@
 #define OBTAIN_LINE_MAX 4094 /* bytes of an answer; a terminal cuts longer lines without a word (N_TTY's 4096) */
 
 /*
- * Add the value of each entry of list ({"name", "source": "host"|"file"|"random"|"prompt", and a member of that name}) to set,
- * host variables first, so that a missing one is told before anyone has typed. An unset variable, an
+ * Add the value of each entry of list ({"name", "source": "host"|"file"|"random"|"prompt", and a member of that name})
+ * to set, host variables first, so that a missing one is told before anyone has typed. An unset variable, an
  * empty answer and a terminal that is not there are errors that name the secret. On failure set holds
  * what was obtained so far; the caller releases it.
  */

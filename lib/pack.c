@@ -35,7 +35,8 @@ struct pack *pack_open(int fd, struct error *e)
 
 	p->archive = archive_write_new();
 	if (!p->archive || archive_write_set_format_pax_restricted(p->archive) != ARCHIVE_OK ||
-	    archive_write_set_format_option(p->archive, "pax", "hdrcharset", "BINARY") != ARCHIVE_OK || /* names are bytes */
+	    archive_write_set_format_option(p->archive, "pax", "hdrcharset", "BINARY") !=
+		    ARCHIVE_OK || /* names are bytes */
 	    archive_write_set_bytes_in_last_block(p->archive, 1) != ARCHIVE_OK ||
 	    archive_write_open_fd(p->archive, fd) != ARCHIVE_OK) {
 		if (p->archive)
@@ -103,14 +104,18 @@ static bool add(struct pack *p, const void *bytes, size_t len, struct error *e)
 	return archive_write_data(p->archive, bytes, len) == (la_ssize_t)len || fail(p, e);
 }
 
-bool pack_file(struct pack *p, const char *name, mode_t mode, struct pack_owner owner, struct slice bytes, struct error *e)
+bool pack_file(struct pack *p, const char *name, mode_t mode, struct pack_owner owner, struct slice bytes,
+	       struct error *e)
 {
 	struct stat st = { .st_size = (off_t)bytes.len };
 
 	return put(p, name, S_IFREG | mode, &st, NULL, owner, e) && (!bytes.len || add(p, bytes.ptr, bytes.len, e));
 }
 
-/* The bytes of an open file, exactly as many as its head says: one that shrinks meanwhile is filled up, one that grows cut. */
+/*
+ * The bytes of an open file, exactly as many as its head says: one that shrinks meanwhile is filled up, one that grows
+ * cut.
+ */
 static bool add_contents(struct pack *p, int fd, off_t size, const char *name, struct error *e)
 {
 	char chunk[65536];
@@ -134,7 +139,8 @@ static bool add_contents(struct pack *p, int fd, off_t size, const char *name, s
 	return true;
 }
 
-bool pack_copy(struct pack *p, const char *name, const char *source, mode_t mode, struct pack_owner owner, struct error *e)
+bool pack_copy(struct pack *p, const char *name, const char *source, mode_t mode, struct pack_owner owner,
+	       struct error *e)
 {
 	AUTO_FD fd = open(source, O_RDONLY | O_CLOEXEC);
 	struct stat st;
@@ -158,7 +164,8 @@ static bool count(struct pack *p, off_t size, const char *name, struct error *e)
 	return true;
 }
 
-static bool pack_entries(struct pack *p, int dir, const char *name, struct pack_owner owner, int depth, struct error *e);
+static bool pack_entries(struct pack *p, int dir, const char *name, struct pack_owner owner, int depth,
+			 struct error *e);
 
 /* One entry of a directory. */
 static bool pack_entry(struct pack *p, int dir, const char *leaf, const char *name, struct pack_owner owner, int depth,
@@ -180,7 +187,8 @@ static bool pack_entry(struct pack *p, int dir, const char *leaf, const char *na
 	}
 	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return true;
-	fd = openat(dir, leaf, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0));
+	fd = openat(dir, leaf,
+		    O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | (S_ISDIR(st.st_mode) ? O_DIRECTORY : 0));
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_sys(e, "unable to read '%s'", name);
 	if (S_ISDIR(st.st_mode)) {

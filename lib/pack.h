@@ -33,11 +33,13 @@ bool pack_close(struct pack *p, struct error *e);
 void pack_drop(struct pack *p);
 
 bool pack_directory(struct pack *p, const char *name, mode_t mode, struct pack_owner owner, struct error *e);
-bool pack_file(struct pack *p, const char *name, mode_t mode, struct pack_owner owner, struct slice bytes, struct error *e);
+bool pack_file(struct pack *p, const char *name, mode_t mode, struct pack_owner owner, struct slice bytes,
+	       struct error *e);
 bool pack_link(struct pack *p, const char *name, const char *text, struct pack_owner owner, struct error *e);
 
 /* One file of the host, under a name; links are followed. */
-bool pack_copy(struct pack *p, const char *name, const char *source, mode_t mode, struct pack_owner owner, struct error *e);
+bool pack_copy(struct pack *p, const char *name, const char *source, mode_t mode, struct pack_owner owner,
+	       struct error *e);
 
 /*
  * A directory of the host with all below it, in the order of names: files, directories and links with their

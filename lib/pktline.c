@@ -52,7 +52,8 @@ static bool take_repo(struct slice name, struct git_request *r, const char **why
 	if (!name.len || name.len > GIT_REPO_NAME_MAX || name.ptr[0] == '.' || name.ptr[0] == '-')
 		return *why = "that cannot name a repository", false;
 	for (size_t i = 0; i < name.len; i++)
-		if (!ascii_is_alpha(name.ptr[i]) && !ascii_is_digit(name.ptr[i]) && slice_find(SLICE("._-"), name.ptr[i]) == SLICE_NONE)
+		if (!ascii_is_alpha(name.ptr[i]) && !ascii_is_digit(name.ptr[i]) &&
+		    slice_find(SLICE("._-"), name.ptr[i]) == SLICE_NONE)
 			return *why = "a repository's name has letters, digits and . _ - only", false;
 	r->repo = name;
 	return true;
@@ -64,8 +65,8 @@ static void take_version(struct slice list, struct git_request *r)
 	while (list.len) {
 		struct slice word = slice_cut(&list, ':');
 
-		if (slice_starts(word, SLICE("version=")) && word.len == 9 && word.ptr[8] >= '0' && word.ptr[8] <= '2' &&
-		    (unsigned)(word.ptr[8] - '0') > r->version)
+		if (slice_starts(word, SLICE("version=")) && word.len == 9 && word.ptr[8] >= '0' &&
+		    word.ptr[8] <= '2' && (unsigned)(word.ptr[8] - '0') > r->version)
 			r->version = (unsigned)(word.ptr[8] - '0');
 	}
 }

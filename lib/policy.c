@@ -86,14 +86,16 @@ static bool compile_host(struct compiled *r, struct error *e)
 	if (host.len && host.ptr[0] != '[' && slice_find(host, ':') != SLICE_NONE) {
 		AUTO_BUF bracketed = BUF_INIT;
 
-		buf_add_format(&bracketed, "[%.*s]", SLICE_ARG(host)); /* an IPv6 address may be written without brackets */
+		buf_add_format(&bracketed, "[%.*s]",
+			       SLICE_ARG(host)); /* an IPv6 address may be written without brackets */
 		if (!host_parse(buf_slice(&bracketed), &a, &why))
 			return error_set(e, STATUS_CALLER, "host '%.*s' is no host: %s", SLICE_ARG(text), why);
 	} else if (!host_parse(host, &a, &why)) {
 		return error_set(e, STATUS_CALLER, "host '%.*s' is no host: %s", SLICE_ARG(text), why);
 	}
 	if (r->wildcard && (a.kind != HOST_NAME || !strchr(a.host, '.')))
-		return error_set(e, STATUS_CALLER, "host '%.*s' is too wide: name at least two labels", SLICE_ARG(text));
+		return error_set(e, STATUS_CALLER, "host '%.*s' is too wide: name at least two labels",
+				 SLICE_ARG(text));
 	r->view.host = alloc_format("%s%s", r->wildcard ? "*." : "", a.host);
 	r->host = slice_str(r->view.host + (r->wildcard ? 2 : 0));
 	return true;
@@ -176,7 +178,8 @@ static bool compile_all(struct policy *p, const struct doc *routes, struct error
 			return error_wrap(e, "routes[%zu]", i);
 		place = find_place(p, r->host, r->wildcard);
 		if (*place)
-			return error_set(e, STATUS_CALLER, "'routes[%zu]' has the host '%s', which 'routes[%u]' has already", i,
+			return error_set(e, STATUS_CALLER,
+					 "'routes[%zu]' has the host '%s', which 'routes[%u]' has already", i,
 					 r->view.host, *place - 1);
 		*place = (uint32_t)(i + 1);
 	}
@@ -193,7 +196,8 @@ struct policy *policy_new(const struct doc *routes, struct error *e)
 		return NULL;
 	}
 	if (n > POLICY_ROUTES_MAX) {
-		error_set(e, STATUS_CALLER, "%zu routes are more than the %d that can be in force", n, POLICY_ROUTES_MAX);
+		error_set(e, STATUS_CALLER, "%zu routes are more than the %d that can be in force", n,
+			  POLICY_ROUTES_MAX);
 		return NULL;
 	}
 	p = alloc_zero(1, sizeof(*p));
@@ -255,7 +259,8 @@ static bool judge_port(const struct compiled *r, const struct request_facts *f, 
 	for (size_t i = 0; i < r->n_ports; i++)
 		listed = listed || r->ports[i] == port;
 	if (!listed)
-		return refuse_askable(no, "port", "port %u of '%s' is not permitted by its route", port, f->authority.host);
+		return refuse_askable(no, "port", "port %u of '%s' is not permitted by its route", port,
+				      f->authority.host);
 	if (port == (https ? 80 : 443))
 		return refuse(no, 403, "port", "%s on port %u is refused", https ? "https" : "plain http", port);
 	if (r->view.auth && !https)

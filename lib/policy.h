@@ -28,7 +28,8 @@ struct policy;
 
 /* Where and how a request is to go, beside the document's own words for it. */
 struct route {
-	const struct doc *doc; /* the route's object, for keys that the policy does not read (dlp, upstream.ca_file, …) */
+	/* the route's object, for keys that the policy does not read (dlp, upstream.ca_file, …) */
+	const struct doc *doc;
 	const char *host;      /* as in the document, lower case, perhaps "*." and a name */
 	bool auth;             /* a credential is injected */
 	bool allow_private;
@@ -55,15 +56,17 @@ const struct route *policy_route(const struct policy *p, size_t index);
 struct verdict {
 	bool allowed;
 	size_t route;                /* when allowed, or refused by that route: place in the list; else SLICE_NONE */
-	bool strip[HTTP_FIELDS_MAX]; /* when allowed: fields that must not be forwarded, besides hop-by-hop ones. Cookies
-				      * on a route with auth are the sender's to filter: cookies.h */
+	bool strip[HTTP_FIELDS_MAX]; /* when allowed: fields that must not be forwarded, besides hop-by-hop ones.
+				      * Cookies on a route with auth are the sender's to filter: cookies.h */
 	struct refusal refusal;      /* when not allowed */
 };
 
 /* Judge steps 3 to 6 of the order of decisions: host and port, git, path, matches, foreign credentials. */
 void policy_decide(const struct policy *p, const struct request_facts *f, struct verdict *v);
 
-/* Whether some route names this host, any port: for callers that want to say so early. Place in the list or SLICE_NONE. */
+/*
+ * Whether some route names this host, any port: for callers that want to say so early. Place in the list or SLICE_NONE.
+ */
 size_t policy_find_host(const struct policy *p, const struct authority *a);
 
 #endif

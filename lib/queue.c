@@ -61,7 +61,8 @@ static int open_directory(int parent, const char *path, bool make, struct error 
 		return -1;
 	}
 	if ((st.st_uid != geteuid() && geteuid() != 0) || (st.st_mode & 077)) {
-		error_set(e, STATUS_CALLER, "the queue '%s' is open to others; wanted a directory of this user, mode 0700", path);
+		error_set(e, STATUS_CALLER,
+			  "the queue '%s' is open to others; wanted a directory of this user, mode 0700", path);
 		return -1;
 	}
 	return fd_steal(&fd);
@@ -256,7 +257,8 @@ static bool load(const struct queue *q, const char *id, struct proposal *p, stru
 		return error_wrap(e, "unable to read '%s'", proposal);
 	if (!find_tool(doc_get_str(p->doc, "tool"), &p->tool)) {
 		proposal_release(p);
-		return error_set(e, STATUS_CALLER, "unable to read '%s': proposal.tool is none that is known", proposal);
+		return error_set(e, STATUS_CALLER, "unable to read '%s': proposal.tool is none that is known",
+				 proposal);
 	}
 	memcpy(p->id, id, QUEUE_ID_SIZE);
 	digest_text(buf_slice(&text), p->hash);
@@ -311,7 +313,8 @@ static DIR *entries_of(int fd, const char *path, struct error *e)
 }
 
 /* Find all proposals by name and age. */
-static bool find_entries(const struct queue *q, struct slice begins, struct entry **list, size_t *count, struct error *e)
+static bool find_entries(const struct queue *q, struct slice begins, struct entry **list, size_t *count,
+			 struct error *e)
 {
 	DIR *dir = entries_of(q->dir, q->path, e);
 	size_t n = 0, room = 0, seen = 0;
@@ -324,8 +327,8 @@ static bool find_entries(const struct queue *q, struct slice begins, struct entr
 		struct slice name = slice_str(entry->d_name);
 		struct slice id = slice_sub(name, 0, QUEUE_ID_SIZE - 1);
 
-		if (!slice_ends(name, SLICE(PROPOSAL)) || name.len != QUEUE_ID_SIZE - 1 + sizeof(PROPOSAL) - 1 || !queue_is_id(id) ||
-		    !slice_starts(id, begins))
+		if (!slice_ends(name, SLICE(PROPOSAL)) || name.len != QUEUE_ID_SIZE - 1 + sizeof(PROPOSAL) - 1 ||
+		    !queue_is_id(id) || !slice_starts(id, begins))
 			continue;
 		if (fstatat(q->dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue; /* gone meanwhile */
@@ -338,8 +341,8 @@ static bool find_entries(const struct queue *q, struct slice begins, struct entr
 	}
 	closedir(dir);
 	if (seen > QUEUE_ENTRIES_MAX)
-		return error_set(e, STATUS_WORLD, "the queue '%s' has more than %d entries: something is filling it", q->path,
-				 QUEUE_ENTRIES_MAX);
+		return error_set(e, STATUS_WORLD, "the queue '%s' has more than %d entries: something is filling it",
+				 q->path, QUEUE_ENTRIES_MAX);
 	if (n)
 		qsort(*list, n, sizeof(**list), compare_entries);
 	*count = n;
@@ -396,8 +399,8 @@ static bool draw_id(char id[QUEUE_ID_SIZE], struct error *e)
 		return error_sys(e, "unable to draw a random number");
 	r[6] = (unsigned char)((r[6] & 0x0F) | 0x40);
 	r[8] = (unsigned char)((r[8] & 0x3F) | 0x80);
-	snprintf(id, QUEUE_ID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2],
-		 r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+	snprintf(id, QUEUE_ID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1],
+		 r[2], r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
 	return true;
 }
 
@@ -510,7 +513,8 @@ static bool judge_response(const struct ticket *t, const struct buf *text, struc
 	if (!d)
 		return error_wrap(e, "the answer to proposal %s is void", t->id);
 	if (!slice_eq(doc_get_str(d, "proposal_hash"), slice_str(t->hash)))
-		return error_set(e, STATUS_CALLER, "the answer to proposal %s is void: it was given to other bytes", t->id);
+		return error_set(e, STATUS_CALLER, "the answer to proposal %s is void: it was given to other bytes",
+				 t->id);
 	status = doc_get_str(d, "status");
 	for (size_t i = QUEUE_APPROVED; i <= QUEUE_REJECTED; i++) {
 		if (slice_eq(status, slice_str(queue_status_names[i]))) {
@@ -519,7 +523,8 @@ static bool judge_response(const struct ticket *t, const struct buf *text, struc
 			return true;
 		}
 	}
-	return error_set(e, STATUS_CALLER, "the answer to proposal %s is void: its status is none that is known", t->id);
+	return error_set(e, STATUS_CALLER, "the answer to proposal %s is void: its status is none that is known",
+			 t->id);
 }
 
 enum queue_result queue_check(struct queue *q, const struct ticket *t, struct response *r, struct error *e)
@@ -552,7 +557,8 @@ enum queue_result queue_check(struct queue *q, const struct ticket *t, struct re
 	return QUEUE_VOID;
 }
 
-enum queue_result queue_await(struct queue *q, const struct ticket *t, int64_t deadline, struct response *r, struct error *e)
+enum queue_result queue_await(struct queue *q, const struct ticket *t, int64_t deadline, struct response *r,
+			      struct error *e)
 {
 	for (;;) {
 		enum queue_result result;
@@ -666,7 +672,8 @@ bool queue_answer(const struct queue *q, const struct decision *d, struct error 
 	AUTO_FD lock = -1;
 	bool same, answered;
 
-	if (!check_text(d->notes, QUEUE_TEXT_MAX, "the reason", e) || !check_text(d->file, QUEUE_FILE_MAX, "the final file", e))
+	if (!check_text(d->notes, QUEUE_TEXT_MAX, "the reason", e) ||
+	    !check_text(d->file, QUEUE_FILE_MAX, "the final file", e))
 		return false;
 	lock = hold(q, "lock", e);
 	if (lock < 0 || !queue_read(q, d->id, &p, e))

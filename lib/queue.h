@@ -76,7 +76,8 @@ struct queue {
 
 /*
  * Open a queue; with make, its directory and processed/ are made. Others may
- * neither own nor write it; root may open that of another user, whose files stay that user's. Before confinement, as is watching.
+ * neither own nor write it; root may open that of another user, whose files stay that user's. Before confinement, as is
+ * watching.
  */
 bool queue_open(struct queue *q, const char *path, bool make, struct error *e);
 void queue_release(struct queue *q);
@@ -131,7 +132,8 @@ void response_release(struct response *r);
 enum queue_result queue_check(struct queue *q, const struct ticket *t, struct response *r, struct error *e);
 
 /* Wait for it until watch_clock() reaches deadline. A void answer ends the waiting. */
-enum queue_result queue_await(struct queue *q, const struct ticket *t, int64_t deadline, struct response *r, struct error *e);
+enum queue_result queue_await(struct queue *q, const struct ticket *t, int64_t deadline, struct response *r,
+			      struct error *e);
 
 /* The answer was read: move proposal and answer to processed/. Fine when someone else has. */
 bool queue_archive(struct queue *q, const char *id, struct error *e);

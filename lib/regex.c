@@ -22,7 +22,8 @@ struct regex *regex_new(struct slice pattern, unsigned flags, struct error *e)
 	int number = 0;
 
 	if (pattern.len > REGEX_PATTERN_MAX) {
-		error_set(e, STATUS_CALLER, "a regular expression of %zu bytes is longer than %d", pattern.len, REGEX_PATTERN_MAX);
+		error_set(e, STATUS_CALLER, "a regular expression of %zu bytes is longer than %d", pattern.len,
+			  REGEX_PATTERN_MAX);
 		return NULL;
 	}
 	if (flags & REGEX_WHOLE)
@@ -36,12 +37,13 @@ struct regex *regex_new(struct slice pattern, unsigned flags, struct error *e)
 		PCRE2_UCHAR text[160];
 
 		pcre2_get_error_message(number, text, sizeof(text));
-		error_set(e, STATUS_CALLER, "regular expression '%.*s' is wrong at byte %zu: %s", SLICE_ARG(pattern), where,
-			  (const char *)text);
+		error_set(e, STATUS_CALLER, "regular expression '%.*s' is wrong at byte %zu: %s", SLICE_ARG(pattern),
+			  where, (const char *)text);
 		return NULL;
 	}
 	if (flags & REGEX_JIT)
-		pcre2_jit_compile(code, PCRE2_JIT_COMPLETE); /* failing leaves the interpreter, which gives the same answers */
+		/* failing leaves the interpreter, which gives the same answers */
+		pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
 	r = alloc_zero(1, sizeof(*r));
 	r->code = code;
 	r->data = pcre2_match_data_create_from_pattern(code, NULL);
@@ -96,7 +98,8 @@ enum regex_result regex_match(const struct regex *r, struct slice subject, size_
 	return REGEX_YES;
 }
 
-enum regex_result regex_match_until(const struct regex *r, struct slice subject, size_t from, size_t last, struct slice *found)
+enum regex_result regex_match_until(const struct regex *r, struct slice subject, size_t from, size_t last,
+				    struct slice *found)
 {
 	enum regex_result result;
 

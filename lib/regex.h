@@ -50,7 +50,8 @@ enum regex_result regex_match(const struct regex *r, struct slice subject, size_
 			      struct slice *group);
 
 /* The same for a match that begins at byte last at the latest: no place behind it is tried. */
-enum regex_result regex_match_until(const struct regex *r, struct slice subject, size_t from, size_t last, struct slice *found);
+enum regex_result regex_match_until(const struct regex *r, struct slice subject, size_t from, size_t last,
+				    struct slice *found);
 
 /*
  * A group of the last match of r, which must have been REGEX_YES on this subject:

@@ -24,7 +24,8 @@ static bool take_user(struct slice *text, struct remote *r, const char **why)
 	if (!r->user.len || r->user.ptr[0] == '-')
 		return *why = "the user is empty or begins with '-'", false;
 	for (size_t i = 0; i < r->user.len; i++)
-		if (!ascii_is_alpha(r->user.ptr[i]) && !ascii_is_digit(r->user.ptr[i]) && !strchr("._+-", r->user.ptr[i]))
+		if (!ascii_is_alpha(r->user.ptr[i]) && !ascii_is_digit(r->user.ptr[i]) &&
+		    !strchr("._+-", r->user.ptr[i]))
 			return *why = "the user has other characters than letters, digits and . _ + -", false;
 	return true;
 }

@@ -56,8 +56,8 @@ static bool agree_with_tunnel(const struct authority *tunnel, const struct targe
 {
 	if (t->form == TARGET_ABSOLUTE &&
 	    (t->scheme != SCHEME_HTTPS || !authority_equal(&t->authority, tunnel, SCHEME_HTTPS)))
-		return refuse(no, 421, "authority", "the request's URL is not of '%s', which this connection was opened for",
-			      tunnel->host);
+		return refuse(no, 421, "authority",
+			      "the request's URL is not of '%s', which this connection was opened for", tunnel->host);
 	if (!authority_equal(host, tunnel, SCHEME_HTTPS))
 		return refuse(no, 421, "authority", "the Host header is not '%s', which this connection was opened for",
 			      tunnel->host);

@@ -58,8 +58,8 @@ bool routes_host(struct slice text, struct buf *out, const char **why)
 		return *why = "that name belongs to the proxy itself", false;
 	if (!add_host(text, &host, why))
 		return false;
-	if (wildcard && (slice_find(buf_slice(&host), '.') == SLICE_NONE || slice_find(buf_slice(&host), ':') != SLICE_NONE ||
-			 !host_is_name(buf_slice(&host))))
+	if (wildcard && (slice_find(buf_slice(&host), '.') == SLICE_NONE ||
+			 slice_find(buf_slice(&host), ':') != SLICE_NONE || !host_is_name(buf_slice(&host))))
 		return *why = "a wildcard needs a name of at least two labels behind '*.'", false;
 	*why = wildcard ? suffix_shared(buf_slice(&host)) : NULL;
 	if (*why)
@@ -96,9 +96,11 @@ static bool header_name(struct slice text, struct buf *out, const char **why)
 /* Name of a header to send a credential in: none that frames or routes the message. */
 static bool auth_header(struct slice text, struct buf *out, const char **why)
 {
-	static const char *const framing[] = { "connection", "content-encoding", "content-length", "content-type", "cookie",
-					       "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
-					       "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "via",
+	static const char *const framing[] = { "connection", "content-encoding", "content-length", "content-type",
+					       "cookie",
+					       "expect", "host", "keep-alive", "proxy-authenticate",
+					       "proxy-authorization", "proxy-connection", "te", "trailer",
+					       "transfer-encoding", "upgrade", "via",
 					       NULL };
 
 	for (const char *const *f = framing; *f; f++)
@@ -168,7 +170,8 @@ static bool slot(struct slice text, struct buf *out, const char **why)
 	for (size_t i = 0; i < kind.len; i++)
 		good = good && kind.ptr[i] >= 'a' && kind.ptr[i] <= 'z';
 	for (size_t i = 0; i < rest.len; i++)
-		good = good && (ascii_is_alpha(rest.ptr[i]) || ascii_is_digit(rest.ptr[i]) || strchr("._-", rest.ptr[i]));
+		good = good &&
+		       (ascii_is_alpha(rest.ptr[i]) || ascii_is_digit(rest.ptr[i]) || strchr("._-", rest.ptr[i]));
 	if (!good)
 		return *why = "of the form 'token:NAME'", false;
 	buf_add_slice(out, text);
@@ -241,7 +244,8 @@ static bool check_path(struct shape_reader *r, const struct yaml_node *n, struct
 	if (slice_find(value, '?') != SLICE_NONE || slice_find(value, '#') != SLICE_NONE)
 		return shape_problem(r, n, "value", "found '?' or '#', wanted a path: the query is not compared");
 	if (has_control(value) || slice_find(value, ' ') != SLICE_NONE || slice_find(value, '\\') != SLICE_NONE)
-		return shape_problem(r, n, "value", "found a space, a backslash or a control character, which no path has");
+		return shape_problem(r, n, "value",
+				     "found a space, a backslash or a control character, which no path has");
 	if (has_dot_element(value))
 		return shape_problem(r, n, "value", "found a '.' or '..' element, which is never let through");
 	if (!path_of_rule(value, &canonical, &why))
@@ -262,8 +266,9 @@ static bool check_match(struct shape_reader *r, const struct yaml_node *n, struc
 {
 	if (doc_get(d, "paths") || doc_get(d, "methods") || doc_get(d, "headers"))
 		return true;
-	return shape_problem(r, n, NULL, "found an entry that asks for nothing, wanted paths, methods or headers; leave "
-					 "'matches' out to allow every request");
+	return shape_problem(r, n, NULL,
+			     "found an entry that asks for nothing, wanted paths, methods or headers; leave "
+			     "'matches' out to allow every request");
 }
 
 /* auth: what goes with what. */
@@ -274,7 +279,8 @@ static bool check_auth(struct shape_reader *r, const struct yaml_node *n, struct
 	if (!doc_get(d, "scheme") && !doc_get(d, "header"))
 		return shape_problem(r, n, "scheme", "found nothing, wanted Bearer, token or basic (or 'header')");
 	if (basic && doc_get(d, "header"))
-		return shape_problem(r, n, "header", "found beside the scheme basic, which uses Authorization; keep one");
+		return shape_problem(r, n, "header",
+				     "found beside the scheme basic, which uses Authorization; keep one");
 	if (basic && !doc_get(d, "user"))
 		return shape_problem(r, n, "user", "found nothing, wanted a user for the scheme basic");
 	if (!basic && doc_get(d, "user"))
@@ -313,13 +319,16 @@ static struct doc *read_detectors(struct shape_reader *r, const struct shape *s,
 
 static const struct shape a_bool = { .type = SHAPE_BOOL };
 static const struct shape host_shape = { .type = SHAPE_STRING, .wanted = "a host name", .text = routes_host };
-static const struct shape port_shape = { .type = SHAPE_INT, .wanted = "a port from 1 to 65535", .min = 1, .max = 65535 };
-static const struct shape ports_shape = { .type = SHAPE_LIST, .wanted = "a list of at least one port", .item = &port_shape,
+static const struct shape port_shape = { .type = SHAPE_INT, .wanted = "a port from 1 to 65535", .min = 1,
+					 .max = 65535 };
+static const struct shape ports_shape = { .type = SHAPE_LIST, .wanted = "a list of at least one port",
+					  .item = &port_shape,
 					  .min = 1 };
 
 static const char *const schemes[] = { "Bearer", "token", "basic", NULL };
 static const struct shape scheme_shape = { .type = SHAPE_WORD, .words = schemes };
-static const struct shape auth_header_shape = { .type = SHAPE_STRING, .wanted = "the name of a header", .text = auth_header };
+static const struct shape auth_header_shape = { .type = SHAPE_STRING, .wanted = "the name of a header",
+						.text = auth_header };
 static const struct shape user_shape = { .type = SHAPE_STRING, .wanted = "a user name", .text = auth_user };
 static const struct shape placeholder_shape = { .type = SHAPE_STRING, .wanted = "the bottle's stand-in for the value",
 						.text = header_value };
@@ -329,19 +338,19 @@ static const struct shape slot_shape = { .type = SHAPE_STRING, .wanted = "the na
 					 .pattern = "^[a-z]+:[A-Za-z0-9._-]+$", .hide = true };
 
 #define VALUE_IN_FILE "a secret is never written into a file; name the variable that holds it in "
-#define PLACEHOLDER                                                                                                        \
+#define PLACEHOLDER												\
 	{ .name = "placeholder", .shape = &placeholder_shape, .help = "what the bottle holds instead: no credential" },
-#define AUTH_FIELDS(ref, ref_shape, other, other_instead, ...)                                                             \
-	{                                                                                                                  \
-		{ .name = "scheme", .shape = &scheme_shape, .help = "Authorization: SCHEME VALUE" },                       \
-		{ .name = "header", .shape = &auth_header_shape, .help = "another header; the value is sent bare" },       \
-		{ .name = "user", .shape = &user_shape, .help = "user of the scheme basic" },                              \
-		{ .name = ref, .shape = &(ref_shape), .required = true, .help = "name of what holds the value" },          \
-		{ .name = other, .instead = other_instead },                                                               \
-		__VA_ARGS__                                                                                                \
-		{ .name = "token", .instead = VALUE_IN_FILE "'" ref "'" },                                                 \
-		{ .name = "value", .instead = VALUE_IN_FILE "'" ref "'" },                                                 \
-		{ .name = NULL },                                                                                          \
+#define AUTH_FIELDS(ref, ref_shape, other, other_instead, ...)							\
+	{													\
+		{ .name = "scheme", .shape = &scheme_shape, .help = "Authorization: SCHEME VALUE" },		\
+		{ .name = "header", .shape = &auth_header_shape, .help = "another header; the value is sent bare" }, \
+		{ .name = "user", .shape = &user_shape, .help = "user of the scheme basic" },			\
+		{ .name = ref, .shape = &(ref_shape), .required = true, .help = "name of what holds the value" }, \
+		{ .name = other, .instead = other_instead },							\
+		__VA_ARGS__											\
+		{ .name = "token", .instead = VALUE_IN_FILE "'" ref "'" },					\
+		{ .name = "value", .instead = VALUE_IN_FILE "'" ref "'" },					\
+		{ .name = NULL },										\
 	}
 static const struct shape_field auth_manifest_fields[] =
 	AUTH_FIELDS("token_ref", variable_shape, "token_env", "in a manifest the key is 'token_ref'", );
@@ -351,7 +360,11 @@ static const struct shape_field auth_bottle_fields[] =
 static const struct shape_field auth_alone_fields[] =
 	AUTH_FIELDS("token_env", variable_shape, "token_ref",
 		    "bb-egress alone takes the value from its own environment: the key is 'token_env'", PLACEHOLDER);
-#define AUTH_SHAPE(table) { .type = SHAPE_OBJECT, .wanted = "a mapping with scheme or header", .fields = table, .check = check_auth }
+#define AUTH_SHAPE(table)											\
+	{													\
+		.type = SHAPE_OBJECT, .wanted = "a mapping with scheme or header", .fields = table,		\
+		.check = check_auth										\
+	}
 static const struct shape auth_manifest = AUTH_SHAPE(auth_manifest_fields);
 static const struct shape auth_bottle = AUTH_SHAPE(auth_bottle_fields);
 static const struct shape auth_alone = AUTH_SHAPE(auth_alone_fields);
@@ -361,12 +374,14 @@ static const struct shape path_type_shape = { .type = SHAPE_WORD, .words = path_
 static const struct shape path_value_shape = { .type = SHAPE_STRING, .wanted = "a path" };
 static const struct shape_field path_fields[] = {
 	{ .name = "type", .shape = &path_type_shape, .help = "prefix (default) compares whole path elements" },
-	{ .name = "value", .shape = &path_value_shape, .required = true, .help = "the path, or a regular expression (PCRE2)" },
+	{ .name = "value", .shape = &path_value_shape, .required = true,
+	  .help = "the path, or a regular expression (PCRE2)" },
 	{ .name = NULL },
 };
 static const struct shape path_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with type and value",
 					 .fields = path_fields, .check = check_path };
-static const struct shape paths_shape = { .type = SHAPE_LIST, .wanted = "a list of at least one path", .item = &path_shape,
+static const struct shape paths_shape = { .type = SHAPE_LIST, .wanted = "a list of at least one path",
+					  .item = &path_shape,
 					  .min = 1 };
 
 static const struct shape method_shape = { .type = SHAPE_STRING, .wanted = "a method", .text = method };
@@ -375,7 +390,8 @@ static const struct shape methods_shape = { .type = SHAPE_LIST, .wanted = "a lis
 
 static const char *const header_types[] = { "exact", "regex", NULL };
 static const struct shape header_type_shape = { .type = SHAPE_WORD, .words = header_types };
-static const struct shape header_name_shape = { .type = SHAPE_STRING, .wanted = "the name of a header", .text = header_name };
+static const struct shape header_name_shape = { .type = SHAPE_STRING, .wanted = "the name of a header",
+						.text = header_name };
 static const struct shape header_value_shape = { .type = SHAPE_STRING, .wanted = "the value of a header",
 						 .text = header_value };
 static const struct shape_field header_fields[] = {
@@ -398,7 +414,8 @@ static const struct shape_field match_fields[] = {
 static const struct shape match_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with paths, methods or headers",
 					  .fields = match_fields, .check = check_match };
 static const struct shape matches_shape = { .type = SHAPE_LIST,
-					    .wanted = "a list of at least one entry (leave the key out to allow every request)",
+					    .wanted =
+					    "a list of at least one entry (leave the key out to allow every request)",
 					    .item = &match_shape, .min = 1 };
 
 #define DETECTORS_SCHEMA(names) "{\"anyOf\":[{\"const\":false},{\"type\":\"array\",\"items\":{\"enum\":[" names "]}}]}"
@@ -415,16 +432,21 @@ static const struct shape on_match_shape = { .type = SHAPE_WORD, .words = on_mat
 static const char *const inbound_on_match_words[] = { "block", "warn", NULL };
 static const struct shape inbound_on_match_shape = { .type = SHAPE_WORD, .words = inbound_on_match_words };
 static const struct shape_field dlp_fields[] = {
-	{ .name = "outbound_detectors", .shape = &outbound_shape, .help = "false: none; a list: those; absent: the defaults" },
-	{ .name = "inbound_detectors", .shape = &inbound_shape, .help = "false: none; a list: those; absent: the defaults" },
-	{ .name = "outbound_on_match", .shape = &on_match_shape, .help = "what happens to a request in which one finds something" },
+	{ .name = "outbound_detectors", .shape = &outbound_shape,
+	  .help = "false: none; a list: those; absent: the defaults" },
+	{ .name = "inbound_detectors", .shape = &inbound_shape,
+	  .help = "false: none; a list: those; absent: the defaults" },
+	{ .name = "outbound_on_match", .shape = &on_match_shape,
+	  .help = "what happens to a request in which one finds something" },
 	{ .name = "inbound_on_match", .shape = &inbound_on_match_shape, .help = "and to a response" },
 	{ .name = NULL },
 };
-static const struct shape dlp_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping of detectors", .fields = dlp_fields };
+static const struct shape dlp_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping of detectors",
+					.fields = dlp_fields };
 
 static const struct shape_field git_fields[] = {
-	{ .name = "fetch", .shape = &a_bool, .required = true, .help = "permit clone and fetch over HTTP; push never is" },
+	{ .name = "fetch", .shape = &a_bool, .required = true,
+	  .help = "permit clone and fetch over HTTP; push never is" },
 	{ .name = "push", .instead = "a push over HTTP is always refused; declare the remote in git-gate.repos" },
 	{ .name = NULL },
 };
@@ -442,21 +464,22 @@ static const struct shape upstream_shape = { .type = SHAPE_OBJECT, .wanted = "a 
 
 static const struct shape max_body_shape = { .type = SHAPE_INT, .wanted = "a number of bytes", .max = INT64_MAX };
 
-#define ROUTE_FIELDS(auth)                                                                                                 \
-	{                                                                                                                  \
-		{ .name = "host", .shape = &host_shape, .required = true, .help = "host name, or *.NAME" },                \
-		{ .name = "ports", .shape = &ports_shape, .help = "default: 443 for https, 80 for http" },                 \
-		{ .name = "auth", .shape = &(auth), .help = "a credential that the agent never holds" },                   \
-		{ .name = "matches", .shape = &matches_shape, .help = "a request must satisfy one of these" },             \
-		{ .name = "dlp", .shape = &dlp_shape, .help = "what is looked for in requests and responses" },            \
-		{ .name = "git", .shape = &git_shape, .help = "git over HTTP" },                                           \
-		{ .name = "upstream", .shape = &upstream_shape, .help = "where to dial, whom to trust" },                  \
-		{ .name = "allow_private", .shape = &a_bool, .help = "permit an address in a private range" },             \
-		{ .name = "max_body", .shape = &max_body_shape, .help = "bytes of one request body; default: no limit" },  \
-		{ .name = "role", .instead = "the word is reserved; remove it" },                                          \
-		{ .name = "path_allowlist",                                                                                \
-		  .instead = "write 'matches: [{paths: [{type: prefix, value: /PATH}]}]'" },                               \
-		{ .name = NULL },                                                                                          \
+#define ROUTE_FIELDS(auth)											\
+	{													\
+		{ .name = "host", .shape = &host_shape, .required = true, .help = "host name, or *.NAME" },	\
+		{ .name = "ports", .shape = &ports_shape, .help = "default: 443 for https, 80 for http" },	\
+		{ .name = "auth", .shape = &(auth), .help = "a credential that the agent never holds" },	\
+		{ .name = "matches", .shape = &matches_shape, .help = "a request must satisfy one of these" },	\
+		{ .name = "dlp", .shape = &dlp_shape, .help = "what is looked for in requests and responses" },	\
+		{ .name = "git", .shape = &git_shape, .help = "git over HTTP" },				\
+		{ .name = "upstream", .shape = &upstream_shape, .help = "where to dial, whom to trust" },	\
+		{ .name = "allow_private", .shape = &a_bool, .help = "permit an address in a private range" },	\
+		{ .name = "max_body", .shape = &max_body_shape,							\
+		  .help = "bytes of one request body; default: no limit" },					\
+		{ .name = "role", .instead = "the word is reserved; remove it" },				\
+		{ .name = "path_allowlist",									\
+		  .instead = "write 'matches: [{paths: [{type: prefix, value: /PATH}]}]'" },			\
+		{ .name = NULL },										\
 	}
 static const struct shape_field manifest_fields[] = ROUTE_FIELDS(auth_manifest);
 static const struct shape_field bottle_fields[] = ROUTE_FIELDS(auth_bottle);
@@ -465,7 +488,10 @@ static const struct shape_field alone_fields[] = ROUTE_FIELDS(auth_alone);
 static const struct shape route_manifest = ROUTE_SHAPE(manifest_fields);
 static const struct shape route_bottle = ROUTE_SHAPE(bottle_fields);
 static const struct shape route_alone = ROUTE_SHAPE(alone_fields);
-#define LIST_SHAPE(one) { .type = SHAPE_LIST, .wanted = "a list of at most 10000 routes", .item = &(one), .max = ROUTES_MAX }
+#define LIST_SHAPE(one)												\
+	{													\
+		.type = SHAPE_LIST, .wanted = "a list of at most 10000 routes", .item = &(one), .max = ROUTES_MAX \
+	}
 const struct shape routes_manifest_shape = LIST_SHAPE(route_manifest);
 static const struct shape list_bottle = LIST_SHAPE(route_bottle);
 static const struct shape list_alone = LIST_SHAPE(route_alone);

@@ -105,7 +105,8 @@ static bool a_number(struct slice text, struct buf *out, const char **why)
 
 static const struct shape text_shape = { .type = SHAPE_STRING, .wanted = "a text" };
 static const struct shape regex_shape = { .type = SHAPE_STRING, .wanted = "a regular expression", .text = a_regex };
-static const struct shape regexes_shape = { .type = SHAPE_LIST, .wanted = "a list of regular expressions", .item = &regex_shape };
+static const struct shape regexes_shape = { .type = SHAPE_LIST, .wanted = "a list of regular expressions",
+					    .item = &regex_shape };
 static const struct shape texts_shape = { .type = SHAPE_LIST, .wanted = "a list of texts", .item = &text_shape };
 static const struct shape keyword_shape = { .type = SHAPE_TEXT, .wanted = "a keyword", .text = a_keyword };
 static const struct shape keywords_shape = { .type = SHAPE_LIST, .wanted = "a list of keywords", .item = &keyword_shape,
@@ -113,7 +114,8 @@ static const struct shape keywords_shape = { .type = SHAPE_LIST, .wanted = "a li
 static const struct shape entropy_shape = { .type = SHAPE_TEXT, .wanted = "a number", .text = a_number };
 static const struct shape guess_shape = { .type = SHAPE_BOOL, .wanted = "true or false" };
 static const struct shape group_shape = { .type = SHAPE_INT, .wanted = "the number of a group", .max = 99 };
-static const struct shape length_shape = { .type = SHAPE_INT, .wanted = "a number of bytes", .min = LITERAL_MIN, .max = RULE_LENGTH_MAX };
+static const struct shape length_shape = { .type = SHAPE_INT, .wanted = "a number of bytes", .min = LITERAL_MIN,
+					   .max = RULE_LENGTH_MAX };
 static const char *const at_words[] = { "keyword", NULL };
 static const struct shape at_shape = { .type = SHAPE_WORD, .words = at_words };
 static const char *const target_words[] = { "secret", "match", "line", "name", NULL };
@@ -123,28 +125,36 @@ static const struct shape condition_shape = { .type = SHAPE_WORD, .words = condi
 static const struct shape_field allowlist_fields[] = {
 	{ .name = "description", .shape = &text_shape },
 	{ .name = "condition", .shape = &condition_shape, .help = "OR (default): any part will do" },
-	{ .name = "regexTarget", .shape = &target_shape, .help = "what the regexes look at: secret (default), match, line, name (what a value is given to)" },
+	{ .name = "regexTarget", .shape = &target_shape,
+	  .help = "what the regexes look at: secret (default), match, line, name (what a value is given to)" },
 	{ .name = "regexes", .shape = &regexes_shape },
 	{ .name = "stopwords", .shape = &texts_shape, .help = "the secret holds one of these, in any case" },
 	{ .name = "paths", .shape = &regexes_shape, .help = "the file's path matches one of these" },
 	{ .name = NULL },
 };
-static const struct shape allowlist_shape = { .type = SHAPE_OBJECT, .wanted = "an allowlist", .fields = allowlist_fields };
-static const struct shape allowlists_shape = { .type = SHAPE_LIST, .wanted = "a list of allowlists", .item = &allowlist_shape };
+static const struct shape allowlist_shape = { .type = SHAPE_OBJECT, .wanted = "an allowlist",
+					      .fields = allowlist_fields };
+static const struct shape allowlists_shape = { .type = SHAPE_LIST, .wanted = "a list of allowlists",
+					       .item = &allowlist_shape };
 static const struct shape_field rule_fields[] = {
 	{ .name = "id", .shape = &text_shape, .required = true },
 	{ .name = "description", .shape = &text_shape, .required = true },
 	{ .name = "regex", .shape = &regex_shape },
 	{ .name = "keywords", .shape = &keywords_shape, .help = "what the first pass looks for, in any case" },
-	{ .name = "token", .shape = &regex_shape, .help = "instead of regex: a whole token that begins with its keyword" },
-	{ .name = "near", .shape = &keywords_shape, .help = "instead of keywords: words of the name that the value is given to" },
+	{ .name = "token", .shape = &regex_shape, .help =
+	  "instead of regex: a whole token that begins with its keyword" },
+	{ .name = "near", .shape = &keywords_shape,
+	  .help = "instead of keywords: words of the name that the value is given to" },
 	{ .name = "value", .shape = &regex_shape, .help = "with near: the whole value, in any case" },
-	{ .name = "secretGroup", .shape = &group_shape, .help = "which group is the secret; default: the first that took part" },
+	{ .name = "secretGroup", .shape = &group_shape,
+	  .help = "which group is the secret; default: the first that took part" },
 	{ .name = "entropy", .shape = &entropy_shape, .help = "least bits for each byte of the secret" },
 	{ .name = "path", .shape = &regex_shape, .help = "the rule is for files with such a path" },
 	{ .name = "at", .shape = &at_shape, .help = "keyword: a match begins with its keyword" },
-	{ .name = "guess", .shape = &guess_shape, .help = "true: the value has no shape of its own; for reports, not for stopping traffic" },
-	{ .name = "length", .shape = &length_shape, .help = "bytes behind the start of the keyword that it may look at" },
+	{ .name = "guess", .shape = &guess_shape, .help =
+	  "true: the value has no shape of its own; for reports, not for stopping traffic" },
+	{ .name = "length", .shape = &length_shape,
+	  .help = "bytes behind the start of the keyword that it may look at" },
 	{ .name = "allowlists", .shape = &allowlists_shape },
 	{ .name = NULL },
 };
@@ -169,16 +179,20 @@ static bool check_rule(struct shape_reader *r, const struct yaml_node *n, struct
 	return true;
 }
 
-static const struct shape rule_shape = { .type = SHAPE_OBJECT, .wanted = "a rule", .fields = rule_fields, .check = check_rule };
-static const struct shape list_shape = { .type = SHAPE_LIST, .wanted = "a list of rules", .item = &rule_shape, .max = RULES_MAX };
-static const struct shape words_shape = { .type = SHAPE_MAP, .wanted = "names and regular expressions", .name = a_name, .item = &regex_shape };
+static const struct shape rule_shape = { .type = SHAPE_OBJECT, .wanted = "a rule", .fields = rule_fields,
+					 .check = check_rule };
+static const struct shape list_shape = { .type = SHAPE_LIST, .wanted = "a list of rules", .item = &rule_shape,
+					 .max = RULES_MAX };
+static const struct shape words_shape = { .type = SHAPE_MAP, .wanted = "names and regular expressions", .name = a_name,
+					  .item = &regex_shape };
 static const struct shape_field file_fields[] = {
 	{ .name = "rules", .shape = &list_shape, .required = true },
 	{ .name = "words", .shape = &words_shape, .help = "what {name} stands for in a regex of this file" },
 	{ .name = "allowlists", .shape = &allowlists_shape, .help = "for every rule" },
 	{ .name = NULL },
 };
-static const struct shape file_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with rules", .fields = file_fields };
+static const struct shape file_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with rules",
+					 .fields = file_fields };
 
 /* --- filling --- */
 
@@ -298,7 +312,8 @@ static void add_allowlists(struct rules *r, const struct doc *docs, struct allow
  * A token stands alone: before it no letter or digit, but for an escape (\n,
  * %3D), behind it nothing that could belong to it. A value fills its place.
  */
-static const char *const around_token[] = { "(?:(?<![0-9A-Za-z])|(?<=\\\\[nrt])|(?<=%[0-9A-Fa-f]{2}))(?:", ")(?![0-9A-Za-z_-])" };
+static const char *const around_token[] = { "(?:(?<![0-9A-Za-z])|(?<=\\\\[nrt])|(?<=%[0-9A-Fa-f]{2}))(?:",
+					    ")(?![0-9A-Za-z_-])" };
 static const char *const around_value[] = { "(?i)(?:", ")(?=[\\s\"'`;,&<>)\\]}\\\\]|$)" };
 
 /* Compile a pattern between two others, to be tried at one place. */
@@ -317,7 +332,8 @@ static size_t name_length(struct slice pattern, size_t at)
 
 	while (end < pattern.len && in_name(pattern.ptr[end]))
 		end++;
-	return pattern.ptr[at] == '{' && end > at + 1 && end < pattern.len && pattern.ptr[end] == '}' ? end - at - 1 : 0;
+	return pattern.ptr[at] == '{' && end > at + 1 && end < pattern.len && pattern.ptr[end] == '}' ? end - at - 1
+												      : 0;
 }
 
 /* Append a pattern with every {name} as the words of the file that it stands for. False for a name that is none. */
@@ -370,7 +386,9 @@ static struct rule rule_of(struct rules *r, const struct doc *d, struct regex *r
 		.description = alloc_copy(doc_get_str(d, "description").ptr, doc_get_str(d, "description").len),
 		.regex = regex,
 		.secret_group = (unsigned)doc_get_int(d, "secretGroup"),
-		.entropy = doc_get(d, "entropy") ? strtod(doc_get_cstr(d, "entropy"), NULL) : doc_get(d, "near") ? RULE_ENTROPY : 0,
+		.entropy = doc_get(d, "entropy") ? strtod(doc_get_cstr(d, "entropy"), NULL)
+			   : doc_get(d, "near")	 ? RULE_ENTROPY
+						 : 0,
 		.path = compile(r, doc_get_str(d, "path"), 0),
 		.near = doc_get(d, "near") != NULL,
 		.at_keyword = !doc_get(d, "regex") || doc_get(d, "at"),
@@ -418,7 +436,9 @@ bool rules_load(struct rules *r, struct slice yaml, const char *file, struct pro
 		return problems_add(problems, file, 0, 0, "more than %d rules in all", RULES_MAX);
 	for (size_t i = 0; i < doc_count(list); i++)
 		if (!add_rule(r, doc_at(list, i), doc_get(whole, "words")))
-			return problems_add(problems, file, 0, 0, "rule '%s': what stands in braces is no name under 'words', or does not fit",
+			return problems_add(problems, file, 0, 0,
+					    "rule '%s': what stands in braces is no name under 'words', or does not "
+					    "fit",
 					    doc_get_cstr(doc_at(list, i), "id"));
 	add_allowlists(r, doc_get(whole, "allowlists"), &r->allowlists, &r->n_allowlists);
 	return true;
@@ -628,7 +648,8 @@ static bool is_allowed(const struct allowlist *a, struct slice subject, const st
 	       (a->n_regexes || a->n_paths || a->n_stopwords);
 }
 
-static bool any_allows(const struct allowlist *list, size_t n, struct slice subject, const struct rule_match *m, struct slice path)
+static bool any_allows(const struct allowlist *list, size_t n, struct slice subject, const struct rule_match *m,
+		       struct slice path)
 {
 	for (size_t i = 0; i < n; i++)
 		if (is_allowed(&list[i], subject, m, path))
@@ -651,8 +672,8 @@ static struct slice secret_of(const struct rule *rule, struct slice subject, str
 }
 
 /* Whether a match is one: random enough, and on no allowlist. */
-static bool is_secret(const struct rules *r, const struct rule *rule, struct slice subject, const struct rule_match *match,
-		      struct slice path)
+static bool is_secret(const struct rules *r, const struct rule *rule, struct slice subject,
+		      const struct rule_match *match, struct slice path)
 {
 	return rule_entropy(match->secret) >= rule->entropy &&
 	       !any_allows(rule->allowlists, rule->n_allowlists, subject, match, path) &&
@@ -687,8 +708,8 @@ static enum regex_result apply_near(const struct rules *r, const struct rule *ru
 	return REGEX_NO;
 }
 
-enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t from, size_t at,
-			     struct slice path, struct rule_match *match)
+enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t from,
+			     size_t at, struct slice path, struct rule_match *match)
 {
 	if (rule->at_keyword)
 		from = at;

@@ -96,8 +96,8 @@ size_t rules_length(const struct rules *r);
  * other keywords have asked. Allowlists and entropy are applied. REGEX_LIMIT means
  * that it took too much work to tell.
  */
-enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t from, size_t at,
-			     struct slice path, struct rule_match *match);
+enum regex_result rule_apply(const struct rules *r, const struct rule *rule, struct slice subject, size_t from,
+			     size_t at, struct slice path, struct rule_match *match);
 
 /* Shannon entropy of the bytes, in bits for each. */
 double rule_entropy(struct slice s);

@@ -27,7 +27,10 @@ static char of_escape(char c)
 	return c == 'd' ? '1' : c == 'w' ? 'x' : c == 's' ? ' ' : c == 'D' || c == 'W' || c == 'S' ? '-' : c;
 }
 
-/* A class in brackets, behind the '[': its first member, or for one that excludes the first usual byte that it does not name. */
+/*
+ * A class in brackets, behind the '[': its first member, or for one that excludes the first usual byte that it does not
+ * name.
+ */
 static char take_class(struct slice *p)
 {
 	bool excludes = p->len && p->ptr[0] == '^';

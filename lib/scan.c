@@ -116,7 +116,8 @@ static bool ask(struct scan *s, uint32_t index, uint64_t start)
 {
 	const struct rule *rule = rule_at(s->rules, index);
 	struct scan_progress *p = &s->progress[index];
-	uint64_t before = rule->at_keyword ? SCAN_LOOKBEHIND : SCAN_LOOKBEHIND + RULE_LEAD, base = start > before ? start - before : 0;
+	uint64_t before = rule->at_keyword ? SCAN_LOOKBEHIND : SCAN_LOOKBEHIND + RULE_LEAD,
+		 base = start > before ? start - before : 0;
 	struct slice subject = view(s, base, start + rule->length);
 	size_t from = p->tried > base ? (size_t)(p->tried - base) : 0;
 	struct rule_match m;

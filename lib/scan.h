@@ -24,7 +24,8 @@
 #include "rules.h"
 
 #define SCAN_LOOKBEHIND 64   /* bytes before a rule's window that its expression may look back at */
-#define SCAN_PENDING_MAX RULE_LENGTH_MAX /* keywords waiting, one for each byte of the widest window: more means a stream made to be slow */
+/* keywords waiting, one for each byte of the widest window: more means a stream made to be slow */
+#define SCAN_PENDING_MAX RULE_LENGTH_MAX
 
 struct finding {
 	const struct rule *rule; /* NULL: the stream cannot be judged, see why */
@@ -49,7 +50,8 @@ struct scan_candidate {
 /* How far a rule has come. */
 struct scan_progress {
 	uint64_t end;   /* of its last finding, so that none is reported twice */
-	uint64_t tried; /* no match begins before this place: keywords near each other share the search in front of them */
+	/* no match begins before this place: keywords near each other share the search in front of them */
+	uint64_t tried;
 };
 
 struct scan {

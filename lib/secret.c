@@ -50,7 +50,8 @@ bool secret_set_add(struct secret_set *s, const char *name, struct slice value, 
 	struct secret *slot;
 
 	if (!*name || strlen(name) > SECRET_NAME_MAX)
-		return error_set(e, STATUS_CALLER, "the name of a secret is empty or longer than %d bytes", SECRET_NAME_MAX);
+		return error_set(e, STATUS_CALLER, "the name of a secret is empty or longer than %d bytes",
+				 SECRET_NAME_MAX);
 	if (value.len > SECRET_VALUE_MAX)
 		return error_set(e, STATUS_CALLER, "the secret '%s' is larger than %d bytes", name, SECRET_VALUE_MAX);
 	if (s->count >= SECRET_COUNT_MAX)
@@ -136,7 +137,8 @@ bool secret_set_read(int fd, struct secret_set *s, struct error *e)
 }
 
 /* Append the listed pairs as netstrings. */
-static bool format_pairs(const struct secret_set *s, const char *const *names, size_t n, struct buf *out, struct error *e)
+static bool format_pairs(const struct secret_set *s, const char *const *names, size_t n, struct buf *out,
+			 struct error *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct slice value;

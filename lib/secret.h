@@ -42,7 +42,9 @@ bool secret_set_add(struct secret_set *s, const char *name, struct slice value, 
 /* The value, a view that lives as long as the set; false when there is none of that name. */
 bool secret_set_find(const struct secret_set *s, const char *name, struct slice *value);
 
-/* Read all pairs to end of file. A seekable descriptor is read from its start, so that several readers can share one. */
+/*
+ * Read all pairs to end of file. A seekable descriptor is read from its start, so that several readers can share one.
+ */
 bool secret_set_read(int fd, struct secret_set *s, struct error *e);
 
 /* Write the pairs whose names are listed; a name that is not in the set is an error. */

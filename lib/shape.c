@@ -27,8 +27,8 @@ static void add_subject(const struct shape_reader *r, const char *key, bool has,
 
 /* Add a message about a value, or about a member of it, to a list. */
 __attribute__((format(printf, 5, 0))) static void add_message(struct shape_reader *r, struct problems *list,
-							      const struct yaml_node *n, const char *key, const char *fmt,
-							      va_list ap)
+							      const struct yaml_node *n, const char *key,
+							      const char *fmt, va_list ap)
 {
 	const struct yaml_node *member = key ? yaml_get(n, key) : NULL;
 	const struct yaml_node *at = member ? member : n;
@@ -168,8 +168,8 @@ static void keep_origin(struct doc *parent, const char *as, struct doc *origin)
  * Read a member, shown for people and as in the document, or an item (shown
  * "[N]", as NULL). The reader is back where it was after.
  */
-static struct doc *read_below(struct shape_reader *r, const struct shape *s, const struct yaml_node *n, struct slice shown,
-			      const char *as)
+static struct doc *read_below(struct shape_reader *r, const struct shape *s, const struct yaml_node *n,
+			      struct slice shown, const char *as)
 {
 	struct doc *parent = r->origin, *d;
 	size_t path = r->path.len;
@@ -228,8 +228,8 @@ static void refuse_old(struct shape_reader *r, const struct shape_field *f, cons
 	AUTO_BUF text = BUF_INIT;
 
 	add_subject(r, NULL, true, &text);
-	problems_add(r->problems, r->file, n->key_line, n->key_column, "%s%skey '%s' is not used here: %s", buf_str(&text),
-		     text.len ? ": " : "", f->name, f->instead);
+	problems_add(r->problems, r->file, n->key_line, n->key_column, "%s%skey '%s' is not used here: %s",
+		     buf_str(&text), text.len ? ": " : "", f->name, f->instead);
 }
 
 /* Find the row of a key. */
@@ -303,8 +303,8 @@ static struct doc *read_map(struct shape_reader *r, const struct shape *s, const
 
 			yaml_add_cut(m->key, &shown);
 			add_subject(r, NULL, false, &canonical);
-			problems_add(r->problems, r->file, m->key_line, m->key_column, "%sfound the name '%s', wanted %s",
-				     buf_str(&canonical), buf_str(&shown), why);
+			problems_add(r->problems, r->file, m->key_line, m->key_column,
+				     "%sfound the name '%s', wanted %s", buf_str(&canonical), buf_str(&shown), why);
 			good = false;
 			continue;
 		}

@@ -90,7 +90,10 @@ void shape_reader_release(struct shape_reader *r);
 
 struct doc *shape_read(struct shape_reader *r, const struct shape *s, const struct yaml_node *n);
 
-/* Add a problem at a value: "subject: path: …". Returns false. key (may be NULL) is a member of it to name and point at. */
+/*
+ * Add a problem at a value: "subject: path: …". Returns false. key (may be NULL) is a member of it to name and point
+ * at.
+ */
 bool shape_problem(struct shape_reader *r, const struct yaml_node *n, const char *key, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* The same for something that is not wrong. */

@@ -73,7 +73,8 @@ int snapshot_open(const char *home, const char *name, const struct doc *snapshot
 	if (!digest_file(fd, path, hex, e))
 		return -1;
 	if (strcmp(hex, digest) != 0) {
-		error_set(e, STATUS_CALLER, "'%s' is not what was committed: its digest is %s; copy the snapshot again", path, hex);
+		error_set(e, STATUS_CALLER, "'%s' is not what was committed: its digest is %s; copy the snapshot again",
+			  path, hex);
 		return -1;
 	}
 	return fd_steal(&fd);
@@ -102,7 +103,9 @@ bool draft_sweep(const char *home, bool dry_run, draft_each_fn *fn, void *ctx, s
 		return error_sys(e, "unable to read '%s'", all);
 	while (ok && (entry = readdir(d))) {
 		AUTO_FREE char *dir = alloc_format("%s/%s", all, entry->d_name);
-		AUTO_FD mine = strncmp(entry->d_name, DRAFT, sizeof(DRAFT) - 1) == 0 ? lock_directory(dir, LOCK_EX | LOCK_NB) : -1;
+		AUTO_FD mine = strncmp(entry->d_name, DRAFT, sizeof(DRAFT) - 1) == 0
+				       ? lock_directory(dir, LOCK_EX | LOCK_NB)
+				       : -1;
 
 		if (mine < 0)
 			continue;
@@ -171,7 +174,8 @@ bool draft_seal(const struct draft *d, int archive, char hex[DIGEST_HEX], struct
 	if (!digest_file(archive, "archive", hex, e))
 		return false;
 	name = alloc_format("%s.tar.zst", hex);
-	return renameat(d->lock, "archive", d->lock, name) == 0 || error_sys(e, "unable to rename '%s/archive'", d->dir);
+	return renameat(d->lock, "archive", d->lock, name) == 0 ||
+	       error_sys(e, "unable to rename '%s/archive'", d->dir);
 }
 
 /* Give the directory its name; one that has it is left under the name of the draft. */

@@ -156,7 +156,8 @@ static pid_t fork_into(const struct spawn *s)
 {
 #ifdef __linux__
 	if (s->namespaces)
-		return (pid_t)syscall(SYS_clone, (unsigned long)(unsigned)s->namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
+		return (pid_t)syscall(SYS_clone, (unsigned long)(unsigned)s->namespaces | SIGCHLD, NULL, NULL, NULL,
+				      NULL);
 #endif
 	return fork();
 }

@@ -31,7 +31,8 @@ struct spawn {
 	bool new_session;          /* setsid(2) first */
 	bool foreground;           /* a process group of its own, in front on the terminal that is descriptor 0 */
 	int death_signal;          /* sent to the child when the calling thread dies; 0: none (Linux only) */
-	int namespaces;            /* CLONE_NEW* for the child; in a user namespace its ids stay what they are (Linux only) */
+	/* CLONE_NEW* for the child; in a user namespace its ids stay what they are (Linux only) */
+	int namespaces;
 	int landlock;              /* ruleset to enforce in the child, which needs no_new_privs; 0: none (Linux only) */
 };
 

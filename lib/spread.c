@@ -152,7 +152,10 @@ static bool judge_place(struct spread_text *t, uint64_t key, bool complete)
 	size_t i = find(b, key);
 	bool clean;
 
-	/* Most values are those of the request before: they were judged then, and what follows is joined as it would have been. */
+	/*
+	 * Most values are those of the request before: they were judged then, and what follows is joined as it would
+	 * have been.
+	 */
 	if (i < WAYS && __atomic_load_n(&b->digests[i], __ATOMIC_RELAXED) == t->digest)
 		return true;
 	lock(b);
@@ -223,8 +226,10 @@ enum byte_kind { PART_OF_VALUE, LETTER, SEPARATOR, SLASH };
 static const uint8_t kinds[256] = {
 	['0' ... '9'] = LETTER, ['A' ... 'Z'] = LETTER, ['a' ... 'z'] = LETTER,
 	[0 ... ' '] = SEPARATOR, ['"'] = SEPARATOR, ['\''] = SEPARATOR, ['`'] = SEPARATOR, ['\\'] = SEPARATOR,
-	['('] = SEPARATOR, [')'] = SEPARATOR, ['['] = SEPARATOR, [']'] = SEPARATOR, ['{'] = SEPARATOR, ['}'] = SEPARATOR,
-	['<'] = SEPARATOR, ['>'] = SEPARATOR, [','] = SEPARATOR, [';'] = SEPARATOR, [':'] = SEPARATOR, ['='] = SEPARATOR,
+	['('] = SEPARATOR, [')'] = SEPARATOR, ['['] = SEPARATOR, [']'] = SEPARATOR, ['{'] = SEPARATOR,
+	['}'] = SEPARATOR,
+	['<'] = SEPARATOR, ['>'] = SEPARATOR, [','] = SEPARATOR, [';'] = SEPARATOR, [':'] = SEPARATOR,
+	['='] = SEPARATOR,
 	['&'] = SEPARATOR, ['?'] = SEPARATOR, ['/'] = SLASH,
 };
 

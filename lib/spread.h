@@ -33,7 +33,8 @@
 
 #define SPREAD_PLACES 4096                     /* places that are remembered: 256 KiB, some 100 kinds of requests */
 #define SPREAD_EDGE (FINGERPRINT_FRAGMENT - 1) /* letters and digits: what one more would make a fragment */
-#define SPREAD_TEXT 8192                       /* bytes of a body or message that are looked at: pieces are sent in small ones */
+/* bytes of a body or message that are looked at: pieces are sent in small ones */
+#define SPREAD_TEXT 8192
 
 struct spread;
 

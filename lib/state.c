@@ -138,7 +138,8 @@ static bool make_room(const char *dir, const char *identity, struct error *e)
 	}
 	if (has_preserve(dir))
 		return error_set(e, STATUS_CALLER,
-				 "the state of an earlier bottle named '%s' is kept in '%s'; resume it, remove it or choose another label",
+				 "the state of an earlier bottle named '%s' is kept in '%s'; resume it, remove it or "
+				 "choose another label",
 				 identity, dir);
 	return remove_dir(dir, e);
 }
@@ -168,7 +169,8 @@ bool state_create(struct state *s, const char *home, const char *identity, bool 
 	if (home[0] != '/')
 		return error_set(e, STATUS_CALLER, "the home '%s' is not an absolute path", home);
 	if (!state_is_identity(slice_str(identity)))
-		return error_set(e, STATUS_CALLER, "'%s' cannot name a bottle: use a-z, 0-9 and single dashes", identity);
+		return error_set(e, STATUS_CALLER, "'%s' cannot name a bottle: use a-z, 0-9 and single dashes",
+				 identity);
 	all = lock_all(home, e);
 	if (all < 0)
 		return false;

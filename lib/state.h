@@ -37,7 +37,9 @@ struct state {
 #define STATE_INIT { NULL, -1 }
 #define AUTO_STATE __attribute__((cleanup(state_release))) struct state
 
-/* HOME as the operator's environment says: BOT_BOTTLE_HOME, or ~/.bot-bottle. NULL with an error; the caller frees it. */
+/*
+ * HOME as the operator's environment says: BOT_BOTTLE_HOME, or ~/.bot-bottle. NULL with an error; the caller frees it.
+ */
 char *state_home(struct error *e);
 
 /* Lower-case letters, digits and single dashes between them, at most STATE_IDENTITY_MAX: what names a bottle. */

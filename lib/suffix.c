@@ -23,7 +23,8 @@ const char *suffix_shared(struct slice name)
 	char text[HOST_MAX + 1];
 
 	if (!list)
-		return "libpsl was built without the list of public suffixes, so it is not known who owns the names below";
+		return "libpsl was built without the list of public suffixes, so it is not known who owns the names "
+		       "below";
 	if (name.len > HOST_MAX)
 		return "it is too long";
 	memcpy(text, name.ptr, name.len);

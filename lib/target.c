@@ -109,7 +109,8 @@ uint16_t authority_port(const struct authority *a, enum scheme scheme)
 
 bool authority_equal(const struct authority *a, const struct authority *b, enum scheme scheme)
 {
-	return a->kind == b->kind && strcmp(a->host, b->host) == 0 && authority_port(a, scheme) == authority_port(b, scheme);
+	return a->kind == b->kind && strcmp(a->host, b->host) == 0 &&
+	       authority_port(a, scheme) == authority_port(b, scheme);
 }
 
 void authority_format(struct buf *out, const struct authority *a, enum scheme scheme)
@@ -130,7 +131,8 @@ static bool check_path(struct slice path, const char **why)
 	for (size_t i = 0; i < path.len; i++) {
 		char c = path.ptr[i];
 
-		if (c == '%' && (path.len - i < 3 || ascii_hex(path.ptr[i + 1]) < 0 || ascii_hex(path.ptr[i + 2]) < 0)) {
+		if (c == '%' &&
+		    (path.len - i < 3 || ascii_hex(path.ptr[i + 1]) < 0 || ascii_hex(path.ptr[i + 2]) < 0)) {
 			*why = "a '%' in the path that two hexadecimal digits do not follow";
 			return false;
 		}

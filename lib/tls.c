@@ -59,7 +59,8 @@ static BIO_METHOD *link_method;
  * more than its encryption; four at once are a fifth cheaper. Shared by all
  * streams: it is empty whenever tls_write returns.
  */
-enum { GATHERED_RECORDS = 4, RECORD_EXTRA = 256 + 5 + 16 }; /* RFC 8446 §5.2: expansion and header; a nonce in TLS 1.2 */
+/* RFC 8446 §5.2: expansion and header; a nonce in TLS 1.2 */
+enum { GATHERED_RECORDS = 4, RECORD_EXTRA = 256 + 5 + 16 };
 static char gathered[GATHERED_RECORDS * (TLS_RECORD_MAX + RECORD_EXTRA)];
 static size_t gathered_len;
 
@@ -199,7 +200,8 @@ static SSL_CTX *context_new(const SSL_METHOD *method)
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+				      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

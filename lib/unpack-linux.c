@@ -29,10 +29,11 @@ struct unpacking {
 };
 
 static const struct confine_call unpack_calls[] = {
-	CONFINE_ALLOW(__NR_read),      CONFINE_ALLOW(__NR_write),     CONFINE_ALLOW(__NR_lseek),   CONFINE_ALLOW(__NR_pwrite64),
-	CONFINE_ALLOW(__NR_ftruncate), CONFINE_ALLOW(__NR_fchmod),    CONFINE_ALLOW(__NR_openat),  CONFINE_ALLOW(__NR_openat2),
-	CONFINE_ALLOW(__NR_mkdirat),   CONFINE_ALLOW(__NR_symlinkat), CONFINE_ALLOW(__NR_linkat),  CONFINE_ALLOW(__NR_unlinkat),
-	CONFINE_ALLOW(__NR_fstat),     CONFINE_ALLOW(__NR_newfstatat), CONFINE_END,
+	CONFINE_ALLOW(__NR_read), CONFINE_ALLOW(__NR_write), CONFINE_ALLOW(__NR_lseek), CONFINE_ALLOW(__NR_pwrite64),
+	CONFINE_ALLOW(__NR_ftruncate), CONFINE_ALLOW(__NR_fchmod), CONFINE_ALLOW(__NR_openat),
+	CONFINE_ALLOW(__NR_openat2), CONFINE_ALLOW(__NR_mkdirat), CONFINE_ALLOW(__NR_symlinkat),
+	CONFINE_ALLOW(__NR_linkat), CONFINE_ALLOW(__NR_unlinkat), CONFINE_ALLOW(__NR_fstat),
+	CONFINE_ALLOW(__NR_newfstatat), CONFINE_END,
 };
 
 /* What a layer needs beyond that; of devices it can make nothing but whiteouts. */
@@ -83,7 +84,8 @@ static char *check_name(const char *name, struct error *e)
 /* Open something below the directory, no symbolic link on the way. */
 static int open_below(int dir, const char *path, int flags)
 {
-	struct open_how how = { .flags = (unsigned)(flags | O_CLOEXEC), .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
+	struct open_how how = { .flags = (unsigned)(flags | O_CLOEXEC), .resolve = RESOLVE_BENEATH |
+				RESOLVE_NO_SYMLINKS };
 
 	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 }
@@ -138,12 +140,14 @@ static bool set_attributes(struct unpacking *u, struct archive_entry *entry, int
 /* When a file of a layer was changed. */
 static bool set_time(struct unpacking *u, struct archive_entry *entry, int fd, struct error *e)
 {
-	const struct timespec times[2] = { { 0, UTIME_NOW }, { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
+	const struct timespec times[2] = { { 0, UTIME_NOW },
+					   { archive_entry_mtime(entry), archive_entry_mtime_nsec(entry) } };
 
 	return !u->layer || futimens(fd, times) == 0 || fail_entry(u, e);
 }
 
-static bool unpack_directory(struct unpacking *u, struct archive_entry *entry, int parent, const char *name, struct error *e)
+static bool unpack_directory(struct unpacking *u, struct archive_entry *entry, int parent, const char *name,
+			     struct error *e)
 {
 	AUTO_FD dir = -1;
 
@@ -170,7 +174,8 @@ static bool copy_contents(struct unpacking *u, int fd, int64_t size, struct erro
 
 		u->bytes += n;
 		if (u->bytes > u->limits->bytes)
-			return error_set(e, STATUS_CALLER, "the archive has more than %llu bytes", (unsigned long long)u->limits->bytes);
+			return error_set(e, STATUS_CALLER, "the archive has more than %llu bytes",
+					 (unsigned long long)u->limits->bytes);
 		for (size_t done = 0; done < n;) {
 			ssize_t written = pwrite(fd, bytes + done, n - done, at + (la_int64_t)done);
 
@@ -180,7 +185,8 @@ static bool copy_contents(struct unpacking *u, int fd, int64_t size, struct erro
 		}
 	}
 	if (r != ARCHIVE_EOF)
-		return error_set(e, STATUS_CALLER, "unable to read '%s' from the archive: %s", u->path, archive_error_string(u->archive));
+		return error_set(e, STATUS_CALLER, "unable to read '%s' from the archive: %s", u->path,
+				 archive_error_string(u->archive));
 	return ftruncate(fd, size) == 0 || fail_entry(u, e);
 }
 
@@ -190,7 +196,8 @@ static bool unpack_file(struct unpacking *u, struct archive_entry *entry, int pa
 	int64_t size = archive_entry_size(entry);
 
 	if (size < 0 || (uint64_t)size > u->limits->bytes) /* a hole counts as well: others may read it */
-		return error_set(e, STATUS_CALLER, "the archive has more than %llu bytes", (unsigned long long)u->limits->bytes);
+		return error_set(e, STATUS_CALLER, "the archive has more than %llu bytes",
+				 (unsigned long long)u->limits->bytes);
 	fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return fail_entry(u, e);
@@ -211,7 +218,8 @@ static bool unpack_link(struct unpacking *u, const char *to, int parent, const c
 		return false;
 	from = open_below(u->dir, *above ? above : ".", O_PATH | O_DIRECTORY);
 	if (from < 0 || fstatat(from, slash ? slash + 1 : path, &st, AT_SYMLINK_NOFOLLOW) < 0 || S_ISDIR(st.st_mode))
-		return error_set(e, STATUS_CALLER, "'%s' of the archive is a link to '%s', which is not there", u->path, path);
+		return error_set(e, STATUS_CALLER, "'%s' of the archive is a link to '%s', which is not there", u->path,
+				 path);
 	return linkat(from, slash ? slash + 1 : path, parent, name, 0) == 0 || fail_entry(u, e);
 }
 
@@ -244,7 +252,9 @@ static bool unpack_entry(struct unpacking *u, struct archive_entry *entry, struc
 	parent = open_parent(u->dir, u->path, &name);
 	if (parent < 0)
 		return errno == ELOOP || errno == ENOTDIR
-			       ? error_set(e, STATUS_CALLER, "'%s' of the archive leads through something that is not a directory", u->path)
+			       ? error_set(e, STATUS_CALLER,
+					   "'%s' of the archive leads through something that is not a directory",
+					   u->path)
 			       : fail_entry(u, e);
 	if (!link && type == AE_IFDIR)
 		return unpack_directory(u, entry, parent, name, e);
@@ -271,7 +281,8 @@ static bool unpack_all(struct unpacking *u, struct error *e)
 		bool ok;
 
 		if (++u->files > u->limits->files)
-			return error_set(e, STATUS_CALLER, "the archive has more than %llu files", (unsigned long long)u->limits->files);
+			return error_set(e, STATUS_CALLER, "the archive has more than %llu files",
+					 (unsigned long long)u->limits->files);
 		u->path = check_name(archive_entry_pathname(entry), e);
 		ok = u->path && unpack_entry(u, entry, e);
 		free(u->path);
@@ -298,7 +309,8 @@ static bool run_child(int from, const char *dir, const struct unpack_limits *lim
 	/* A user that the process becomes may have no way to the directory, but when it stands in it. */
 	const char *const writable[] = { ".", NULL };
 	const struct confine_call *const calls[] = { unpack_calls, layer ? layer_unpack_calls : NULL, NULL };
-	const struct confinement c = { .role = "unpacking", .uid = uid, .writable = writable, .whiteouts = layer, .tied = true,
+	const struct confinement c = { .role = "unpacking", .uid = uid, .writable = writable, .whiteouts = layer,
+				       .tied = true,
 				       .calls = calls };
 	struct unpacking u = { .archive = archive_read_new(), .limits = limits, .layer = layer };
 
@@ -345,7 +357,8 @@ static bool unpack_by_child(int from, const char *dir, const struct unpack_limit
 	if (status == 0)
 		return true;
 	if (n != (ssize_t)sizeof(said))
-		return error_set(e, STATUS_WORLD, "the process that unpacks was ended by signal %d", status > 128 ? status - 128 : 0);
+		return error_set(e, STATUS_WORLD, "the process that unpacks was ended by signal %d",
+				 status > 128 ? status - 128 : 0);
 	said.text[sizeof(said.text) - 1] = '\0';
 	*e = said;
 	return false;

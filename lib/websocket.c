@@ -115,7 +115,10 @@ static void unmask(struct websocket_reader *r, char *bytes, size_t len)
 		bytes[i] = (char)(bytes[i] ^ mask[r->mask_at++ & 3]);
 }
 
-/* Begin with a character: how many bytes follow, and what the first of them may be. False for no first byte. RFC 3629 §4. */
+/*
+ * Begin with a character: how many bytes follow, and what the first of them may be. False for no first byte. RFC 3629
+ * §4.
+ */
 static bool begin_character(struct websocket_reader *r, unsigned char c)
 {
 	r->utf8_low = 0x80;
@@ -213,7 +216,8 @@ static enum websocket_result take_data(struct websocket_reader *r, struct slice 
 	}
 	r->left -= n;
 	*input = slice_sub(*input, n, input->len);
-	if (r->opcode == WEBSOCKET_TEXT && !check_text(r, slice_sub(buf_slice(message), message->len - n, message->len)))
+	if (r->opcode == WEBSOCKET_TEXT &&
+	    !check_text(r, slice_sub(buf_slice(message), message->len - n, message->len)))
 		return bad(p, WEBSOCKET_BAD_DATA, "text that is not UTF-8");
 	p->opcode = r->opcode;
 	p->last = !r->left && (r->head[0] & FIN);
@@ -313,7 +317,8 @@ bool websocket_is_key(struct slice key)
 	if (key.len != 24 || !slice_ends(key, SLICE("==")))
 		return false;
 	for (size_t i = 0; i < 22; i++)
-		if (!ascii_is_alpha(key.ptr[i]) && !ascii_is_digit(key.ptr[i]) && key.ptr[i] != '+' && key.ptr[i] != '/')
+		if (!ascii_is_alpha(key.ptr[i]) && !ascii_is_digit(key.ptr[i]) && key.ptr[i] != '+' &&
+		    key.ptr[i] != '/')
 			return false;
 	return memchr("AQgw", key.ptr[21], 4); /* the bits that stand for nothing are zero, RFC 4648 §3.5 */
 }

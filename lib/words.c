@@ -118,8 +118,9 @@ static inline struct block block_of(const char *p)
 		alpha = (vec16)((vec16)(low - 'a') <= 25);
 		digit = (vec16)((vec16)(v - '0') <= 9);
 		word = alpha | digit | (vec16)(v >= 0x80);
-		kept = (vec16)((vec16)(v - ':') <= '@' - ':') | (vec16)((vec16)(v - '.') <= '/' - '.') | (vec16)((vec16)(v - '{') <= '}' - '{') |
-		       (vec16)(v == '[') | (vec16)(v == ']') | (vec16)(v == '!') | (vec16)(v == '#');
+		kept = (vec16)((vec16)(v - ':') <= '@' - ':') | (vec16)((vec16)(v - '.') <= '/' - '.') |
+		       (vec16)((vec16)(v - '{') <= '}' - '{') | (vec16)(v == '[') | (vec16)(v == ']') |
+		       (vec16)(v == '!') | (vec16)(v == '#');
 		b.word |= bits_of(word) << i;
 		b.digit |= bits_of(digit) << i;
 		b.kept |= bits_of(kept) << i;

@@ -95,7 +95,8 @@ void yaml_auto_release(struct yaml **y)
 /* --- problems --- */
 
 /* Refuse the text because of something at line and column (from 0) of it. */
-__attribute__((format(printf, 4, 5))) static void refuse(struct loader *l, size_t line, size_t column, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void refuse(struct loader *l, size_t line, size_t column, const char *fmt,
+							 ...)
 {
 	va_list ap;
 
@@ -129,7 +130,9 @@ static size_t character(const char *s, uint32_t *code)
 static const char *forbidden(uint32_t c, const char *at, const char *end)
 {
 	if (c == '\r')
-		return at + 1 < end && at[1] == '\n' ? NULL : "a carriage return without a line feed; use LF or CRLF line ends";
+		return at + 1 < end && at[1] == '\n'
+			       ? NULL
+			       : "a carriage return without a line feed; use LF or CRLF line ends";
 	if (c == '\t' || c == '\n')
 		return NULL;
 	if (c < 0x20 || (c >= 0x7F && c < 0xA0))
@@ -458,7 +461,8 @@ static void check_duplicates(struct loader *l, const struct yaml_node *map)
 		buf_truncate(&shown, 0);
 		yaml_add_cut(sorted[i]->key, &shown);
 		refuse(l, sorted[i]->key_line - l->line, sorted[i]->key_column - 1,
-		       "the key '%s' is given twice, first in line %u; keep one", buf_str(&shown), sorted[i - 1]->key_line);
+		       "the key '%s' is given twice, first in line %u; keep one", buf_str(&shown),
+		       sorted[i - 1]->key_line);
 	}
 }
 
@@ -479,8 +483,8 @@ static void refuse_syntax(struct loader *l)
 
 	if (p->error == YAML_MEMORY_ERROR)
 		alloc_zero(SIZE_MAX / 2, 1); /* ends the program as any lack of memory does */
-	refuse(l, p->problem_mark.line, p->problem_mark.column, "not YAML: %s%s%s", p->problem ? p->problem : "unreadable",
-	       p->context ? " " : "", p->context ? p->context : "");
+	refuse(l, p->problem_mark.line, p->problem_mark.column, "not YAML: %s%s%s",
+	       p->problem ? p->problem : "unreadable", p->context ? " " : "", p->context ? p->context : "");
 }
 
 /*

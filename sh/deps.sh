@@ -25,7 +25,8 @@ if [ "$(id -u)" -eq 0 ]; then
 elif command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
 	as_root=sudo
 else
-	printf 'deps: packages are missing; please run this as root and try again:\n\n  apt-get update && apt-get install -y --no-install-recommends%s\n\n' "$missing" >&2
+	printf 'deps: packages are missing; please run this as root and try again:\n\n  %s%s\n\n' \
+		'apt-get update && apt-get install -y --no-install-recommends' "$missing" >&2
 	exit 1
 fi
 echo "deps: installing$missing"

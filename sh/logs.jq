@@ -1,6 +1,7 @@
 # logs.jq: the lines of a sidecar's log, "[daemon] {json}" or "[daemon] text", for people or as JSON.
 # Arguments: json (true or false), events (names, one a line), host, daemon (empty: any), since (a
-# time, a number with s, m, h or d for how long ago, or empty), and the colours of terminal.sh. Everything of a log passes through "shown" on its way to a terminal.
+# time, a number with s, m, h or d for how long ago, or empty), and the colours of terminal.sh.
+# Everything of a log passes through "shown" on its way to a terminal.
 
 include "safe";
 
@@ -18,7 +19,8 @@ def parse:
 	(capture("^\\[(?<daemon>[a-z0-9-]+)\\] (?<text>.*)$") // {daemon: "?", text: .}) as $line
 	| ($line.text | try fromjson catch null) as $object
 	| if ($object | type) == "object" then
-		{daemon: $line.daemon} + (if $object.daemon then {of: $object.daemon} else {} end) + ($object | del(.daemon))
+		{daemon: $line.daemon} + (if $object.daemon then {of: $object.daemon} else {} end)
+		+ ($object | del(.daemon))
 	  else $line end;
 
 def text($key): .[$key] // "" | shown;
@@ -37,7 +39,8 @@ def for_people:
 	[(text("time") | if test("^[0-9-]{10}T[0-9:]{8}") then .[11:19] else . end | paint($ARGS.named.dim)),
 	 (.daemon | shown | paint($ARGS.named.bold))]
 	+ (if keys - ["daemon", "text"] != [] then
-		[(.event | if type == "string" then colour_of_event else "" end) as $colour | text("event") | paint($colour)]
+		[(.event | if type == "string" then colour_of_event else "" end) as $colour
+		 | text("event") | paint($colour)]
 		+ [text("of"), subject, text("reason"), (others | paint($ARGS.named.dim))]
 	   else [.text | shown] end)
 	| map(select(. != "")) | join(" ");
@@ -52,7 +55,8 @@ def beginning:
 def is_wanted($events; $host; $ids):
 	($ARGS.named.daemon == "" or .daemon == $ARGS.named.daemon)
 	and ($events == [] or (.event as $event | $events | index([$event]) != null))
-	and ($host == "" or (.host | strings | ascii_downcase) == $host // false or ($ids[.id | strings // ""] // false));
+	and ($host == "" or (.host | strings | ascii_downcase) == $host // false
+	     or ($ids[.id | strings // ""] // false));
 
 ($ARGS.named.events | split("\n") | map(select(. != ""))) as $events
 | ($ARGS.named.host | ascii_downcase) as $host

@@ -130,7 +130,8 @@ static void test_ranges(void)
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct address_verdict v = judge(cases[i].text);
 
-		ok(v.class == cases[i].class && strcmp(v.range, cases[i].range) == 0, "%s is %s (%d, %s)", cases[i].text,
+		ok(v.class == cases[i].class && strcmp(v.range, cases[i].range) == 0, "%s is %s (%d, %s)",
+		   cases[i].text,
 		   cases[i].range, (int)v.class, v.range);
 	}
 }
@@ -154,15 +155,19 @@ static void test_permission(void)
 	ok(address_permitted(judge("8.8.8.8"), false), "public addresses are permitted");
 	ok(!address_permitted(judge("10.0.0.1"), false) && address_permitted(judge("10.0.0.1"), true),
 	   "private ones where the route says so");
-	ok(!address_permitted(judge("169.254.169.254"), true) && !address_permitted(judge("::ffff:169.254.169.254"), true),
+	ok(!address_permitted(judge("169.254.169.254"), true) && !address_permitted(judge("::ffff:169.254.169.254"),
+										    true),
 	   "metadata never");
-	ok(!address_permitted(judge("224.0.0.1"), true) && !address_permitted(judge("0.0.0.0"), true), "nor what is nobody's");
+	ok(!address_permitted(judge("224.0.0.1"), true) && !address_permitted(judge("0.0.0.0"), true),
+	   "nor what is nobody's");
 }
 
 static void test_parsing(void)
 {
-	static const char *const bad4[] = { "",        "1",         "1.2.3",    "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.04",
-					    "0x1.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1..3.4",    "1.2.3.",    "+1.2.3.4", "1.2.3.0004",
+	static const char *const bad4[] = { "",        "1",         "1.2.3",    "1.2.3.4.5", "1.2.3.256", "01.2.3.4",
+					    "1.2.3.04",
+					    "0x1.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1..3.4",    "1.2.3.",    "+1.2.3.4",
+					    "1.2.3.0004",
 					    "127.1",    "2130706433", "1.2.3.4/8", "1.2.3.a" };
 	static const char *const bad6[] = { "", ":", "::1%lo", "[::1]", "1::2::3", "12345::", "::1.2.3", "::1 ",
 					    "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000" };

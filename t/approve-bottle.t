@@ -62,7 +62,8 @@ is "$(sed -n '/^what it would/,/^$/p' shown)" 'what it would change:
         as in GET https://b.test/bb-example
     + requests to b.test go to 127.0.0.1:'"$plain" 'the operator reads what it would change'
 like "$(cat shown)" '^    b\.test has the docs$' '... and why'
-check 'it is approved' "$bb" supervise approve "$id" --reason 'docs are fine' --shown "$("$bb" supervise show --json "$id" | jq -r .shown)"
+check 'it is approved' "$bb" supervise approve "$id" --reason 'docs are fine' \
+	--shown "$("$bb" supervise show --json "$id" | jq -r .shown)"
 first=$id
 wait_for pending
 check 'the next one is another' test "$id" != "$first"
@@ -75,7 +76,8 @@ post 403
 other 403' 'it could do what was approved, after that, and nothing else'
 like "$(cat said)" '^Approved: the proposed routes are in force now\.' '... was told of the approval'
 like "$(cat said)" 'The operator says: not that one' '... and of the rejection, with the reason'
-is "$(jq -rs '[.[] | select(.target) | "\(.method) \(.target)"] | join(",")' arrived)" 'GET /bytes/6' 'at the other end just that has arrived'
+is "$(jq -rs '[.[] | select(.target) | "\(.method) \(.target)"] | join(",")' arrived)" 'GET /bytes/6' \
+	'at the other end just that has arrived'
 is "$(ls home/state)" '' 'nothing of the bottle is left'
 
 # --- the record ---
@@ -94,9 +96,11 @@ egress methods
 egress reload
 launcher end
 launcher start' 'every decision is in it'
-is "$(echo "$decisions" | grep -E 'launcher|reload|approved' | tr '\n' ' ')" 'launcher start egress reload approve approved launcher end ' \
+is "$(echo "$decisions" | grep -E 'launcher|reload|approved' | tr '\n' ' ')" \
+	'launcher start egress reload approve approved launcher end ' \
 	'... the approval behind the reload that it waited for'
-is "$(jq -rs '[.[] | select(.event == "decision") | "\(.notes)|\(.justification)"] | .[]' "$log")" 'docs are fine|b.test has the docs
+is "$(jq -rs '[.[] | select(.event == "decision") | "\(.notes)|\(.justification)"] | .[]' "$log")" \
+	'docs are fine|b.test has the docs
 not that one|b.test has the docs' '... with the words of both sides'
 like "$(jq -rs '.[] | select(.action == "approved").difference' "$log")" '^\+.*b\.test' '... and the difference'
 done_testing

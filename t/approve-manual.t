@@ -15,7 +15,8 @@ terminal() {
 # in_manual N: the N-th screen of the manual.
 in_manual() {
 	sed -n '/^\.Ss The screen/,/^\.Sh/p' "$manual" |
-		awk -v n="$1" '/^\.Ed/ { on = 0 } on { print } /^\.Bd -literal/ { on = ++count == n }' | sed 's/\\e/\\/g'
+		awk -v n="$1" '/^\.Ed/ { on = 0 } on { print } /^\.Bd -literal/ { on = ++count == n }' |
+		sed 's/\\e/\\/g'
 }
 # captured N: as much from the end of the screen as the manual has: all, or the last line alone.
 captured() {
@@ -65,7 +66,8 @@ terminal send-keys -l 'for the report'
 is_screen 3 'a reason that is being typed'
 terminal send-keys Enter
 wait_for sh -c 'tmux -S "$PWD/tmux" capture-pane -p | grep -q "^approved 1234abcd"'
-ask_as c04d11e7-9b1f-4e6c-8f0a-27d9f4ab6603 2026-01-31T12:03:30.000Z egress-token-allow finding 'A request holds this. It is held for at most 290 seconds.'
+ask_as c04d11e7-9b1f-4e6c-8f0a-27d9f4ab6603 2026-01-31T12:03:30.000Z egress-token-allow finding \
+	'A request holds this. It is held for at most 290 seconds.'
 terminal send-keys G
 wait_for sh -c 'tmux -S "$PWD/tmux" capture-pane -p | grep -q c04d11e7'
 terminal send-keys G Enter

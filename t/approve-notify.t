@@ -21,7 +21,8 @@ cp first "$inforce"
 
 # Each text would leave a file behind, if a shell read it; "mark" is how it is looked for.
 mark=hostile4711
-for text in '$(touch "$OWNED")' '`touch "$OWNED"`' "'; touch \"\$OWNED\"; '" '"; touch "$OWNED"; "' "$(printf '\ntouch "$OWNED"\n')" '$OWNED'; do
+for text in '$(touch "$OWNED")' '`touch "$OWNED"`' "'; touch \"\$OWNED\"; '" '"; touch "$OWNED"; "' \
+	"$(printf '\ntouch "$OWNED"\n')" '$OWNED'; do
 	printf 'routes:\n  - host: a.test # %s %s\n' "$mark" "$(printf %s "$text" | tr -d '\n')" >wish
 	ask allow wish "$mark $text"
 	# What the agent has no hand in either, but a queue that was broken into could say.
@@ -42,7 +43,8 @@ export OWNED
 # told PROGRAM: what it was told is the ids, and nothing else has got through.
 told() {
 	is "$(sort -u told)" "$(for f in "$queue"/*.proposal.json; do basename "$f" .proposal.json; done |
-		grep -E '^[0-9a-f]{8}-0000-4000-8000-[0-9a-f]{12}$' | grep -v ^1111 | sed 's/^/3 web-1 allow /' | sort)" "$1: bottle, tool and id, three words"
+		grep -E '^[0-9a-f]{8}-0000-4000-8000-[0-9a-f]{12}$' | grep -v ^1111 | sed 's/^/3 web-1 allow /' |
+		sort)" "$1: bottle, tool and id, three words"
 	is "$(sort told | uniq -d)" '' '... of each once'
 	is "$(grep -c "$mark" everything)" 0 '... nothing an agent wrote is in argument, environment or input'
 	check_status 1 '... and no shell has read it' test -e owned
@@ -51,9 +53,11 @@ told() {
 	rm told everything descriptors
 }
 
-check_status 1 'wait tells of what is there, until its time is over' "$bb" supervise wait --timeout 1 --notify "$(cat told.sh)"
+check_status 1 'wait tells of what is there, until its time is over' "$bb" supervise wait --timeout 1 \
+	--notify "$(cat told.sh)"
 told wait
-is "$("$bb" supervise list --json | jq -c '[(.proposals | length), .damaged]')" '[6,1]' 'what has no proper tool is unreadable, what has no proper name is nothing'
+is "$("$bb" supervise list --json | jq -c '[(.proposals | length), .damaged]')" '[6,1]' \
+	'what has no proper tool is unreadable, what has no proper name is nothing'
 
 # A command that fails ends nothing; the one for the next proposal runs as well.
 check_status 1 'a command that fails' "$bb" supervise wait --timeout 1 --notify 'echo "$3" >>failed; exit 3'

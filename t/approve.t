@@ -17,8 +17,10 @@ recorded() {
 # unchanged NAME: nothing has happened to $id, the routes are those of ./first.
 unchanged() {
 	check_status 1 "$1: no answer" test -e "$queue/$id.response.json"
-	is "$(digest "$inforce") $(in_force)" "$(digest first) $(digest first)" "$1: the routes are as they were, on disk and in force"
-	is "$("$bb" supervise list --json | jq --arg id "$id" '[.proposals[] | select(.id == $id)] | length')" 1 "$1: the proposal is pending"
+	is "$(digest "$inforce") $(in_force)" "$(digest first) $(digest first)" \
+		"$1: the routes are as they were, on disk and in force"
+	is "$("$bb" supervise list --json | jq --arg id "$id" '[.proposals[] | select(.id == $id)] | length')" 1 \
+		"$1: the proposal is pending"
 }
 # in_force: the digest of what bb-egress goes by, as it says.
 in_force() {
@@ -71,7 +73,8 @@ is "$(answer '[.status, .notes, .final_file, .proposal_hash]')" \
 is "$(stat -c %a "$inforce")" 600 '... the routes are for the operator alone'
 is "$(recorded '[.component, .event, .action, .notes, .justification, .detail.id, .detail.tool]')" \
 	"[\"approve\",\"decision\",\"approved\",\"fine by me\",\"please\",\"$id\",\"allow\"]" '... and it is recorded'
-is "$(recorded '[.hashes.before, .hashes.after]')" "[\"$(digest first)\",\"$(digest second)\"]" '... with the digests before and after'
+is "$(recorded '[.hashes.before, .hashes.after]')" "[\"$(digest first)\",\"$(digest second)\"]" \
+	'... with the digests before and after'
 tail -n 1 home/audit/web-1.jsonl | jq -rj .difference >difference
 cp first patched && patch -s patched <difference
 is "$(digest patched)" "$(digest second)" '... and a difference that patch(1) takes'
@@ -81,7 +84,8 @@ archive
 
 ask egress-block third
 check 'approve --file' "$bb" supervise approve "$id" --file first --save
-is "$(answer '[.status, .final_file]')" "$(jq -nc --rawfile f first '["modified", $f]')" '... is an answer with other routes'
+is "$(answer '[.status, .final_file]')" "$(jq -nc --rawfile f first '["modified", $f]')" \
+	'... is an answer with other routes'
 is "$(in_force)" "$(digest first)" '... which are in force'
 like "$(sed -n 2p out)" "^# .* put this into $PWD/home/bottles/web.md:\$" '... --save names the file to edit'
 is "$(sed 1,2d out)" 'egress:
@@ -97,7 +101,8 @@ ask allow slots
 check 'approve --save' "$bb" supervise approve "$id" --save
 sed 1,2d out >saved
 is "$(python3 -c 'import sys, yaml; print(yaml.safe_load(sys.stdin))' <saved)" \
-	"{'egress': {'routes': [{'host': 'd.test', 'auth': {'scheme': 'Bearer', 'token_ref': 'D_TOKEN'}}]}}" '... in the words of a manifest'
+	"{'egress': {'routes': [{'host': 'd.test', 'auth': {'scheme': 'Bearer', 'token_ref': 'D_TOKEN'}}]}}" \
+	'... in the words of a manifest'
 archive
 restore
 
@@ -125,7 +130,8 @@ for tool in gitleaks-allow egress-token-allow; do
 	unchanged "$tool"
 	check "$tool: approve" "$bb" supervise approve "$id" --reason 'a fixture'
 	is "$(answer '[.status, .notes, .final_file]')" '["approved","a fixture",""]' '... is answered'
-	is "$(recorded '[.action, .detail.subject]')" '["approved","generic-api-key in k:1\n"]' '... and recorded with what it is about'
+	is "$(recorded '[.action, .detail.subject]')" '["approved","generic-api-key in k:1\n"]' \
+		'... and recorded with what it is about'
 	archive
 done
 
@@ -136,7 +142,8 @@ seen=$(shown)
 cp third "$inforce.new" && mv "$inforce.new" "$inforce"
 check_status 1 'the routes have changed since it was shown' "$bb" supervise approve "$id" --shown "$seen"
 like "$(cat err)" 'have changed since it was shown' '... so nothing is done'
-like "$("$bb" supervise show "$id")" '^warning   the routes in force have changed since it was asked' '... and show warns'
+like "$("$bb" supervise show "$id")" '^warning   the routes in force have changed since it was asked' \
+	'... and show warns'
 restore
 jq '.proposed_file = "routes:\n  - host: evil.test\n"' "$queue/$id.proposal.json" >changed
 mv changed "$queue/$id.proposal.json"
@@ -244,7 +251,8 @@ for n in range(10000):
                    "justification": "x" * 2000, "arrival_timestamp": "2026-01-01T00:00:00.000Z", "current_file_hash": ""}, f)
 END
 check 'ten thousand proposals of one bottle' "$bb" supervise list --json
-is "$(jq -c '[(.proposals | map(select(.bottle == "flood-1")) | length), .unshown]' out)" '[64,9936]' '... are counted, and 64 of them read'
+is "$(jq -c '[(.proposals | map(select(.bottle == "flood-1")) | length), .unshown]' out)" '[64,9936]' \
+	'... are counted, and 64 of them read'
 is "$(jq -r '.proposals[] | select(.bottle == "web-1").id' out | tail -n 1)" "$id" '... that of another bottle is there'
 check '... and can be decided' "$bb" supervise reject "$id" --reason 'found it'
 mkdir "$BOT_BOTTLE_HOME/state/flood-1/egress" && echo 'routes: []' >"$BOT_BOTTLE_HOME/state/flood-1/egress/routes.yaml"

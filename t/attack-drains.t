@@ -19,9 +19,11 @@ PUSHES = [
     "POST /some.git%2fgit-receive-pack", "POST /some.git/git-receive-pack;x", "POST /some.git/GIT-RECEIVE-PACK",
     "POST /some.git/x/../git-receive-pack", "POST /some.git/./git-receive-pack", "POST /some.git/git%252dreceive-pack",
     "POST /some.git\\git-receive-pack", "POST /some.git/git-receive-pack%00", "POST /some.git/git-receive-pack#x",
-    "PUT /some.git/git-receive-pack", "post /some.git/git-receive-pack", "GET /some.git/info/refs?service=git-receive-pack",
+    "PUT /some.git/git-receive-pack", "post /some.git/git-receive-pack",
+    "GET /some.git/info/refs?service=git-receive-pack",
     "GET /some.git/info/refs?service=git%2dreceive%2Dpack", "GET /some.git/info/refs?a=b&service=git-receive-pack",
-    "GET /some.git/info/refs?service=git-upload-pack&service=git-receive-pack", "GET /some.git/info/refs/?service=git-receive-pack",
+    "GET /some.git/info/refs?service=git-upload-pack&service=git-receive-pack",
+    "GET /some.git/info/refs/?service=git-receive-pack",
     "GET /some.git/info%2frefs?service=git-receive-pack", "GET /some.git/%69nfo/refs?%73ervice=git-receive-pack",
     "POST /some.git/info/lfs/objects/batch", "PUT /some.git/info/lfs/objects/1234", "POST /some.git/info%2flfs/locks",
 ]
@@ -32,8 +34,10 @@ class Git:
 
     def __init__(self, directory):
         self.directory = directory
-        self.environment = {"PATH": os.environ["PATH"], "HOME": directory, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0",
-                            "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_NAME": "n", "GIT_COMMITTER_EMAIL": "e"}
+        self.environment = {"PATH": os.environ["PATH"], "HOME": directory, "GIT_CONFIG_NOSYSTEM": "1",
+                            "GIT_TERMINAL_PROMPT": "0",
+                            "GIT_AUTHOR_NAME": "n", "GIT_AUTHOR_EMAIL": "e", "GIT_COMMITTER_NAME": "n",
+                            "GIT_COMMITTER_EMAIL": "e"}
         self("init", "-q", "--bare", "-b", "main", "repos/some.git")
         self("-C", "repos/some.git", "config", "http.receivepack", "true")
         self("init", "-q", "-b", "main", "first")
@@ -41,7 +45,8 @@ class Git:
         self("-C", "first", "push", "-q", "../repos/some.git", "main")
 
     def __call__(self, *arguments, wrong=False):
-        p = subprocess.run(["git", *arguments], cwd=self.directory, env=self.environment, capture_output=True, text=True, check=False)
+        p = subprocess.run(["git", *arguments], cwd=self.directory, env=self.environment, capture_output=True,
+                           text=True, check=False)
         if p.returncode and not wrong:
             raise RuntimeError("git %s: %s" % (" ".join(arguments), p.stderr))
         return p
@@ -50,7 +55,8 @@ class Git:
         ready, end = os.pipe()
         self.record = os.path.join(self.directory, "asked")
         self.server = subprocess.Popen(
-            [sys.executable, os.path.join(os.environ["BB_SOURCE"], "t", "lib", "githttp.py"), "--cert", certificate, "--key", key,
+            [sys.executable, os.path.join(os.environ["BB_SOURCE"], "t", "lib", "githttp.py"), "--cert", certificate,
+             "--key", key,
              "--root", os.path.join(self.directory, "repos"), "--record", self.record, "--ready", str(end)],
             pass_fds=[end], stderr=subprocess.DEVNULL)
         os.close(end)
@@ -71,18 +77,22 @@ class Git:
 
 
 def test_clone_and_push(tap, w, git):
-    git.environment.update(https_proxy="http://127.0.0.1:%d" % w.port, GIT_SSL_CAINFO=os.path.join(w.directory, "state", "ca.pem"))
+    git.environment.update(https_proxy="http://127.0.0.1:%d" % w.port,
+                           GIT_SSL_CAINFO=os.path.join(w.directory, "state", "ca.pem"))
     p = git("clone", "-q", "https://git.test/some.git", "clone", wrong=True)
     tap.ok(p.returncode == 0 and git.asked(), "a clone passes where fetching is permitted", p.stderr)
     git("-C", "clone", "commit", "-q", "--allow-empty", "-m", "secret")
     before = git.head()
-    for url in ("https://git.test/some.git", "https://git.test//some.git", "https://GIT.test:443/some.git/", "https://git.test/%73ome.git"):
+    for url in ("https://git.test/some.git", "https://git.test//some.git", "https://GIT.test:443/some.git/",
+                "https://git.test/%73ome.git"):
         p = git("-C", "clone", "push", url, "main", wrong=True)
         asked = git.asked()
-        tap.ok(p.returncode == 128 and "403" in p.stderr and git.head() == before and not [a for a in asked if "receive-pack" in a],
+        tap.ok(p.returncode == 128 and "403" in p.stderr and git.head() == before
+               and not [a for a in asked if "receive-pack" in a],
                "git push to %s is refused" % url, (p.returncode, p.stderr, asked))
     p = git("clone", "-q", "https://nofetch.test/some.git", "other", wrong=True)
-    tap.ok(p.returncode == 128 and "403" in p.stderr and git.asked() == [], "a clone is refused where fetching is not permitted", p.stderr)
+    tap.ok(p.returncode == 128 and "403" in p.stderr and git.asked() == [],
+           "a clone is refused where fetching is not permitted", p.stderr)
 
 
 def test_spellings(tap, w, git):
@@ -92,7 +102,8 @@ def test_spellings(tap, w, git):
         answer = w.tunnel("git.test:443", data)
         w.barrier()
         asked = git.asked()
-        tap.ok(asked == [] and answer.startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 ")), "%s: refused" % line, (answer, asked))
+        tap.ok(asked == [] and answer.startswith((b"HTTP/1.1 403 ", b"HTTP/1.1 400 ")), "%s: refused" % line,
+               (answer, asked))
     tap.same(git.head(), before, "the repository is as it was")
 
 
@@ -104,7 +115,8 @@ def main():
         git = Git(directory)
         upstream = {"connect": "127.0.0.1:%d" % git.serve(certificate, key), "ca_file": authority}
         try:
-            with Wire([{"host": "git.test", "git": {"fetch": True}, "upstream": upstream}, {"host": "nofetch.test", "upstream": upstream}]) as w:
+            with Wire([{"host": "git.test", "git": {"fetch": True}, "upstream": upstream},
+                       {"host": "nofetch.test", "upstream": upstream}]) as w:
                 test_clone_and_push(tap, w, git)
                 test_spellings(tap, w, git)
         finally:

@@ -38,18 +38,22 @@ def test_names_that_differ(tap, w):
         ("Host with another port", "a.test:443", "a.test", request("a.test:8443"), 421),
         ("SNI and Host against the CONNECT", "evil.test:443", "a.test", request("a.test"), 421),
         ("CONNECT of an unlisted host", "evil.test:443", "evil.test", request("evil.test"), 403),
-        ("an absolute target of another host", "a.test:443", "a.test", request("a.test", "GET https://b.test/ HTTP/1.1"), 421),
-        ("an absolute target of another scheme", "a.test:443", "a.test", request("a.test", "GET http://a.test/ HTTP/1.1"), 421),
+        ("an absolute target of another host", "a.test:443", "a.test",
+         request("a.test", "GET https://b.test/ HTTP/1.1"), 421),
+        ("an absolute target of another scheme", "a.test:443", "a.test",
+         request("a.test", "GET http://a.test/ HTTP/1.1"), 421),
         ("two Hosts", "a.test:443", "a.test", request("a.test", "GET / HTTP/1.1", "Host: b.test"), 400),
         ("no Host", "a.test:443", "a.test", b"GET / HTTP/1.1\r\n\r\n", 400),
         ("no Host in HTTP/1.0", "a.test:443", "a.test", b"GET / HTTP/1.0\r\n\r\n", 400),
-        ("X-Forwarded-Host does not matter", "a.test:443", "a.test", request("b.test", "GET / HTTP/1.1", "X-Forwarded-Host: a.test"), 421),
+        ("X-Forwarded-Host does not matter", "a.test:443", "a.test",
+         request("b.test", "GET / HTTP/1.1", "X-Forwarded-Host: a.test"), 421),
     ]
     for name, authority, sni, data, want in cases:
         answer = w.tunnel(authority, data, sni)
         tap.ok(w.arrived() == ([], []) and statuses(answer)[:1] == [want], "%s: %d" % (name, want), answer)
     answer = w.plain(b"GET http://a.test/ HTTP/1.1\r\nHost: b.test\r\n\r\n")
-    tap.ok(w.arrived() == ([], []) and statuses(answer) == [421], "an absolute target and another Host, plain: 421", answer)
+    tap.ok(w.arrived() == ([], []) and statuses(answer) == [421], "an absolute target and another Host, plain: 421",
+           answer)
 
 
 def test_later_requests(tap, w):
@@ -60,7 +64,8 @@ def test_later_requests(tap, w):
            "the second request of a connection is judged for itself", (requests, answer))
     tap.ok({r.field("Host")[0] for r in requests} == {"a.test"}, "and only the right host is reached")
     answer = w.tunnel("a.test:443", request("a.test", "POST /1 HTTP/1.1", "Content-Length: 2", body=b"xx") +
-                      request("a.test", "POST /2 HTTP/1.1", "Content-Length: 2", "Transfer-Encoding: chunked", body=b"0\r\n\r\n") +
+                      request("a.test", "POST /2 HTTP/1.1", "Content-Length: 2", "Transfer-Encoding: chunked",
+                              body=b"0\r\n\r\n") +
                       request("a.test", "GET /3 HTTP/1.1"))
     requests, partial = w.arrived()
     tap.ok([r.target for r in requests] == ["/1"] and not partial and statuses(answer) == [200, 400],
@@ -75,9 +80,11 @@ def test_odd_requests(tap, w):
         ("CONNECT inside", b"CONNECT b.test:443 HTTP/1.1\r\nHost: b.test:443\r\n\r\n", 400),
         ("a head without end", b"GET / HTTP/1.1\r\nHost: a.test\r\n" + b"X: " + b"y" * 70000, 400),
         ("fields without end", b"GET / HTTP/1.1\r\nHost: a.test\r\n" + b"X: y\r\n" * 200, 400),
-        ("a WebSocket of another version", request("a.test", "GET / HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 12",
+        ("a WebSocket of another version", request("a.test", "GET / HTTP/1.1", "Connection: Upgrade",
+                                                   "Upgrade: websocket", "Sec-WebSocket-Version: 12",
                                 "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="), 426),
-        ("hop-by-hop abuse", request("a.test", "GET / HTTP/1.1", "Connection: close, Authorization", "Authorization: x"), 400),
+        ("hop-by-hop abuse", request("a.test", "GET / HTTP/1.1", "Connection: close, Authorization",
+                                     "Authorization: x"), 400),
     ]
     for name, data, want in cases:
         host = "get.test" if b"get.test" in data else "a.test"
@@ -105,7 +112,8 @@ def test_not_tls(tap, w):
 def test_what_is_not_passed_on(tap, w):
     w.tunnel("a.test:443", request(
         "a.test", "GET /x%41?q HTTP/1.1", "Connection: x-mine, keep-alive, Upgrade", "X-Mine: 1", "Upgrade: h2c",
-        "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", "Keep-Alive: 5", "Proxy-Authorization: Basic eDp5", "Proxy-Connection: close", "TE: trailers",
+        "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA", "Keep-Alive: 5", "Proxy-Authorization: Basic eDp5",
+        "Proxy-Connection: close", "TE: trailers",
         "Trailer: X-T", "Accept: */*", "X-Kept: \t v  w "))
     requests, _ = w.arrived()
     got = requests[0] if requests else None
@@ -118,14 +126,18 @@ def test_what_is_not_passed_on(tap, w):
     requests, _ = w.arrived()
     tap.ok(requests and requests[0].body == b"hello!" and "evil" not in str(requests[0].fields),
            "chunks arrive, extensions and trailers do not", requests)
-    w.tunnel("key.test:443", request("key.test", "GET / HTTP/1.1", "Authorization: Bearer theirs", "Cookie: session=theirs"))
+    w.tunnel("key.test:443", request("key.test", "GET / HTTP/1.1", "Authorization: Bearer theirs",
+                                     "Cookie: session=theirs"))
     requests, _ = w.arrived()
-    tap.ok(requests and requests[0].field("Authorization") == ["Bearer " + SECRET] and "theirs" not in str(requests[0].fields),
+    tap.ok(requests and requests[0].field("Authorization") == ["Bearer " + SECRET]
+           and "theirs" not in str(requests[0].fields),
            "a credential of theirs is replaced by ours", requests and requests[0].fields)
-    for cookie, want in (("session=theirs", []), ("session=ours", ["session=ours"]), ("a=b; session=ours; c", ["session=ours"])):
+    for cookie, want in (("session=theirs", []), ("session=ours", ["session=ours"]),
+                         ("a=b; session=ours; c", ["session=ours"])):
         w.tunnel("key.test:443", request("key.test", "GET / HTTP/1.1", "Cookie: " + cookie))
         requests, _ = w.arrived()
-        tap.ok(requests and requests[0].field("Cookie") == want, "of the cookies %r, what the origin has set passes" % cookie, requests)
+        tap.ok(requests and requests[0].field("Cookie") == want, "of the cookies %r, what the origin has set passes" %
+               cookie, requests)
         w.tunnel("key.test:443", request("key.test", "GET /login HTTP/1.1"))
         w.arrived()
     for line, field in (("GET /?api_key=theirs HTTP/1.1", "A: b"), ("GET / HTTP/1.1", "X-Api-Key: theirs")):
@@ -156,7 +168,8 @@ HOSTILE = {
     "/fields": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n", True, 502),
     "/endless-head": (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 300000, True, 502),
     "/endless-interim": (b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 20000, True, 502),
-    "/switch": (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nraw", False, 502),
+    "/switch": (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nraw", False,
+                502),
 }
 
 
@@ -189,27 +202,32 @@ def test_hostile_answers(tap, w):
     for path, (_, _, want) in HOSTILE.items():
         answer = w.tunnel("a.test:443", request("a.test", "GET %s HTTP/1.1" % path))
         final = [s for s in statuses(answer) if s >= 200]
-        tap.ok(final == [want] and b"[no end]" not in answer, "the origin's %s: %d" % (path[1:], want), (final, answer[:300]))
+        tap.ok(final == [want] and b"[no end]" not in answer, "the origin's %s: %d" % (path[1:], want),
+               (final, answer[:300]))
     w.arrived()
 
 
 def test_responses_that_do_not_end(tap, w):
     for path in ("/short", "/cut-chunks", "/bad-chunks"):
-        answer = w.tunnel("a.test:443", request("a.test", "GET %s HTTP/1.1" % path) + request("a.test", "GET /next HTTP/1.1"))
+        answer = w.tunnel("a.test:443", request("a.test", "GET %s HTTP/1.1" % path) + request("a.test",
+                                                                                              "GET /next HTTP/1.1"))
         whole = answer.endswith(b"0\r\n\r\n") or b"forged" in answer or len(statuses(answer)) > 1
-        tap.ok(statuses(answer)[:1] in ([200], [502]) and not whole, "the origin's %s is seen to be broken" % path[1:], answer)
+        tap.ok(statuses(answer)[:1] in ([200], [502]) and not whole, "the origin's %s is seen to be broken" % path[1:],
+               answer)
     w.arrived()
 
 
 def test_response_smuggling(tap, w):
     for path, method in (("/extra", "GET"), ("/extra-head", "HEAD"), ("/no-content", "GET")):
-        answer = w.tunnel("a.test:443", request("a.test", "%s %s HTTP/1.1" % (method, path)) + request("a.test", "GET /next HTTP/1.1"))
+        answer = w.tunnel("a.test:443", request("a.test", "%s %s HTTP/1.1" % (method, path)) +
+                          request("a.test", "GET /next HTTP/1.1"))
         again = w.tunnel("a.test:443", request("a.test", "GET /again HTTP/1.1"))
         tap.ok(b"forged" not in answer + again and again.endswith(b"ok"),
                "what follows an answer (%s) is nobody's answer" % path[1:], (answer, again))
     answer = w.tunnel("a.test:443", request("a.test", "GET /hop HTTP/1.1"))
     tap.ok(answer.endswith(b"ok") and b"X-Kept" in answer and
-           not re.search(rb"x-mine|alt-svc|keep-alive|proxy-authenticate", answer, re.I), "hop-by-hop fields and Alt-Svc stay behind", answer)
+           not re.search(rb"x-mine|alt-svc|keep-alive|proxy-authenticate", answer, re.I),
+           "hop-by-hop fields and Alt-Svc stay behind", answer)
     w.arrived()
 
 

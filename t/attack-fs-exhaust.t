@@ -53,7 +53,8 @@ except OSError:
 END
 
 for user in $users; do
-	make_plan "$user" one '.bottle.argv = ["python3", "-c", $ARGS.positional[0]] | .bottle.limits = {pids: 40}' "$(cat processes.py)"
+	make_plan "$user" one '.bottle.argv = ["python3", "-c", $ARGS.positional[0]] | .bottle.limits = {pids: 40}' \
+		"$(cat processes.py)"
 	check "$user: a fork bomb ends" run_plan "$user" one
 	is "$(cat out)" True "$user: ... at the limit"
 	is "$(leftovers "$user")" '' "$user: ... and leaves nothing"

@@ -148,12 +148,14 @@ for user in $users; do
 	at_exit "kill $victim"
 	make_plan "$user" reach '.bottle.argv = ["python3", "-c"] + $ARGS.positional
 		| .bottle.workspace = {source: "'"$PWD/$user/project"'", target: "/home/node/workspace"} | .bottle.workdir = "/home/node/workspace"' \
-		"$(cat attack.py)" "$tcp" "$udp" "$abstract" "$PWD/$user/socket" "$PWD/$user/canary" "$PWD/$user/directory"
+		"$(cat attack.py)" "$tcp" "$udp" "$abstract" "$PWD/$user/socket" "$PWD/$user/canary" \
+		"$PWD/$user/directory"
 	check "$user: the hostile agent runs to its end" run_plan "$user" reach
 	is "$(cat out)" 'done' "$user: it got nothing"
 	check "$user: the victim is alive" kill -0 "$victim"
 	is "$(cat "$user/log" 2>/dev/null)" '' "$user: ... and nothing arrived"
-	is "$(cat "$user/canary" "$user/directory/file")" "$(printf 'secret\ntheirs')" "$user: the host's files are as they were"
+	is "$(cat "$user/canary" "$user/directory/file")" "$(printf 'secret\ntheirs')" \
+		"$user: the host's files are as they were"
 	as "$user" /usr/bin/python3 -c "import socket; socket.create_connection(('127.0.0.1', $tcp)).recv(1)"
 	is "$(cat "$user/log")" tcp "$user: (what arrives is seen)"
 	kill "$victim"
@@ -168,7 +170,9 @@ for user in $users; do
 	check "$user: the agent plants what the host might run" run_plan "$user" plant
 	find "$user/project" "$user/directory" -printf '%p %y %s %m %l\n' | sort >after
 	check "$user: the host's directories are as they were" diff before after
-	(cd "$user/project" && as "$user" git -c safe.directory='*' status && as "$user" git -c safe.directory='*' add file && as "$user" git -c safe.directory='*' diff --cached) >out 2>&1
+	(cd "$user/project" && as "$user" git -c safe.directory='*' status &&
+		as "$user" git -c safe.directory='*' add file &&
+		as "$user" git -c safe.directory='*' diff --cached) >out 2>&1
 	check_status 1 "$user: git on the host runs nothing of it" test -e "$user/owned"
 	is "$(ls "$user/home/state")" '' "$user: the state is gone, whatever was in it"
 	is "$(cat "$user/directory/file")" theirs "$user: ... and only that"

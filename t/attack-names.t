@@ -12,7 +12,8 @@ sys.path.insert(0, os.path.join(os.environ["BB_SOURCE"], "t", "lib"))
 from twoends import Names, Origin, Tap, Wire, own_network  # noqa: E402
 
 PUBLIC, OTHER_PUBLIC = "93.184.216.34", "93.184.216.35"
-INSIDE = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.1.1", "::1", "fd00::1", "64:ff9b::a00:1", "2002:a00:1::1"]
+INSIDE = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "100.64.0.1", "192.168.1.1", "::1", "fd00::1", "64:ff9b::a00:1",
+          "2002:a00:1::1"]
 METADATA = "169.254.169.254"
 
 NAMES = {
@@ -33,7 +34,8 @@ NAMES = {
 NAMES.update({"inside%d.test" % i: [[a]] for i, a in enumerate(INSIDE)})
 
 ROUTES = [{"host": h, "ports": [80, 443]} for h in
-          ["good.test", "metadata.test", "rebinding.test", "mixed.test", "redirecting.test", "mapped.test", "nothing.test",
+          ["good.test", "metadata.test", "rebinding.test", "mixed.test", "redirecting.test", "mapped.test",
+           "nothing.test",
            "127.0.0.1", "::1"] + ["inside%d.test" % i for i in range(len(INSIDE))]]
 ROUTES += [{"host": "private-ok.test", "ports": [80], "allow_private": True},
            {"host": "metadata-ok.test", "ports": [80], "allow_private": True}]
@@ -41,21 +43,28 @@ NAMES["metadata-ok.test"] = [[METADATA]]
 
 # Spellings of hosts that are no host, or another: none may be looked up or reach anyone.
 SPELLINGS = [
-    "evil.test", "notgood.test", "xgood.test", "sub.good.test", "good.test.evil.tld", "good.test.", "good..test", ".good.test",
-    "good.test%2eevil.test", "good%2etest", "g%6fod.test", "user@good.test", "good.test@evil.test", "good.test:80@evil.test",
+    "evil.test", "notgood.test", "xgood.test", "sub.good.test", "good.test.evil.tld", "good.test.", "good..test",
+    ".good.test",
+    "good.test%2eevil.test", "good%2etest", "g%6fod.test", "user@good.test", "good.test@evil.test",
+    "good.test:80@evil.test",
     "good.test%00.evil.test", "good.test\x00.evil.test", "good_x.test", "_good.test", "-good.test", "g\u00f6od.test",
-    "g\u043e\u043ed.test", "\uff47ood.test", "good\u3002test", "good.test\\.evil.test", "good.test;evil.test", "good.test,evil.test",
-    "a." * 127 + "b", ("a" * 63 + ".") * 3 + "a" * 62, "a" * 64 + ".test", "[good.test]", "good.test:080", "good.test:", "good.test:8080", "good.test:0",
+    "g\u043e\u043ed.test", "\uff47ood.test", "good\u3002test", "good.test\\.evil.test", "good.test;evil.test",
+    "good.test,evil.test",
+    "a." * 127 + "b", ("a" * 63 + ".") * 3 + "a" * 62, "a" * 64 + ".test", "[good.test]", "good.test:080", "good.test:",
+    "good.test:8080", "good.test:0",
     "good.test:65616", "secret-0123456789.evil.test", "localhost", "ip6-localhost", "",
-    "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "127.0.1", "0", "0.0.0.0", "127.0.0.1.", "127.0.0.01", "10.0.0.1",
-    "169.254.169.254", "2852039166", "0xa9fea9fe", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[fd00::1]", "[::]",
+    "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "127.0.1", "0", "0.0.0.0", "127.0.0.1.", "127.0.0.01",
+    "10.0.0.1",
+    "169.254.169.254", "2852039166", "0xa9fea9fe", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]",
+    "[fd00::1]", "[::]",
     "[fe80::1%25lo]", "[fe80::1%lo]", "[::1%lo]", "[64:ff9b::127.0.0.1]", "[2002:7f00:1::1]", "::1",
 ]
 
 
 def plain(w, host, path="/"):
     """A request through the proxy for a host as it is spelled; the answer."""
-    return w.plain(b"GET http://" + host.encode() + path.encode() + b" HTTP/1.1\r\nHost: " + host.encode() + b"\r\n\r\n")
+    return w.plain(b"GET http://" + host.encode() + path.encode() + b" HTTP/1.1\r\nHost: " + host.encode() +
+                   b"\r\n\r\n")
 
 
 class Ends:
@@ -89,10 +98,12 @@ class Ends:
 def test_spellings(tap, w, names, ends):
     for host in SPELLINGS:
         shown = host if len(host) < 40 else host[:30] + "... (%d)" % len(host)
-        for way, answer in (("plain", plain(w, host)), ("tunnel", w.tunnel(host if ":" in host[-6:] else host + ":443", (
+        for way, answer in (("plain", plain(w, host)),
+                            ("tunnel", w.tunnel(host if ":" in host[-6:] else host + ":443", (
                 "GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host).encode(), sni=False))):
             w.barrier()
-            tap.ok(ends.reached(ends.public) == [] and ends.reached(ends.inside) == [] and not answer.startswith(b"HTTP/1.1 200 OK"),
+            tap.ok(ends.reached(ends.public) == [] and ends.reached(ends.inside) == []
+                   and not answer.startswith(b"HTTP/1.1 200 OK"),
                    "%s, %r: nobody is reached" % (way, shown), answer)
     tap.same(names.asked, [], "and no name was ever looked up")
 
@@ -106,7 +117,8 @@ def test_controls(tap, w, names, ends):
     tap.ok(answer.endswith(b"ok"), "and through a tunnel", answer)
     tap.ok(set(names.asked) == {"good.test"}, "that name was looked up", names.asked)
     answer = plain(w, "private-ok.test")
-    tap.ok(answer.endswith(b"ok") and ends.reached(ends.inside) == ["10.0.0.1"], "a private address where the route permits it", answer)
+    tap.ok(answer.endswith(b"ok") and ends.reached(ends.inside) == ["10.0.0.1"],
+           "a private address where the route permits it", answer)
     ends.reached(ends.public)
 
 
@@ -136,12 +148,15 @@ def test_mixed_and_rebinding(tap, w, names, ends):
     names.asked.clear()
     answers = [plain(w, "rebinding.test") for _ in range(5)]
     w.barrier()
-    tap.ok(answers[0].endswith(b"ok") and names.asked.count("rebinding.test") > 2, "a name is looked up again", names.asked)
-    tap.ok(ends.reached(ends.inside) == [], "a name that moves inside after the first look is not followed there", answers)
+    tap.ok(answers[0].endswith(b"ok") and names.asked.count("rebinding.test") > 2, "a name is looked up again",
+           names.asked)
+    tap.ok(ends.reached(ends.inside) == [], "a name that moves inside after the first look is not followed there",
+           answers)
     ends.reached(ends.public)
     answer = plain(w, "redirecting.test")
     w.barrier()
-    tap.ok(b"302 Found" in answer and ends.reached(ends.inside) == [], "a redirect inside is given back, not followed", answer)
+    tap.ok(b"302 Found" in answer and ends.reached(ends.inside) == [], "a redirect inside is given back, not followed",
+           answer)
 
 
 def main():

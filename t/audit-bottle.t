@@ -59,7 +59,8 @@ for user in $users; do
 	exec 5>"$user/go"
 	wait_for grep -q up "$user/said"
 	is "$(entries "$user" live '[.[0] | .component, .event, .seq, .identity, (.hashes.plan | length), .detail.agent, .detail.backend]')" \
-		'["launcher","start",1,"live",64,"hello","native"]' "$user: the first entry says what was started, and by which plan"
+		'["launcher","start",1,"live",64,"hello","native"]' \
+		"$user: the first entry says what was started, and by which plan"
 	check '... the daemons are ready' count "$user" live sidecar/ready 2
 	check '... the log holds while the bottle runs' holds "$user" live
 
@@ -73,7 +74,8 @@ for user in $users; do
 	wait_for count "$user" live egress/refuse 5
 	check '... its refusals are entries' count "$user" live egress/refuse 5
 	check '... but no entry that it wrote' has "$user" live 'all(.component != "approve" and .event != "approved")'
-	is "$(LC_ALL=C grep -c '[^ -~]' "$user/home/audit/live.jsonl")" 0 '... and no byte of it that a terminal would obey'
+	is "$(LC_ALL=C grep -c '[^ -~]' "$user/home/audit/live.jsonl")" 0 \
+		'... and no byte of it that a terminal would obey'
 
 	sidecar=$(sidecar_of "$user" live)
 	kill -KILL "$(pgrep -P "$sidecar" -x bb-egress)"
@@ -90,9 +92,11 @@ for user in $users; do
 	exec 5>&-
 	wait "$bottle"
 	is "$?" 3 "$user: the agent ends"
-	is "$(entries "$user" live '[.[-1] | .component, .event, .detail.status]')" '["launcher","end",3]' '... which is the last entry'
+	is "$(entries "$user" live '[.[-1] | .component, .event, .detail.status]')" '["launcher","end",3]' \
+		'... which is the last entry'
 	check '... the log holds' holds "$user" live
-	check '... says the second verifier, too' "$BB_SOURCE/t/lib/verify-audit" "$user/home/audit/live.jsonl" "$user/home/audit/key.pub"
+	check '... says the second verifier, too' "$BB_SOURCE/t/lib/verify-audit" "$user/home/audit/live.jsonl" \
+		"$user/home/audit/key.pub"
 	sed 's/"status":3/"status":0/' "$user/home/audit/live.jsonl" >"$user/changed"
 	cat "$user/changed" >"$user/home/audit/live.jsonl"
 	check_status 1 '... and not when the end is another' holds "$user" live
@@ -110,7 +114,8 @@ for user in $users; do
 	wait "$bottle"
 	wait_for ended "$user" killed
 	check "$user: a cleanup removes what was killed" as "$user" bb-launch-native cleanup
-	is "$(entries "$user" killed '[.[-1] | .component, .event]')" '["launcher","removed"]' '... and says so in the log'
+	is "$(entries "$user" killed '[.[-1] | .component, .event]')" '["launcher","removed"]' \
+		'... and says so in the log'
 	check '... which holds' holds "$user" killed
 
 	mv "$user/home/audit" "$user/home/before" && echo >"$user/home/audit"

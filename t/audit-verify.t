@@ -25,7 +25,8 @@ umask 022
 "$write" home web-1 decision 'I need
 api.example.com' "$(printf 'fine\033[2J \342\200\256 \302\233')"
 "$write" home web-1 refuse
-is "$(stat -c %a $logs $logs/key $logs/web-1.jsonl $logs/web-1.head | tr '\n' ' ')" '700 600 600 600 ' 'nobody else may read it'
+is "$(stat -c %a $logs $logs/key $logs/web-1.jsonl $logs/web-1.head | tr '\n' ' ')" '700 600 600 600 ' \
+	'nobody else may read it'
 check 'bb audit IDENTITY' "$bb" audit web-1
 is "$(sed 's/^[0-9][0-9TZ:.-]* //' out)" "$(cat <<'END'
 test start tested host=a.test
@@ -152,7 +153,8 @@ like "$("$bb" audit verify)" 'holds, 4 entries' 'or without need'
 
 # --- usage ---
 
-for words in 'show' 'show a b' 'repair' 'key x' 'verify ../x' 'verify -- --x' 'show A' 'web-1 web-1' '--frob' 'show web-1 --event'; do
+for words in 'show' 'show a b' 'repair' 'key x' 'verify ../x' 'verify -- --x' 'show A' 'web-1 web-1' '--frob' \
+	'show web-1 --event'; do
 	# shellcheck disable=SC2086
 	check_status 100 "bb audit $words" "$bb" audit $words
 done

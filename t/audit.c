@@ -109,7 +109,8 @@ static void test_entries(void)
 	doc_put_str(detail, "note", "\xe2\x80\xae");
 	audit_add(&a, &(struct chain_entry){ .component = "approve", .event = "decision", .action = "approved",
 					     .notes = slice_of(hostile, sizeof(hostile) - 1), .detail = detail,
-					     .justification = SLICE("it needs it"), .difference = SLICE("- a\n+ b\n") });
+					     .justification = SLICE("it needs it"),
+						     .difference = SLICE("- a\n+ b\n") });
 	audit_add(&a, &(struct chain_entry){ .component = "test", .event = "note" });
 	ok(audit_is_pending(&a) && audit_commit(&a, &e) && !audit_is_pending(&a), "two entries are written%s", e.text);
 	is_int(judge("entries", &e), 0, "and hold %s", e.text);
@@ -117,7 +118,8 @@ static void test_entries(void)
 	for (size_t i = 0; i < text.len; i++)
 		odd += text.ptr[i] != '\n' && (text.ptr[i] < 0x20 || text.ptr[i] > 0x7E);
 	is_int(odd, 0, "every byte is visible ASCII, whatever the texts hold");
-	ok(chain_follow(&c, "entries", slice_sub(buf_slice(&text), 0, slice_find(buf_slice(&text), '\n')), &entry, &e), "the first");
+	ok(chain_follow(&c, "entries", slice_sub(buf_slice(&text), 0, slice_find(buf_slice(&text), '\n')), &entry, &e),
+	   "the first");
 	is_str(doc_get_cstr(entry, "action"), "approved", "has the action");
 	is_str(doc_get_cstr(entry, "difference"), "- a\n+ b\n", "the difference");
 	is_str(doc_get_cstr(entry, "notes"),
@@ -130,7 +132,8 @@ static void test_entries(void)
 static void test_lines(void)
 {
 	static const char *const lines[] = {
-		"{\"time\":\"t\",\"event\":\"refuse\",\"host\":\"a.test\",\"component\":\"approve\",\"seq\":1,\"hash\":\"x\"}",
+		"{\"time\":\"t\",\"event\":\"refuse\",\"host\":\"a.test\",\"component\":\"approve\",\"seq\":1,"
+		"\"hash\":\"x\"}",
 		"{\"event\":\"request\",\"host\":\"a.test\"}",
 		"{\"event\":\"response\"}",
 		"{\"event\":\"body\"}",
@@ -165,7 +168,8 @@ static void test_lines(void)
 		n += slice_eq(doc_get_str(entry, "component"), SLICE("egress"));
 		if (c.seq == 1) {
 			is_str(doc_get_cstr(entry, "event"), "refuse", "a refusal is an entry");
-			is_str(doc_get_cstr(doc_get(entry, "detail"), "component"), "approve", "what it says of itself is detail");
+			is_str(doc_get_cstr(doc_get(entry, "detail"), "component"), "approve",
+			       "what it says of itself is detail");
 		} else {
 			is_str(doc_get_cstr(entry, "event"), "text", "what is no event is text");
 		}
@@ -188,10 +192,12 @@ static void test_limits(void)
 	memset(text, 'x', CHAIN_TEXT_MAX + 1);
 	ok(audit_open(&a, file, &e), "a log of long entries");
 	for (size_t extra = 0; extra < 2; extra++)
-		audit_add(&a, &(struct chain_entry){ .component = "test", .event = "note", .notes = { text, CHAIN_TEXT_MAX + extra } });
+		audit_add(&a, &(struct chain_entry){ .component = "test", .event = "note",
+						     .notes = { text, CHAIN_TEXT_MAX + extra } });
 	memset(text, 0x1B, CHAIN_TEXT_MAX);
 	audit_add(&a, &(struct chain_entry){ .component = "test", .event = "note", .notes = { text, CHAIN_TEXT_MAX },
-					     .justification = { text, CHAIN_TEXT_MAX }, .difference = { text, CHAIN_TEXT_MAX } });
+					     .justification = { text, CHAIN_TEXT_MAX },
+						     .difference = { text, CHAIN_TEXT_MAX } });
 	for (size_t i = 0; i < CHAIN_LINE_MAX; i++)
 		buf_add_char(&big, 'y');
 	doc_put_slice(detail, "big", buf_slice(&big));
@@ -208,13 +214,16 @@ static void test_limits(void)
 			break;
 		notes = doc_get_str(entry, "notes");
 		if (i == 0)
-			ok(notes.len == CHAIN_TEXT_MAX && slice_ends(notes, SLICE("xxx")), "a text of the greatest length is kept");
+			ok(notes.len == CHAIN_TEXT_MAX && slice_ends(notes, SLICE("xxx")),
+			   "a text of the greatest length is kept");
 		else if (i == 1)
-			ok(notes.len == CHAIN_TEXT_MAX && slice_ends(notes, SLICE("x...")), "of a longer one the front");
+			ok(notes.len == CHAIN_TEXT_MAX && slice_ends(notes, SLICE("x...")),
+			   "of a longer one the front");
 		else if (i == 2)
 			is_int(doc_get_str(entry, "difference").len, CHAIN_TEXT_MAX, "three of the worst fit");
 		else
-			ok(doc_get_int(doc_get(entry, "detail"), "omitted_bytes") > CHAIN_LINE_MAX, "a longer detail is its digest");
+			ok(doc_get_int(doc_get(entry, "detail"), "omitted_bytes") > CHAIN_LINE_MAX,
+			   "a longer detail is its digest");
 	}
 	is_int(c.seq, 4, "four entries");
 }
@@ -328,7 +337,8 @@ static void test_full(void)
 	text_of("full", ".jsonl", &before);
 	if (fork() == 0) {
 		AUTO_FREE char *file = audit_path(home, "full");
-		const struct rlimit small = { before.len + 100, RLIM_INFINITY }, large = { RLIM_INFINITY, RLIM_INFINITY };
+		const struct rlimit small = { before.len + 100, RLIM_INFINITY },
+			large = { RLIM_INFINITY, RLIM_INFINITY };
 		AUTO_AUDIT a = AUDIT_INIT;
 		struct error error = ERROR_INIT;
 		int bad = 0;
@@ -381,7 +391,8 @@ static void forge(struct slice text, const size_t *starts, size_t lines, struct 
 	buf_add_slice(out, slice_sub(text, 0, starts[at]));
 	chain_body("mutated", &entry, &body);
 	chain_link(&c, buf_slice(&body), out);
-	for (size_t i = at + random_below(2); i < lines; i++) { /* the rest chained anew, with one entry replaced or not */
+	for (size_t i = at + random_below(2); i < lines;
+	     i++) { /* the rest chained anew, with one entry replaced or not */
 		struct slice line = slice_sub(text, starts[i], starts[i + 1] - 1);
 		size_t start = slice_search(line, SLICE("\"time\"")), end = slice_search(line, SLICE(",\"hash\":\""));
 
@@ -448,7 +459,8 @@ static bool holds(struct slice text, struct chain_walk w)
 
 static void test_mutations(void)
 {
-	static const char *const names[KINDS] = { "edited byte", "byte put in", "bytes taken out", "dropped entry", "swapped entries",
+	static const char *const names[KINDS] = { "edited byte", "byte put in", "bytes taken out", "dropped entry",
+						  "swapped entries",
 						  "duplicated entry", "truncation", "forged and rechained entry" };
 	struct signature_key *k = key();
 	struct error e = ERROR_INIT;
@@ -474,7 +486,8 @@ static void test_mutations(void)
 		missed[kind] += holds(buf_slice(&other), walk);
 	}
 	for (size_t i = 0; i < KINDS; i++)
-		ok(made[i] > MUTATIONS / KINDS / 2 && missed[i] == 0, "%s: %zu made, %zu missed", names[i], made[i], missed[i]);
+		ok(made[i] > MUTATIONS / KINDS / 2 && missed[i] == 0, "%s: %zu made, %zu missed", names[i], made[i],
+		   missed[i]);
 	for (size_t i = 0; i + 1 < head.len; i++) { /* every bit of the head */
 		for (int bit = 0; bit < 8; bit++) {
 			head.ptr[i] ^= (char)(1 << bit);

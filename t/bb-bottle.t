@@ -7,7 +7,8 @@ BOT_BOTTLE_HOME=$PWD/home
 export BOT_BOTTLE_HOME
 chmod 755 .
 mkdir -m 700 home home/agents home/bottles
-printf '%s\n' --- 'egress: {log: blocks, routes: [{host: a.example}]}' 'agent_provider: {template: shell}' --- >home/bottles/b.md
+printf '%s\n' --- 'egress: {log: blocks, routes: [{host: a.example}]}' 'agent_provider: {template: shell}' \
+	--- >home/bottles/b.md
 printf '%s\n' --- 'bottle: b' --- 'Ask.' >home/agents/web.md
 chmod 600 home/bottles/b.md home/agents/web.md
 
@@ -27,7 +28,8 @@ check 'bb list' bb list
 is "$(sed 's/ *[^ ]*$//' out)" "$(printf '%s\n' 'BACKEND  IDENTITY    AGENT  LABEL       DAEMONS' \
 	'native   the-bottle  web    The Bottle  egress,supervise')" '... shows the bottle'
 check 'bb logs' bb logs the-bottle --event refuse --host a.example -n 1
-like "$(cat out)" "^[0-9:]{8} egress refuse GET a.example:444/ port 444 of 'a.example' is not permitted" '... shows the refusal'
+like "$(cat out)" "^[0-9:]{8} egress refuse GET a.example:444/ port 444 of 'a.example' is not permitted" \
+	'... shows the refusal'
 check 'bb doctor' bb doctor --json
 check 'bb cleanup' bb cleanup --yes
 is "$(cat err)" 'bb-cleanup: nothing to remove' '... does not touch what runs'

@@ -27,7 +27,8 @@ remain() {
 
 check 'nothing to remove' bb cleanup
 is "$(cat out)$(cat err)" 'bb-cleanup: nothing to remove' '... is said'
-is "$(cat native.asked docker.asked)" "$(printf '%s\n' 'cleanup --json --dry-run' 'cleanup --json --dry-run')" '... after asking only'
+is "$(cat native.asked docker.asked)" "$(printf '%s\n' 'cleanup --json --dry-run' 'cleanup --json --dry-run')" \
+	'... after asking only'
 
 remain
 check 'bb cleanup --dry-run' bb cleanup --dry-run
@@ -35,7 +36,8 @@ is "$(cat out)" "$(printf '%s\n' 'BACKEND  TYPE   NAME         PATH' 'native   s
 	'docker   state  old\x1B[31m  /home/state/old')" '... shows one plan'
 check '... and removes nothing' test -e native.remains
 check 'bb cleanup --dry-run --json' bb cleanup --dry-run --json
-is "$(jq -c '[.kind, .dry_run, (.items | map(.backend))]' out)" '["cleanup",true,["native","docker"]]' '... is a document'
+is "$(jq -c '[.kind, .dry_run, (.items | map(.backend))]' out)" '["cleanup",true,["native","docker"]]' \
+	'... is a document'
 
 remain
 check 'bb cleanup --yes' bb cleanup --yes

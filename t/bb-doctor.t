@@ -23,7 +23,8 @@ check) cat '$PWD/problems' >&2; exit "\$(cat '$PWD/verdict')" ;;
 *) exit 100 ;;
 esac
 END
-echo '{"kind":"check","v":1,"backend":"native","results":[{"level":"ok","name":"landlock","text":"Landlock"}]}' >check.json
+echo '{"kind":"check","v":1,"backend":"native","results":[{"level":"ok","name":"landlock","text":"Landlock"}]}' \
+	>check.json
 well() {
 	: >problems
 	echo 0 >verdict
@@ -33,13 +34,15 @@ well() {
 well
 check 'all is well' bb doctor
 is "$(awk '{ print $1 }' out | sort -u)" ok '... on every line'
-for text in "all programs are of version $version" 'jq is installed' 'git is installed' 'native: Landlock' 'the clock says' 'GiB are free' \
+for text in "all programs are of version $version" 'jq is installed' 'git is installed' 'native: Landlock' \
+	'the clock says' 'GiB are free' \
 	"'$BOT_BOTTLE_HOME' is yours alone" 'the manifests are right'; do
 	like "$(cat out)" "^ok   .*$text" "... $text"
 done
 check 'bb doctor --json' bb doctor --json
 is "$(jq -c '[.kind, .v, (.results | map(.level) | unique)]' out)" '["doctor",1,["ok"]]' '... is a document'
-is "$(jq -r '.results[] | select(.name == "native.landlock") | .text' out)" 'native: Landlock' '... with names for scripts'
+is "$(jq -r '.results[] | select(.name == "native.landlock") | .text' out)" 'native: Landlock' \
+	'... with names for scripts'
 is "$(cat err)" '' '... and nothing else'
 
 # complains LEVEL STATUS TEXT [REMEDY]: what bb doctor says, in both forms.
@@ -88,7 +91,8 @@ complains fail 1 'which is before this installation was made' 'set the clock'
 touch "$installation/libexec/bot-bottle/terminal.sh"
 
 mkdir tools
-for tool in awk date df env find grep head printenv readlink rm mktemp sed sort tail tr wc cat chmod sh dirname id stat; do
+for tool in awk date df env find grep head printenv readlink rm mktemp sed sort tail tr wc cat chmod sh dirname id \
+	stat; do
 	ln -s "$(command -v "$tool")" "tools/$tool"
 done
 check_status 1 'without jq and git' env PATH="$PWD/tools" "$installation/bin/bb" doctor

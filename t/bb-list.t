@@ -26,9 +26,11 @@ is "$(cat asked)" 'list --json' '... is asked for its list'
 is "$(cat out)" "$(printf '%s\n' \
 	'BACKEND  IDENTITY  AGENT  LABEL                 DAEMONS          UPTIME' \
 	'native   web-x     web    a\x1B[2J\u{202E}b\nc                   2h05m' \
-	'native   late-1    late   -                     egress,git-gate  0s')" '... in a table, oldest first, with nothing raw'
+	'native   late-1    late   -                     egress,git-gate  0s')" \
+	'... in a table, oldest first, with nothing raw'
 check 'as JSON' bb list --json
-is "$(jq -c '.bottles | map([.backend, .identity, .label])' out)" '[["native","web-x","a\u001b[2J‮b\nc"],["native","late-1",null]]' \
+is "$(jq -c '.bottles | map([.backend, .identity, .label])' out)" \
+	'[["native","web-x","a\u001b[2J‮b\nc"],["native","late-1",null]]' \
 	'... with all that they say'
 check_status 1 '... in ASCII' grep -q '[^ -~]' out
 
@@ -44,7 +46,8 @@ for answer in '' '{' '{"kind":"other","v":1}' '{"kind":"active","v":2,"bottles":
 	'{"kind":"active","kind":"active","v":1,"bottles":[]}'; do
 	printf '#!/bin/sh\ncat <<%s\n%s\n%s\n' "'END'" "$answer" END | stand_in bb-launch-docker
 	check_status 111 "an answer of '$answer'" bb list
-	like "$(cat err)" "^bb-list: warning: backend 'docker' did not answer 'list' \(status 0\)$" '... is warned about'
+	like "$(cat err)" "^bb-list: warning: backend 'docker' did not answer 'list' \(status 0\)$" \
+		'... is warned about'
 	is "$(awk '{ print $1 }' out | tr '\n' ' ')" 'BACKEND native native ' '... and the others are shown'
 done
 printf '#!/bin/sh\nexit 111\n' | stand_in bb-launch-docker
@@ -85,7 +88,8 @@ metadata linked ',"image":"img"' >elsewhere/metadata.json
 ln -s ../../elsewhere home/state/linked
 mkfifo home/state/plain-2/fifo && mkdir home/state/fifo-4 && mkfifo home/state/fifo-4/metadata.json
 check 'bb list snapshots' bb list snapshots
-is "$(awk '{ print $1 }' out | tr '\n' ' ')" 'IDENTITY kept-1 ' '... are the states with an image; links, odd names and others are passed over'
+is "$(awk '{ print $1 }' out | tr '\n' ' ')" 'IDENTITY kept-1 ' \
+	'... are the states with an image; links, odd names and others are passed over'
 like "$(cat err)" "^bb-list: warning: ignoring '.*/state/broken-3/metadata.json'$" '... and a broken one is named'
 BOT_BOTTLE_HOME=$PWD/nowhere
 check 'a home that does not exist' bb list snapshots

@@ -129,7 +129,8 @@ for n in 1 2 3; do
 	like "$(cat err)" "is a symbolic link; it is not followed" '... is not followed'
 	is "$(cat out)" '' '... and nothing is shown'
 done
-for words in '--since yesterday web-1' '--since 10 web-1' '--since 2026-1-1 web-1' '--lines x web-1' '--lines -1 web-1' '-n 123456789 web-1' '--frob' 'web-1 odd' '-- web-1 odd' '--host'; do
+for words in '--since yesterday web-1' '--since 10 web-1' '--since 2026-1-1 web-1' '--lines x web-1' \
+	'--lines -1 web-1' '-n 123456789 web-1' '--frob' 'web-1 odd' '-- web-1 odd' '--host'; do
 	# shellcheck disable=SC2086
 	check_status 100 "bb logs $words" bb logs $words
 	like "$(cat err)" "try 'bb logs --help'$" '... points to the help'

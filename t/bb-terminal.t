@@ -26,12 +26,15 @@ check 'safe.jq escapes what lib/escape.c does' cmp by_jq by_c
 jq -L "$installation/libexec/bot-bottle" -j 'include "safe"; gsub("\\\\"; "") | shown' characters.json >shown_by_jq
 tr -d '\134' <characters | "$BB_BUILD/t/lib/escape" >shown_by_c
 check '... and so does "shown", but for the backslash' cmp shown_by_jq shown_by_c
-is "$(printf '"a\\\\b"' | jq -L "$installation/libexec/bot-bottle" -r 'include "safe"; shown')" 'a\b' '... which it leaves alone'
+is "$(printf '"a\\\\b"' | jq -L "$installation/libexec/bot-bottle" -r 'include "safe"; shown')" 'a\b' \
+	'... which it leaves alone'
 
 front 'say "$@"'
-for text in 'plain text' "it's" 'a\b' "$(printf '\033[31m')" "$(printf 'line\nline')" 'ümlaut' "$(printf '\342\200\256x')"; do
+for text in 'plain text' "it's" 'a\b' "$(printf '\033[31m')" "$(printf 'line\nline')" 'ümlaut' \
+	"$(printf '\342\200\256x')"; do
 	bb try "$text" 2>err
-	is "$(cat err)" "bb-try: $(printf %s "$text" | "$BB_BUILD/t/lib/escape")" "say '$(printf %s "$text" | "$BB_BUILD/t/lib/escape")'"
+	is "$(cat err)" "bb-try: $(printf %s "$text" | "$BB_BUILD/t/lib/escape")" "say '$(printf %s "$text" |
+		"$BB_BUILD/t/lib/escape")'"
 done
 bb try "$(printf '\377\033[1m')" 2>err
 unlike "$(sed 's/\xEF\xBF\xBD//g' err)" '[^ -~]' 'bytes that are no text do not reach the terminal either'
@@ -118,7 +121,8 @@ for name in native docker macos-container smolmachines other; do
 	printf '#!/bin/sh\n' | stand_in "bb-launch-$name"
 done
 check 'launchers' bb try
-is "$(tr '\n' ' ' <out)" 'macos-container native smolmachines docker ' '... are listed by preference, unknown ones not at all'
+is "$(tr '\n' ' ' <out)" 'macos-container native smolmachines docker ' \
+	'... are listed by preference, unknown ones not at all'
 
 # --- the end ---
 

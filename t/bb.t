@@ -66,7 +66,8 @@ for program in "$BB_BUILD"/bin/bb-*; do
 	[ -x "$program" ] && programs=$((programs + 1))
 done
 is "$(jq '.programs | length' out)" "$programs" '... with every program'
-is "$(jq -r '.programs | to_entries[] | select(.value != $v) | .key' --arg v "$version" out)" '' '... all of one version'
+is "$(jq -r '.programs | to_entries[] | select(.value != $v) | .key' --arg v "$version" out)" '' \
+	'... all of one version'
 check 'bb version --all' "$bb" version --all
 is "$(wc -l <out)" "$((programs + 1))" '... lists them, too'
 check_status 100 'bb version with a wrong option' "$bb" version --jsno

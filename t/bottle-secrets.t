@@ -67,11 +67,14 @@ wait_for done_asking || tap_show errors
 like "$(cat said)" '^name [A-Z]+_[A-Z]+_SECRET$' 'there is a variable that looks like a secret'
 like "$(cat said)" '^length 40$' '... of 40 characters'
 is "$(grep -P '\t' said | tr '\t\n' '= ')" \
-	'plain=200 key=403 key64=403 corp=403 canary=403 canary64=403 canary-redact=403 all=403 ' 'what is secret is refused, the canary also where it could be redacted'
-is "$(jq -r 'select(.target != null) | .target' arrived | sort | uniq -c | tr -s ' \n' ' ')" ' 1 /echo ' 'one request has arrived'
+	'plain=200 key=403 key64=403 corp=403 canary=403 canary64=403 canary-redact=403 all=403 ' \
+	'what is secret is refused, the canary also where it could be redacted'
+is "$(jq -r 'select(.target != null) | .target' arrived | sort | uniq -c | tr -s ' \n' ' ')" ' 1 /echo ' \
+	'one request has arrived'
 is "$(grep -c -F -e "$KEY" -e "$CORP_KEY" arrived)" 0 '... and nothing that is secret'
 
-like "$(grep '^told ' said)" 'begin a conversation that has not seen the environment' 'the agent is told how to go on behind its canary'
+like "$(grep '^told ' said)" 'begin a conversation that has not seen the environment' \
+	'the agent is told how to go on behind its canary'
 is "$(grep '^told ' said | grep -c -F -e "$(sed -n 's/^value //p' said)")" 0 '... without its value'
 
 # --- what the operator sees ---
@@ -79,7 +82,8 @@ is "$(grep '^told ' said | grep -c -F -e "$(sed -n 's/^value //p' said)")" 0 '..
 check 'bb logs' bb logs secrets --event canary
 check 'the log has each sighting' test "$(grep -c ' canary ' out)" -ge 3
 sighted() {
-	[ "$(grep -c 'the canary of this bottle was about to leave it' home/state/secrets/logs/*.log | sed 's/.*://' | sort -n | tail -n 1)" -ge 3 ]
+	[ "$(grep -c 'the canary of this bottle was about to leave it' home/state/secrets/logs/*.log | sed 's/.*://' |
+		sort -n | tail -n 1)" -ge 3 ]
 }
 wait_for sighted
 check '... and a message says what it means' sighted

@@ -14,7 +14,8 @@ static void open_pair(struct channel *a, struct channel *b)
 	struct error e = ERROR_INIT;
 	int ends[2];
 
-	ok(fd_socketpair(SOCK_STREAM, ends, &e) && fd_set_nonblocking(ends[0], true, &e) && fd_set_nonblocking(ends[1], true, &e),
+	ok(fd_socketpair(SOCK_STREAM, ends, &e) && fd_set_nonblocking(ends[0], true, &e) &&
+	   fd_set_nonblocking(ends[1], true, &e),
 	   "there is a channel");
 	channel_init(a, ends[0], MAX);
 	channel_init(b, ends[1], MAX);
@@ -28,7 +29,8 @@ static void test_messages(void)
 	unsigned rounds = 0;
 
 	open_pair(&a, &b);
-	ok(channel_fill(&b) == CHANNEL_WAIT && channel_next(&b, &m) == CHANNEL_WAIT, "nothing is there before something is sent");
+	ok(channel_fill(&b) == CHANNEL_WAIT && channel_next(&b, &m) == CHANNEL_WAIT,
+	   "nothing is there before something is sent");
 	for (size_t i = 0; i < MAX; i++)
 		buf_add_char(&large, (char)i);
 	channel_put(&a, 7, 1, SLICE("first"));
@@ -39,8 +41,10 @@ static void test_messages(void)
 	channel_put(&a, 10, 4, buf_slice(&large));
 	ok(channel_flush(&a) == CHANNEL_WAIT && channel_queued(&a) > 0, "the kernel does not take all at once");
 	ok(channel_fill(&b) == CHANNEL_DONE, "a part arrives");
-	ok(channel_next(&b, &m) == CHANNEL_DONE && m.type == 7 && m.stream == 1 && slice_eq(m.body, SLICE("first")), "the first message is whole");
-	ok(channel_next(&b, &m) == CHANNEL_DONE && m.type == 8 && slice_eq(m.body, SLICE("second")), "and one that was written in parts");
+	ok(channel_next(&b, &m) == CHANNEL_DONE && m.type == 7 && m.stream == 1 && slice_eq(m.body, SLICE("first")),
+	   "the first message is whole");
+	ok(channel_next(&b, &m) == CHANNEL_DONE && m.type == 8 && slice_eq(m.body, SLICE("second")),
+	   "and one that was written in parts");
 	ok(channel_next(&b, &m) == CHANNEL_DONE && m.type == 9 && m.body.len == 0, "and one without a body");
 	while (channel_next(&b, &m) == CHANNEL_WAIT && rounds++ < 100) {
 		channel_flush(&a);

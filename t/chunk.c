@@ -50,7 +50,8 @@ static void test_good(void)
 			const char *why = decode(cases[i].text, piece, &body, &left);
 
 			if (why || left != cases[i].left || strcmp(buf_str(&body), cases[i].body) != 0)
-				ok(false, "body %zu in pieces of %zu: %s, '%s', %zu left", i, piece, why ? why : "", buf_str(&body),
+				ok(false, "body %zu in pieces of %zu: %s, '%s', %zu left", i, piece, why ? why : "",
+				   buf_str(&body),
 				   left);
 			else if (piece == 39)
 				ok(true, "body %zu is decoded, however it is split", i);
@@ -109,7 +110,8 @@ static void test_bad(void)
 		const char *why = decode(cases[i].text, 100, &body, &left);
 		const char *slow = decode(cases[i].text, 1, &body, &left);
 
-		ok(why && strstr(why, cases[i].why) && slow == why, "refused: %s (%s)", cases[i].why, why ? why : "accepted");
+		ok(why && strstr(why, cases[i].why) && slow == why, "refused: %s (%s)", cases[i].why,
+		   why ? why : "accepted");
 	}
 }
 
@@ -172,7 +174,8 @@ static void test_after_the_end(void)
 	const char *why = NULL;
 
 	ok(chunk_decode(&d, SLICE(""), &consumed, &data, &why) == HTTP_MORE && consumed == 0, "nothing is no end");
-	ok(chunk_decode(&d, SLICE("0\r\n\r\nX"), &consumed, &data, &why) == HTTP_DONE && consumed == 5, "the end is exact");
+	ok(chunk_decode(&d, SLICE("0\r\n\r\nX"), &consumed, &data, &why) == HTTP_DONE && consumed == 5,
+	   "the end is exact");
 	ok(chunk_decode(&d, SLICE("X"), &consumed, &data, &why) == HTTP_DONE && consumed == 0, "and stays one");
 }
 

@@ -13,7 +13,8 @@ mkdir -p root/repo root/simple/bbdemo root/packages package ready.d
 )
 integrity=$(openssl dgst -sha512 -binary root/packages/bb-demo-1.0.0.tgz | base64 -w 0)
 printf '{"name":"bb-demo","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"name":"bb-demo","version":"1.0.0","dist":{%s,%s}}}}' \
-	'"tarball":"https://registry.npmjs.org/packages/bb-demo-1.0.0.tgz"' "\"integrity\":\"sha512-$integrity\"" >root/bb-demo
+	'"tarball":"https://registry.npmjs.org/packages/bb-demo-1.0.0.tgz"' "\"integrity\":\"sha512-$integrity\"" \
+	>root/bb-demo
 /usr/bin/python3 - <<-'END'
 	import zipfile
 	with zipfile.ZipFile("root/packages/bbdemo-1.0-py3-none-any.whl", "w") as z:
@@ -24,7 +25,8 @@ printf '{"name":"bb-demo","dist-tags":{"latest":"1.0.0"},"versions":{"1.0.0":{"n
 END
 echo '<a href="/packages/bbdemo-1.0-py3-none-any.whl">bbdemo-1.0-py3-none-any.whl</a>' >root/simple/bbdemo/index.html
 printf 'Package: nothing\nVersion: 1\nArchitecture: all\nMaintainer: n <n@example.com>\nDescription: nothing\nFilename: ./nothing.deb\nSize: 1\nSHA256: %064d\n\n' 0 >root/repo/Packages
-printf 'Suite: test\nCodename: test\nDate: %s\nArchitectures: all\nSHA256:\n %s %s Packages\n' "$(LC_ALL=C date -u -R)" \
+printf 'Suite: test\nCodename: test\nDate: %s\nArchitectures: all\nSHA256:\n %s %s Packages\n' \
+	"$(LC_ALL=C date -u -R)" \
 	"$(sha256sum <root/repo/Packages | cut -d' ' -f1)" "$(wc -c <root/repo/Packages)" >root/repo/Release
 
 mkfifo ready
@@ -33,13 +35,15 @@ at_exit "kill $!"
 read -r plain tls <ready
 
 (
-	export GIT_CONFIG_NOSYSTEM=1 HOME="$PWD" GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=e GIT_COMMITTER_NAME=n GIT_COMMITTER_EMAIL=e
+	export GIT_CONFIG_NOSYSTEM=1 HOME="$PWD" GIT_AUTHOR_NAME=n GIT_AUTHOR_EMAIL=e GIT_COMMITTER_NAME=n \
+		GIT_COMMITTER_EMAIL=e
 	git init -q --bare repos/some.git && git init -q first && echo text >first/file && git -C first add . &&
 		git -C first commit -qm first && git -C first push -q ../repos/some.git HEAD:refs/heads/main &&
 		git -C repos/some.git symbolic-ref HEAD refs/heads/main
 )
 make_certificate ca git.example.com
-/usr/bin/python3 "$BB_SOURCE/t/lib/githttp.py" --cert ca/git.example.com.pem --key ca/git.example.com.key --root "$PWD/repos" \
+/usr/bin/python3 "$BB_SOURCE/t/lib/githttp.py" --cert ca/git.example.com.pem --key ca/git.example.com.key \
+	--root "$PWD/repos" \
 	--record fetched >ready &
 at_exit "kill $!"
 read -r git_port <ready
@@ -70,7 +74,8 @@ fi
 # in_bottle listed|unlisted: run all clients; what they say is in ./said.
 # shellcheck disable=SC2317 # an argument of check
 in_bottle() {
-	(cd project && timeout 300 bb start clients --cwd --yes --headless --prompt "bash ./clients $1") >said 2>errors </dev/null
+	(cd project && timeout 300 bb start clients --cwd --yes --headless --prompt "bash ./clients $1") >said \
+		2>errors </dev/null
 }
 status_of() {
 	awk -F '\t' -v name="$1" '$1 == name { print $2 }' said

@@ -15,7 +15,8 @@ head -c 3000 /dev/urandom >random
 # Node is here for brotli, and for a second opinion on the others.
 cat >code.js <<'END'
 const z = require("zlib"), fs = require("fs"), [how, from, to] = process.argv.slice(2), d = fs.readFileSync(from);
-const q = n => ({ params: { [z.constants.BROTLI_PARAM_QUALITY]: n, [z.constants.BROTLI_PARAM_LGWIN]: n === 11 ? 24 : 10 } });
+const q = n => ({ params: { [z.constants.BROTLI_PARAM_QUALITY]: n,
+	[z.constants.BROTLI_PARAM_LGWIN]: n === 11 ? 24 : 10 } });
 fs.writeFileSync(to, { br: () => z.brotliCompressSync(d, q(5)), brbig: () => z.brotliCompressSync(d, q(11)),
 	gzip: () => z.gzipSync(d), zlib: () => z.deflateSync(d), raw: () => z.deflateRawSync(d) }[how]());
 END
@@ -39,7 +40,8 @@ cp text skipped
 
 for path in coded/*; do
 	file=${path#coded/}
-	check_status 0 "$file, for another to decode as well" sh -c '"$1" look "$2" <"$3" | cmp - "$4"' - "$decode" "${path##*.}" "$path" "${file%%.*}"
+	check_status 0 "$file, for another to decode as well" sh -c '"$1" look "$2" <"$3" | cmp - "$4"' - "$decode" \
+		"${path##*.}" "$path" "${file%%.*}"
 done
 check 'all of that decodes alike when it is passed on' sh -c '
 	for path in coded/*; do file=${path#coded/}; "$1" forward "${path##*.}" <"$path" | cmp - "${file%%.*}" || exit 1; done' - "$decode"

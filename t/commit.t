@@ -8,7 +8,8 @@ mkdir -p home/agents home/bottles project tmp
 export BOT_BOTTLE_HOME="$PWD/home" TMPDIR="$PWD/tmp"
 
 bottle() {
-	printf -- '---\nagent_provider: {template: shell}\nsupervise: false\negress: {routes: [%s]}\n---\n' "$1" >home/bottles/box.md
+	printf -- '---\nagent_provider: {template: shell}\nsupervise: false\negress: {routes: [%s]}\n---\n' "$1" \
+		>home/bottles/box.md
 	chmod 600 home/bottles/box.md
 }
 bottle '{host: one.example.com}, {host: two.example.com}'
@@ -51,7 +52,8 @@ open("/tmp/gone", "w").write("gone\n")
 open("ready", "w").close()
 signal.pause()
 END
-(cd project && exec bb start hello --yes --headless --cwd --label kept --prompt "exec python3 -c '$(cat ../work.py)'" >../run.out 2>../run.err </dev/null) &
+(cd project && exec bb start hello --yes --headless --cwd --label kept --prompt "exec python3 -c '$(cat ../work.py)'" \
+	>../run.out 2>../run.err </dev/null) &
 running=$!
 at_exit "kill $running"
 check 'an agent works' wait_for test -e home/state/kept/overlay/upper/home/node/ready
@@ -59,8 +61,10 @@ check 'it is committed' bb commit --name one kept
 check '... as the only one that runs, too, under its own name' bb commit
 like "$(cat out)" '^kept: [0-9]+ files, [0-9]+ bytes, sha256:[0-9a-f]{64}$' 'what it is'
 cp out commands
-is "$(jq -r .sha256 home/snapshots/one/snapshot.json)" "$(jq -r .sha256 home/snapshots/kept/snapshot.json)" 'the same state has the same digest'
-is "$(cd home/snapshots/one && sha256sum -- *.tar.zst | sed 's/ .*//')" "$(jq -r .sha256 home/snapshots/one/snapshot.json)" 'which is that of the archive'
+is "$(jq -r .sha256 home/snapshots/one/snapshot.json)" "$(jq -r .sha256 home/snapshots/kept/snapshot.json)" \
+	'the same state has the same digest'
+is "$(cd home/snapshots/one && sha256sum -- *.tar.zst | sed 's/ .*//')" \
+	"$(jq -r .sha256 home/snapshots/one/snapshot.json)" 'which is that of the archive'
 tar --zstd -tf home/snapshots/one/*.tar.zst >names 2>err
 unlike "$(cat names)" '/tmp/|fifo|^upper/etc|\.bottle' 'without what is provided anew, memory and pipes'
 check 'the sparse file is small' test "$(stat -c %s home/snapshots/one/*.tar.zst)" -lt 4000000
@@ -73,7 +77,8 @@ check 'what it leaves is kept, and removed here' sh -c 'chmod -R u+rwX home/stat
 # Another bottle begins with it; less is allowed now.
 bottle '{host: two.example.com}'
 look='cd ~; cat workspace/precious second-name; ls workspace; test note -ef second-name && echo linked; readlink link
-test -e fifo || echo no pipe; ./tool; stat -c "%a %U %Y" tool; stat -c %s sparse; tail -c +8589934593 sparse | head -c 13; echo
+test -e fifo || echo no pipe; ./tool
+stat -c "%a %U %Y" tool; stat -c %s sparse; tail -c +8589934593 sparse | head -c 13; echo
 cat "$(printf "odd\n\377 name")"; test -d "$(printf "a/%.0s" $(seq 100))deep" && echo deep; test -e /tmp/gone || echo no tmp
 python3 -c "import os; print(os.getxattr(\"note\", \"user.mark\").decode())"
 curl -s -o /dev/null -w "%{http_code}\n" https://one.example.com/'
@@ -134,7 +139,8 @@ is "$(jq -c '[.kind, .findings > 0]' out)" '["snapshot",true]' 'which is noted'
 for ms in 1 3 10 20 40; do
 	timeout -s KILL "0.0$ms" bb commit --force --name dead leak >out 2>err
 	if [ -e home/snapshots/dead ]; then
-		check 'a snapshot that is there is whole' sh -c 'test "$(cd home/snapshots/dead && sha256sum -- *.zst | cut -c 1-64)" = "$(jq -r .sha256 home/snapshots/dead/snapshot.json)"'
+		check 'a snapshot that is there is whole' \
+			sh -c 'test "$(cd home/snapshots/dead && sha256sum -- *.zst | cut -c 1-64)" = "$(jq -r .sha256 home/snapshots/dead/snapshot.json)"'
 	fi
 done
 mkdir home/snapshots/.draft-left

@@ -77,7 +77,8 @@ static void test_many(void)
 		cookies_filter(&c, "a.test", &h, &out);
 		known += out.len > 0;
 	}
-	ok(known > 3500 && known <= COOKIES_SETS * COOKIES_WAYS, "of 20,000 so many are known as there is room for: %zu", known);
+	ok(known > 3500 && known <= COOKIES_SETS * COOKIES_WAYS,
+	   "of 20,000 so many are known as there is room for: %zu", known);
 	cookies_release(&c);
 }
 

@@ -248,8 +248,9 @@ static void judge(void *ctx, const struct doc *line)
 		bool must = slice_eq(doc_get_str(expect, "level"), SLICE("MUST"));
 
 		*(must ? &t->must : &t->strict) += 1;
-		printf("# %s: %s: wanted %s, got %zu requests%s%s\n", must ? "MUST" : "STRICT", doc_get_cstr(line, "id"),
-		       doc_get_cstr(expect, "verdict"), whole.n, whole.why ? ", then: " : "", whole.why ? whole.why : "");
+		printf("# %s: %s: wanted %s, got %zu requests%s%s\n", must ? "MUST" : "STRICT",
+		       doc_get_cstr(line, "id"), doc_get_cstr(expect, "verdict"), whole.n, whole.why ? ", then: " : "",
+		       whole.why ? whole.why : "");
 	}
 	t->late += whole.why && !whole.headless;
 	for (unsigned seed = 1; seed < 12; seed++) {
@@ -258,8 +259,8 @@ static void judge(void *ctx, const struct doc *line)
 		run(buf_slice(&stream), seed, &again);
 		if (!same_outcome(&whole, &again)) {
 			t->split++;
-			printf("# split %u: %s: '%s' or '%s'\n", seed, doc_get_cstr(line, "id"), whole.why ? whole.why : "",
-			       again.why ? again.why : "");
+			printf("# split %u: %s: '%s' or '%s'\n", seed, doc_get_cstr(line, "id"),
+			       whole.why ? whole.why : "", again.why ? again.why : "");
 		}
 		release(&again);
 	}

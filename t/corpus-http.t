@@ -13,7 +13,8 @@ from twoends import Tap, Wire, corpus  # noqa: E402
 
 # The grammar alone: with detectors on, a body in a Content-Encoding that nobody can decode is refused (t/egress-dlp.t).
 PLAIN = {"dlp": {"outbound_detectors": False, "inbound_detectors": False}}
-ROUTES = [{"host": "allowed.test", **PLAIN}, {"host": "example.com", **PLAIN}, {"host": "::1", "ports": [8080], **PLAIN}]
+ROUTES = [{"host": "allowed.test", **PLAIN}, {"host": "example.com", **PLAIN},
+          {"host": "::1", "ports": [8080], **PLAIN}]
 
 
 def absolute(stream, listed):
@@ -79,7 +80,8 @@ def run(w, tap, cases, name, send):
         if why:
             wrong[case["expect"]["level"]] += 1
             print("# %s %s (%s): %s: arrived %s %s, answered %r" % (
-                case["expect"]["level"], case["id"], case["expect"]["verdict"], why, requests, [p[:80] for p in partial],
+                case["expect"]["level"], case["id"], case["expect"]["verdict"], why, requests,
+                [p[:80] for p in partial],
                 answer[:100]))
     for level, n in wrong.items():
         tap.same(n, 0, "%s: no %s failure" % (name, level))
@@ -100,7 +102,8 @@ def main():
             return w.tunnel("allowed.test:443", stream)
 
         run(w, tap, cases, "in a tunnel", in_tunnel)
-        run(w, tap, cases, "in absolute form", lambda case, stream: w.plain(absolute(stream, case["expect"]["requests"])))
+        run(w, tap, cases, "in absolute form", lambda case,
+            stream: w.plain(absolute(stream, case["expect"]["requests"])))
     tap.ok(len(cases) >= 700, "the corpus is the whole one")
     tap.same(w.status, 0, "bb-egress ended in order")
     tap.done()

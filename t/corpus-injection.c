@@ -62,7 +62,8 @@ static void judge(void *ctx, const struct doc *line)
 	half->blocked += verdict == INJECTION_BLOCK;
 	half->warned += verdict == INJECTION_WARN;
 	if (getenv("BB_VERBOSE") && half == &level->half[0] && (verdict == INJECTION_BLOCK) != level->attack)
-		printf("# %s %s: %s\n", level->attack ? "miss" : "alarm", doc_get_cstr(line, "id"), injection_names(t->injection));
+		printf("# %s %s: %s\n", level->attack ? "miss" : "alarm", doc_get_cstr(line, "id"),
+		       injection_names(t->injection));
 }
 
 /* Of a half of a level, in percent: how many were blocked; blocked or warned of; -1 when there are none. */
@@ -73,7 +74,9 @@ static double blocked(const struct level *l, int half)
 
 static double noticed(const struct level *l, int half)
 {
-	return l->half[half].count ? blocked(l, half) + 100.0 * (double)l->half[half].warned / (double)l->half[half].count : -1;
+	return l->half[half].count
+		       ? blocked(l, half) + 100.0 * (double)l->half[half].warned / (double)l->half[half].count
+		       : -1;
 }
 
 /* What is held out must reach: at least for attacks, at most for the others. */
@@ -122,11 +125,11 @@ int main(void)
 	rules_build(rules);
 	t.injection = injection_new(rules);
 	corpus_each("injection/samples.jsonl", judge, &t);
-	printf("# %-24s %31s   %s\n# %-24s %7s %10s %10s   %7s %10s %10s\n", "", "looked at", "held out", "level", "count", "blocked",
-	       "or warned", "count", "blocked", "or warned");
+	printf("# %-24s %31s   %s\n# %-24s %7s %10s %10s   %7s %10s %10s\n", "", "looked at", "held out", "level",
+	       "count", "blocked", "or warned", "count", "blocked", "or warned");
 	for (const struct level *l = t.list; l < t.list + t.n; l++)
-		printf("# %-24s %7zu %9.1f%% %9.1f%%   %7zu %9.1f%% %9.1f%%\n", l->name, l->half[0].count, blocked(l, 0), noticed(l, 0),
-		       l->half[1].count, blocked(l, 1), noticed(l, 1));
+		printf("# %-24s %7zu %9.1f%% %9.1f%%   %7zu %9.1f%% %9.1f%%\n", l->name, l->half[0].count,
+		       blocked(l, 0), noticed(l, 0), l->half[1].count, blocked(l, 1), noticed(l, 1));
 	check_goals(&t);
 	injection_release(t.injection);
 	rules_release(rules);

@@ -82,7 +82,8 @@ static void judge(void *ctx, const struct doc *line)
 	bool lite = doc_count(doc_get(line, "gitleaks_lite")) > 0, positive = doc_get_bool(line, "positive");
 	bool any = slice_eq(doc_get_str(line, "scope"), SLICE("any")), wrong;
 
-	if (!corpus_bytes(doc_get_str(line, "text_b64"), &text) || (doc_get(line, "secret_b64") && !corpus_bytes(doc_get_str(line, "secret_b64"), &secret)))
+	if (!corpus_bytes(doc_get_str(line, "text_b64"), &text) ||
+	    (doc_get(line, "secret_b64") && !corpus_bytes(doc_get_str(line, "secret_b64"), &secret)))
 		ok(false, "%s is read", doc_get_cstr(line, "id"));
 	s.text = buf_slice(&text);
 	s.secret = buf_slice(&secret);
@@ -107,7 +108,8 @@ static void judge(void *ctx, const struct doc *line)
 		wrong = s.by_rule;
 	}
 	if (wrong && getenv("BB_VERBOSE"))
-		printf("# %s %s%s:%s\n", positive ? "miss" : "alarm", doc_get_cstr(line, "id"), lite ? " (lite)" : "", buf_str(&s.names));
+		printf("# %s %s%s:%s\n", positive ? "miss" : "alarm", doc_get_cstr(line, "id"), lite ? " (lite)" : "",
+		       buf_str(&s.names));
 	buf_release(&s.names);
 }
 
@@ -138,13 +140,14 @@ int main(void)
 	document_seed();
 	t.rules = shipped_rules();
 	corpus_each("secrets/samples.jsonl", judge, &t);
-	printf("# %-20s %9s %7s %9s %11s %10s %7s %9s %6s\n", "source", "positives", "found", "same rule", "by gitleaks", "of these", "silent",
-	       "nothing", "hits");
+	printf("# %-20s %9s %7s %9s %11s %10s %7s %9s %6s\n", "source", "positives", "found", "same rule",
+	       "by gitleaks", "of these", "silent", "nothing", "hits");
 	for (size_t i = 0; i < t.count; i++) {
 		const struct source *s = &t.list[i];
 
-		printf("# %-20s %9zu %7zu %9zu %11zu %10zu %3zu/%3zu %9zu %6zu\n", s->name, s->positives, s->found, s->same_rule, s->lite,
-		       s->lite_found, s->negatives - s->spoken, s->negatives, s->anything, s->hits);
+		printf("# %-20s %9zu %7zu %9zu %11zu %10zu %3zu/%3zu %9zu %6zu\n", s->name, s->positives, s->found,
+		       s->same_rule, s->lite, s->lite_found, s->negatives - s->spoken, s->negatives, s->anything,
+		       s->hits);
 		positives += s->positives;
 		lite_missed += strcmp(s->name, "gitleaks") == 0 ? s->lite - s->lite_found : 0;
 		spoken += strcmp(s->name, "gitleaks") == 0 ? s->spoken : 0;
@@ -152,8 +155,12 @@ int main(void)
 	}
 	ok(positives > 0, "there are samples of secrets");
 	is_int(lite_missed, 0, "every gitleaks sample is found that gitleaks' own rules find");
-	/* The exceptions are Google keys of the right form, which gitleaks excuses one by one: nothing tells them from others. */
-	ok(spoken <= 7, "no rule speaks on gitleaks' samples of what it must leave alone, but for keys it excuses one by one: %zu", spoken);
+	/*
+	 * The exceptions are Google keys of the right form, which gitleaks excuses one by one: nothing tells them from
+	 * others.
+	 */
+	ok(spoken <= 7, "no rule speaks on gitleaks' samples of what it must leave alone, but for keys it excuses one "
+			"by one: %zu", spoken);
 	ok(hits <= 5, "at most 5 hits on what is no secret at all: %zu", hits);
 	rules_release(t.rules);
 	return tap_done();

@@ -93,7 +93,8 @@ static bool passes(const struct policy *p, const struct doc *line)
 		return false;
 	if (slice_eq(doc_get_str(line, "method"), SLICE("CONNECT"))) {
 		/* The CONNECT is the whole case: what counts is whether a plain request in it would pass. */
-		buf_add_format(&head, "GET /v1/ HTTP/1.1\r\nHost: %.*s\r\n\r\n", SLICE_ARG(doc_get_str(line, "connect")));
+		buf_add_format(&head, "GET /v1/ HTTP/1.1\r\nHost: %.*s\r\n\r\n",
+			       SLICE_ARG(doc_get_str(line, "connect")));
 		return judge_head(p, buf_slice(&head), &tunnel);
 	}
 	write_head(&head, line, target, doc_get_str(line, "host"));

@@ -13,7 +13,8 @@ from twoends import Tap, Wire, corpus  # noqa: E402
 
 def route(host, port, methods, prefix):
     """A row of the corpus' route_table.json in the words of a routes file."""
-    return {"host": host, "ports": [port], "matches": [{"paths": [{"type": "prefix", "value": prefix}], "methods": methods}]}
+    return {"host": host, "ports": [port],
+            "matches": [{"paths": [{"type": "prefix", "value": prefix}], "methods": methods}]}
 
 
 ROUTES = [
@@ -88,7 +89,8 @@ def main():
             if why:
                 wrong[case["level"]] += 1
                 print("# %s %s: wanted %s (%s): %s: %s %s, answered %r" % (
-                    case["level"], case["id"], case["expect"], case["why"], why, case.get("target", case.get("connect")),
+                    case["level"], case["id"], case["expect"], case["why"], why,
+                    case.get("target", case.get("connect")),
                     requests, answer[:150]))
     for level, n in wrong.items():
         tap.same(n, 0, "no %s failure" % level)

@@ -110,7 +110,8 @@ static void test_real_streams(void)
 			for (int window = 10; window <= 24; window += 7) {
 				size_t len = sizeof(out);
 
-				if (!BrotliEncoderCompress(quality, window, (BrotliEncoderMode)(quality % 3), n, text, &len, out))
+				if (!BrotliEncoderCompress(quality, window, (BrotliEncoderMode)(quality % 3), n, text,
+							   &len, out))
 					abort();
 				brotli_yes = brotli_yes && all_say_yes(out, len, may_be_brotli);
 			}

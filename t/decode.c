@@ -5,7 +5,8 @@
 #include "t/lib/encode.h"
 #include "t/lib/tap.h"
 
-static const char needle[] = "The quick brown fox, jumps over 13 lazy dogs? It does; and every time it lands on its four feet!";
+static const char needle[] =
+	"The quick brown fox, jumps over 13 lazy dogs? It does; and every time it lands on its four feet!";
 
 /* What a run over a stream has shown. */
 struct shown {
@@ -37,7 +38,8 @@ static bool bytes(void *ctx, struct decode_view *view, struct slice piece)
 		t->base = view->length;
 	buf_add_slice(&t->bytes, piece);
 	s->work += piece.len;
-	while ((at = slice_search(slice_sub(buf_slice(&t->bytes), t->looked, t->bytes.len), slice_str(needle))) != SLICE_NONE) {
+	while ((at = slice_search(slice_sub(buf_slice(&t->bytes), t->looked, t->bytes.len), slice_str(needle))) !=
+	       SLICE_NONE) {
 		uint64_t start = t->base + t->looked + at, end = start + strlen(needle);
 
 		t->looked += at + strlen(needle);
@@ -60,7 +62,8 @@ static bool end(void *ctx, struct decode_view *view)
 	char name[64] = "";
 
 	for (const struct decode_view *v = view; v != none; v = v->parent)
-		snprintf(name + strlen(name), sizeof(name) - strlen(name), "%d.", (int)(v->form < DECODE_PACKED ? v->form : DECODE_PACKED));
+		snprintf(name + strlen(name), sizeof(name) - strlen(name), "%d.",
+			 (int)(v->form < DECODE_PACKED ? v->form : DECODE_PACKED));
 	if (t && t->bytes.len) {
 		uint64_t sum = 14695981039346656037u;
 
@@ -127,7 +130,8 @@ static void look(const char *what, const struct buf *text, size_t lead, size_t t
 			ok(false, "%s is found in pieces of %zu", what, sizes[i]);
 		if (s.early)
 			ok(false, "%s, in pieces of %zu: no byte was let go before it was found", what, sizes[i]);
-		if (placed && (!s.placed || s.start + 2 < lead || s.start > lead + 2 || s.end > text->len - tail + 2 || s.end + 8 < text->len - tail)) {
+		if (placed && (!s.placed || s.start + 2 < lead || s.start > lead + 2 || s.end > text->len - tail + 2 ||
+			       s.end + 8 < text->len - tail)) {
 			ok(false, "%s has its place, in pieces of %zu", what, sizes[i]);
 			printf("# %d: %d-%d for %zu-%zu\n", s.placed, (int)s.start, (int)s.end, lead, text->len - tail);
 		}
@@ -152,7 +156,8 @@ static void test_encodings(void)
 		encodings[i].encode(slice_str(needle), &text);
 		if (!bare)
 			buf_add_str(&text, after);
-		look(encodings[i].name, &text, bare ? 0 : strlen(before), bare ? 0 : strlen(after), !bare && encodings[i].encode != encode_raw);
+		look(encodings[i].name, &text, bare ? 0 : strlen(before), bare ? 0 : strlen(after),
+		     !bare && encodings[i].encode != encode_raw);
 		n++;
 	}
 	ok(n == ENCODINGS - 2, "each encoding is taken off, and its place is known");
@@ -173,8 +178,9 @@ static void test_pairs(void)
 			    encodings[k].encode == encode_reversed || encodings[k].encode == encode_separated)
 				continue;
 			/* who encodes what is not ASCII as UTF-16 or characters has other bytes in mind */
-			if (encodings[i].kind != ENCODE_TEXT && (encodings[k].kind == ENCODE_BINARY ||
-			    encodings[k].encode == encode_unicode || encodings[k].encode == encode_entities || encodings[k].encode == encode_hexentities))
+			if (encodings[i].kind != ENCODE_TEXT &&
+			    (encodings[k].kind == ENCODE_BINARY || encodings[k].encode == encode_unicode ||
+			     encodings[k].encode == encode_entities || encodings[k].encode == encode_hexentities))
 				continue;
 			/* a stream without a mark has to begin where something begins */
 			if ((encodings[i].encode == encode_deflate || encodings[i].encode == encode_brotli) &&
@@ -194,7 +200,8 @@ static void test_nesting(void)
 {
 	static const char *const texts[] = {
 		"\\\\u005c\\\\u0075\\\\u0030\\\\u0030\\\\u0037\\\\u0034oken", "%5c%5cu005cu0074oken",
-		"%2525%37%34oken", "&amp;#37;74oken", "\\\\u0025%37%34oken", "&#x25;74oken", "\\u{74}oken", "\\164oken", "%%37%34oken",
+		"%2525%37%34oken", "&amp;#37;74oken", "\\\\u0025%37%34oken", "&#x25;74oken", "\\u{74}oken", "\\164oken",
+		"%%37%34oken",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -237,8 +244,10 @@ static char *sorted(struct buf *views)
 static void test_splits(void)
 {
 	static const char *const pieces[] = {
-		"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo", "=", "==", "\n", "\r\n", " ", "  ", "/", "-", "abcdefghijklmnopqrs", "ORSXG5BAORSXQ5A", "%41", "%25",
-		"%", "41", "\\u0041", "\\", "u00", "&#65;", "&#x4", "1;", "&amp;", "&", "=41", "=\r\n", "0x41, ", "41424344454647484950515253545556", "41:",
+		"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo", "=", "==", "\n", "\r\n", " ", "  ", "/", "-",
+		"abcdefghijklmnopqrs", "ORSXG5BAORSXQ5A", "%41", "%25",
+		"%", "41", "\\u0041", "\\", "u00", "&#65;", "&#x4", "1;", "&amp;", "&", "=41", "=\r\n", "0x41, ",
+		"41424344454647484950515253545556", "41:",
 		"MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43UOV3HO6DZPI", "\r\n\r\n", "^x^", "plain words of text ", "x", "A", "_",
 	};
 	size_t different = 0, views = 0, limited = 0;
@@ -251,7 +260,8 @@ static void test_splits(void)
 		char *whole;
 
 		for (int i = rand() % 200; i > 0; i--) {
-			const struct encoding *e = &encodings[(size_t)rand() % (ENCODINGS - 1)]; /* zip is cut in test_encodings */
+			/* zip is cut in test_encodings */
+			const struct encoding *e = &encodings[(size_t)rand() % (ENCODINGS - 1)];
 
 			if (rand() % 40 == 0)
 				e->encode(slice_of(needle, 8 + (size_t)rand() % 60), &text);
@@ -277,13 +287,15 @@ static void test_splits(void)
 
 				while (whole[at] == cut[at])
 					at++;
-				printf("# text %d, pieces of %zu, from %zu:\n# %.100s\n# %.100s\n", t, max, at, whole + (at > 50 ? at - 50 : 0), cut + (at > 50 ? at - 50 : 0));
+				printf("# text %d, pieces of %zu, from %zu:\n# %.100s\n# %.100s\n", t, max, at,
+				       whole + (at > 50 ? at - 50 : 0), cut + (at > 50 ? at - 50 : 0));
 			}
 			free(cut);
 		}
 		free(whole);
 	}
-	ok(views > 100000 && limited < 40, "there was something to decode, and few texts are beyond the limits (%zu)", limited);
+	ok(views > 100000 && limited < 40, "there was something to decode, and few texts are beyond the limits (%zu)",
+	   limited);
 	is_int(different, 0, "every way of cutting the text gives the same views");
 }
 
@@ -322,7 +334,8 @@ static void test_limits(void)
 			buf_add_char(&zeros, ' ');
 		encode_gzip(slice_sub(buf_slice(&zeros), 0, DECODE_WORK_FREE / 2), &bomb);
 		s = run(buf_slice(&bomb), 0, &limit);
-		ok(!limit, "a compressed stream of %d bytes is decoded (%s)", DECODE_WORK_FREE / 2, limit ? limit : "all of it");
+		ok(!limit, "a compressed stream of %d bytes is decoded (%s)", DECODE_WORK_FREE / 2,
+		   limit ? limit : "all of it");
 		buf_release(&s.views);
 		buf_truncate(&bomb, 0);
 		encode_gzip(buf_slice(&zeros), &bomb);
@@ -340,7 +353,8 @@ static void test_plain(void)
 	struct shown s;
 
 	for (int i = 0; i < 1000; i++)
-		buf_add_format(&text, "for (size_t i%d = 0; i < count; i++) { /* it is a loop: a = b; */ add(list, value[i]); }\n", i);
+		buf_add_format(&text, "for (size_t i%d = 0; i < count; i++) { /* it is a loop: a = b; */ add(list, "
+				      "value[i]); }\n", i);
 	s = run(buf_slice(&text), 0, NULL);
 	is_int(s.work, text.len, "plain text has no view but itself");
 	buf_release(&s.views);

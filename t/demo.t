@@ -25,9 +25,11 @@ is "$(cat out)" "$(wc -l <"$log")" 'about as many entries'
 
 # Up to the first question every refusal is one of the bottle's proof; the agent's first two requests pass.
 agents='.[([.[].event] | index("dlp")):]'
-is "$(awk -F '\t' '$2 ~ /^403/ { print $1 }' kept/said | tr '\n' ' ')" 'key body unlisted path before port loopback metadata ' \
+is "$(awk -F '\t' '$2 ~ /^403/ { print $1 }' kept/said | tr '\n' ' ')" \
+	'key body unlisted path before port loopback metadata ' \
 	'the agent was refused eight times'
-is "$(entries "$agents | .[] | select(.event == \"refuse\").detail | [.status, .rule, .host, .method, .path]" | sed 's/,"127[^]]*//')" \
+is "$(entries "$agents | .[] | select(.event == \"refuse\").detail | [.status, .rule, .host, .method, .path]" |
+	sed 's/,"127[^]]*//')" \
 	'[403,"dlp","api.example.com","GET","/bytes/21"]
 [403,"dlp","api.example.com","POST","/bytes/21"]
 [403,"host","evil.example.net","GET","/"]
@@ -35,18 +37,23 @@ is "$(entries "$agents | .[] | select(.event == \"refuse\").detail | [.status, .
 [403,"paths","api.example.com","GET","/status/204"]
 [403,"port","api.example.com","GET","/bytes/20"]
 [403,"address"]
-[403,"address","169.254.169.254","GET","/latest/meta-data/"]' 'each of these refusals is an entry, in this order, and there is no other'
-is "$(entries 'map(select(.event == "refuse" and .detail.host == "evil.example.net").detail.port)')" '[443]' 'with the port'
+[403,"address","169.254.169.254","GET","/latest/meta-data/"]' \
+	'each of these refusals is an entry, in this order, and there is no other'
+is "$(entries 'map(select(.event == "refuse" and .detail.host == "evil.example.net").detail.port)')" '[443]' \
+	'with the port'
 is "$(entries 'map(select(.event == "dlp").detail.action)')" '["ask","refuse","refuse"]' \
 	'the secret that was asked about, and those that were refused, are entries'
 is "$(entries '.[] | select(.component == "approve") | .action + " " + .detail.id' | tr -d '"')" "$(cat kept/decided)" \
 	'what the operator decided, in the order of deciding'
 is "$(entries 'map(select(.component == "approve") | [.action, .detail.tool, .notes])')" \
-	'[["rejected","egress-token-allow","it stays here"],["approved","egress-block","only the status"]]' 'about what, and why'
-is "$(entries 'map(select(.event == "reload") | [.component, .detail.ok])')" '[["sidecar",null],["egress",true]]' 'one reload, confirmed'
+	'[["rejected","egress-token-allow","it stays here"],["approved","egress-block","only the status"]]' \
+	'about what, and why'
+is "$(entries 'map(select(.event == "reload") | [.component, .detail.ok])')" '[["sidecar",null],["egress",true]]' \
+	'one reload, confirmed'
 is "$(entries '(map(select(.event == "reload" and .component == "egress").detail.sha256)) == (map(select(.action == "approved").hashes.after))')" \
 	true '... of the very bytes that were approved'
-is "$(entries '[.[0], .[-1]] | map([.component, .event])')" '[["launcher","start"],["launcher","end"]]' 'the start is the first entry, the end the last'
+is "$(entries '[.[0], .[-1]] | map([.component, .event])')" '[["launcher","start"],["launcher","end"]]' \
+	'the start is the first entry, the end the last'
 is "$(entries 'map(select(.component == "sidecar" and (.event | IN("start", "ready", "stop", "died"))) | [.event, .detail.daemon // "all"] | join(" ")) | sort')" \
 	'["died egress","died supervise","ready all","ready egress","ready supervise","start egress","start supervise","stop all"]' \
 	'start, readiness and end of each daemon are entries'
@@ -67,7 +74,8 @@ is "$(grep -c '^ NOT ' out)" 2 'and only those'
 
 # A bottle that cannot be made is another thing than one that does not hold.
 echo 'not a manifest' >holed/bottle.md
-check_status 111 'a bottle that does not start is said to be so' env BB_SOURCE="$BB_SOURCE" BB_BUILD="$BB_BUILD" holed/run
+check_status 111 'a bottle that does not start is said to be so' env BB_SOURCE="$BB_SOURCE" BB_BUILD="$BB_BUILD" \
+	holed/run
 like "$(cat err)" 'the bottle did not run' 'in words'
 is "$(ls -A temporary)" '' 'and nothing is left then, either'
 done_testing

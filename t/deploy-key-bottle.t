@@ -56,15 +56,20 @@ for provider in gitea github; do
 	bottle $provider
 	: >forge-log
 	: >look # the forge looks at who knows its token, at each request
-	in_bottle 0 "$provider: clone and push by the URL of the remote" "git clone -q $url app && cd app && git commit -q --allow-empty -m $provider &&
-		git push -q origin HEAD:refs/heads/$provider && ls -la /proc/*/fd 2>/dev/null | grep -c deploy-key; env; cat /proc/*/environ ~/.ssh/*; true"
+	in_bottle 0 "$provider: clone and push by the URL of the remote" \
+		"git clone -q $url app && cd app && git commit -q --allow-empty -m $provider &&
+		git push -q origin HEAD:refs/heads/$provider && ls -la /proc/*/fd 2>/dev/null | grep -c deploy-key
+		env; cat /proc/*/environ ~/.ssh/*; true"
 	rm look
 	is "$(git -C remote/app.git log -1 --format='%an %s' $provider)" "Robo $provider" '... the push has arrived'
-	is "$(sed 's,/[0-9]* , N ,; s,.*/keys,keys,' forge-log | xargs)" 'keys 201 keys N 204' '... one key was made and revoked'
-	like "$(head -n 1 forge-log)" "^POST $([ $provider = gitea ] && echo /api/v1)/repos/team/app/keys 201" '... by the API of that forge'
+	is "$(sed 's,/[0-9]* , N ,; s,.*/keys,keys,' forge-log | xargs)" 'keys 201 keys N 204' \
+		'... one key was made and revoked'
+	like "$(head -n 1 forge-log)" "^POST $([ $provider = gitea ] && echo /api/v1)/repos/team/app/keys 201" \
+		'... by the API of that forge'
 	is "$(forge_keys) $(ls "$records")" '0 ' '... nothing of it is left'
 	like "$(cat look-found)" '^bb-launch-nativ$' '... seen from the forge, the launcher has the token'
-	unlike "$(cat look-found)" 'bb-deploy-key|bb-gitgate|bb-sidecar|bb-prove|^git|^ssh' '... and no program that it has started, in environment or arguments'
+	unlike "$(cat look-found)" 'bb-deploy-key|bb-gitgate|bb-sidecar|bb-prove|^git|^ssh' \
+		'... and no program that it has started, in environment or arguments'
 	unlike "$(cat out)" "PRIVATE KEY|$FORGE_TOKEN" '... nor is anything of it in the bottle'
 	rm look-found
 done
@@ -103,10 +108,12 @@ check 'bb cleanup shows it' bb cleanup --dry-run
 like "$(cat out)" 'forge +deploy-key +box\.app ' '... with what else is left'
 forge_mode kept
 check_status 111 'a forge that does not revoke: bb cleanup fails' bb cleanup --yes
-like "$(cat err)" "unable to revoke the deploy key 'bot-bottle box/app'; it still opens the repository: .*403" '... loudly'
+like "$(cat err)" "unable to revoke the deploy key 'bot-bottle box/app'; it still opens the repository: .*403" \
+	'... loudly'
 forge_mode ''
 check_status 111 'bb cleanup without the token' env -u FORGE_TOKEN bb cleanup --yes
-like "$(cat err)" "the forge's token is wanted in the host variable 'FORGE_TOKEN', which is not set" '... names the variable'
+like "$(cat err)" "the forge's token is wanted in the host variable 'FORGE_TOKEN', which is not set" \
+	'... names the variable'
 is "$(forge_keys)" 1 '... the key is there still'
 check 'bb cleanup with it' bb cleanup --yes
 is "$(forge_keys) $(ls "$records")" '0 ' '... revokes it'
@@ -119,13 +126,15 @@ in_bottle 0 'the next start under the same identity revokes what was recorded' '
 is "$(forge_keys) $(ls "$records")" '0 ' '... and its own key after it'
 
 # --- a forge that says no ---
-curl -sf --cacert tls/ca.pem -H "Authorization: Bearer $FORGE_TOKEN" -H 'Content-Type: application/json' "$forge/repos/team/app/keys" \
+curl -sf --cacert tls/ca.pem -H "Authorization: Bearer $FORGE_TOKEN" -H 'Content-Type: application/json' \
+	"$forge/repos/team/app/keys" \
 	-d "$(jq -n --arg key "$(cut -d ' ' -f 1,2 key.pub)" '{title: "bot-bottle box/app", key: $key, read_only: false}')" -o foreign
 in_bottle 111 'a title that is in use' 'touch ~/ran'
 like "$(cat err)" "^bb-deploy-key: a deploy key called 'bot-bottle box/app' is refused" '... is named'
 like "$(cat err)" "^bb-launch-native: unable to make a deploy key for 'app'" '... no bottle starts'
 is "$(forge_keys) $(ls "$records")" '1 ' '... the key of that title is left alone'
-curl -sf --cacert tls/ca.pem -X DELETE -H "Authorization: Bearer $FORGE_TOKEN" "$forge/repos/team/app/keys/$(jq .id foreign)"
+curl -sf --cacert tls/ca.pem -X DELETE -H "Authorization: Bearer $FORGE_TOKEN" \
+	"$forge/repos/team/app/keys/$(jq .id foreign)"
 bottle github nope
 : >forge-log
 in_bottle 111 'a second key that cannot be made' 'true'
@@ -141,7 +150,8 @@ is "$(forge_keys) $(ls "$records")" '0 ' '... leaves nothing that a cleanup does
 # --- a forge that does not revoke ---
 forge_mode kept
 in_bottle 7 'a forge that does not revoke: the status is that of the agent' 'exit 7'
-like "$(cat err)" "warning: the deploy key for 'app' still opens its repository; 'bb cleanup' tries again" '... it is told'
+like "$(cat err)" "warning: the deploy key for 'app' still opens its repository; 'bb cleanup' tries again" \
+	'... it is told'
 is "$(forge_keys) $(ls "$records")" '1 box.app.json' '... and recorded'
 forge_mode ''
 check 'bb cleanup' bb cleanup --yes

@@ -18,7 +18,8 @@ url=ssh://$(id -un)@127.0.0.1:$ssh_port/team/app.git
 make_key() {
 	provider=$1
 	shift
-	bb-deploy-key make --provider "$provider" --url "$url" --forge "$forge" --title 'bot-bottle box-1/app' --variable FORGE_TOKEN \
+	bb-deploy-key make --provider "$provider" --url "$url" --forge "$forge" --title 'bot-bottle box-1/app' \
+		--variable FORGE_TOKEN \
 		--record "$records/box-1.app.json" --token 3 "$@" 3<forge-token
 }
 revoke_key() {
@@ -38,13 +39,18 @@ for provider in gitea github; do
 	is "$(jq -r '[.kind, .v, .provider, .title, .variable] | join(" ")' "$records/box-1.app.json")" \
 		"deploy-key 1 $provider bot-bottle box-1/app FORGE_TOKEN" '... with what revoking takes'
 	is "$(stat -c '%a' "$records" "$records/box-1.app.json" | xargs)" '700 600' '... for the operator alone'
-	is "$(grep -rlF -f forge-token "$records")$(grep -rlF "$(sed -n 2p made)" "$records")" '' '... and nothing secret'
-	check '... it opens the repository' env GIT_SSH_COMMAND="ssh -F none -i $PWD/made -o IdentitiesOnly=yes -o StrictHostKeyChecking=no \
-		-o UserKnownHostsFile=$PWD/known" git -C seed-app push -q "$url" "$(git -C remote/app.git rev-parse main):refs/heads/by-$provider"
+	is "$(grep -rlF -f forge-token "$records")$(grep -rlF "$(sed -n 2p made)" "$records")" '' \
+		'... and nothing secret'
+	check '... it opens the repository' env \
+		GIT_SSH_COMMAND="ssh -F none -i $PWD/made -o IdentitiesOnly=yes -o StrictHostKeyChecking=no \
+		-o UserKnownHostsFile=$PWD/known" git -C seed-app push -q "$url" \
+		"$(git -C remote/app.git rev-parse main):refs/heads/by-$provider"
 	check "$provider: revoked" revoke_key
-	is "$(tail -n 1 forge-log | sed 's,/[0-9]* , N ,')" "DELETE $api/repos/team/app/keys N 204" '... with one request'
+	is "$(tail -n 1 forge-log | sed 's,/[0-9]* , N ,')" "DELETE $api/repos/team/app/keys N 204" \
+		'... with one request'
 	is "$(forge_keys) $(ls "$records")" '0 ' '... gone, with its record'
-	check_status 128 '... and opens nothing any more' env GIT_SSH_COMMAND="ssh -F none -i $PWD/made -o IdentitiesOnly=yes -o BatchMode=yes \
+	check_status 128 '... and opens nothing any more' env \
+		GIT_SSH_COMMAND="ssh -F none -i $PWD/made -o IdentitiesOnly=yes -o BatchMode=yes \
 		-o UserKnownHostsFile=$PWD/known" git ls-remote "$url"
 done
 check 'revoking what has no record' revoke_key
@@ -75,7 +81,8 @@ for status in 401 403 404; do
 done
 forge_mode ''
 echo wrong >wrong-token
-check_status 111 'a wrong token' bb-deploy-key make --provider gitea --url "$url" --forge "$forge" --title t --variable V --record r.json --token 3 3<wrong-token
+check_status 111 'a wrong token' bb-deploy-key make --provider gitea --url "$url" --forge "$forge" --title t \
+	--variable V --record r.json --token 3 3<wrong-token
 like "$(cat err)" 'answers 401: Bad credentials; check the token and what it may do' '... is told'
 printf '%s' "https://127.0.0.1:$(free_port)" >away
 forge_mode away
@@ -118,7 +125,8 @@ check 'cleanup shows what it would do' bb-deploy-key cleanup --dry-run --json
 is "$(jq -c . out)" "{\"kind\":\"cleanup\",\"v\":1,\"backend\":\"forge\",\"dry_run\":true,\"items\":[{\"type\":\"deploy-key\",\"name\":\"box-2.my.app\",\"path\":\"$records/box-2.my.app.json\"}]}" \
 	'... the one of the dead bottle'
 check_status 100 'cleanup without the token' bb-deploy-key cleanup
-like "$(cat err)" "the forge's token is wanted in the host variable 'FORGE_TOKEN', which is not set" '... names the variable'
+like "$(cat err)" "the forge's token is wanted in the host variable 'FORGE_TOKEN', which is not set" \
+	'... names the variable'
 is "$(find "$records" -name '*.json' | wc -l)" 2 '... and forgets nothing'
 FORGE_TOKEN=$(cat forge-token)
 export FORGE_TOKEN
@@ -141,7 +149,8 @@ for bad in http://localhost 'https://a@b' 'https://h/../x' 'https://h?x' 'https:
 	check_status 100 "the address '$bad' is none" make_key gitea --forge "$bad"
 done
 printf 'a\nb' >two-lines
-check_status 100 'a token of two lines' bb-deploy-key make --provider gitea --url "$url" --forge "$forge" --title t --variable V --record r.json --token 3 3<two-lines
+check_status 100 'a token of two lines' bb-deploy-key make --provider gitea --url "$url" --forge "$forge" --title t \
+	--variable V --record r.json --token 3 3<two-lines
 echo '{"kind":"deploy-key","v":1,"provider":"gitea","keys":"http://x/","title":"t","key":"k","variable":"V"}' >bad.json
 check_status 100 'a record with another address' bb-deploy-key revoke bad.json
 is "$(cat forge.err)" '' 'the stand-in has no complaint'

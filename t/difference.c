@@ -14,10 +14,12 @@
 #define REQUESTS 40
 
 static const char *const hosts[] = { "a.test", "b.test", "*.w.test", "x.w.test", "bb-example.w.test", "*.v.w.test" };
-static const char *const asked[] = { "a.test", "b.test", "y.w.test", "x.w.test", "bb-example.w.test", "z.v.w.test", "c.test" };
+static const char *const asked[] = { "a.test", "b.test", "y.w.test", "x.w.test", "bb-example.w.test", "z.v.w.test",
+				     "c.test" };
 static const char *const verbs[] = { "GET", "POST", "PUT", "DELETE", "PROPFIND", "BB-EXAMPLE" };
 static const char *const paths[] = { "/", "/v1", "/v1/a", "/v1/b", "/api", "/v1/bb-example", "/bb-example" };
-static const char *const patterns[] = { "/v[12]/.*", "/(a|b)+/x{2}", "/v1(/[a-z]+)?", "/\\\\d+", "/.*bb-example.*", "/v1/[a-z0-9-]*",
+static const char *const patterns[] = { "/v[12]/.*", "/(a|b)+/x{2}", "/v1(/[a-z]+)?", "/\\\\d+", "/.*bb-example.*",
+					"/v1/[a-z0-9-]*",
 					"/(?=v)v1/.", "/v1/(?!b).*" };
 
 static unsigned state = 7;
@@ -45,7 +47,8 @@ static void add_entry(struct buf *out)
 		bool regex = draw(4) == 0;
 		const char *type = regex ? "regex" : draw(3) ? "prefix" : "exact";
 
-		buf_add_format(out, "\"paths\":[{\"type\":\"%s\",\"value\":\"%s\"}]", type, regex ? PICK(patterns) : PICK(paths));
+		buf_add_format(out, "\"paths\":[{\"type\":\"%s\",\"value\":\"%s\"}]", type,
+			       regex ? PICK(patterns) : PICK(paths));
 		separator = ",";
 	}
 	if (draw(2)) {
@@ -53,7 +56,8 @@ static void add_entry(struct buf *out)
 		separator = ",";
 	}
 	if (draw(5) == 0 || !*separator)
-		buf_add_format(out, "%s\"headers\":[{\"name\":\"X-A\",\"value\":\"%s\"}]", separator, draw(2) ? "1" : "2");
+		buf_add_format(out, "%s\"headers\":[{\"name\":\"X-A\",\"value\":\"%s\"}]", separator,
+			       draw(2) ? "1" : "2");
 	buf_add_str(out, "}");
 }
 
@@ -109,8 +113,8 @@ static void make_request(struct buf *out)
 	bool https = draw(4) != 0;
 	const char *path = PICK(paths);
 
-	buf_add_format(out, "%s http%s://%s%s%s%s HTTP/1.1\r\nHost: %s%s\r\n", PICK(verbs), https ? "s" : "", host, port,
-		       path[1] ? path : "", PICK(ends), host, port);
+	buf_add_format(out, "%s http%s://%s%s%s%s HTTP/1.1\r\nHost: %s%s\r\n", PICK(verbs), https ? "s" : "", host,
+		       port, path[1] ? path : "", PICK(ends), host, port);
 	if (draw(3) == 0)
 		buf_add_format(out, "X-A: %s\r\n", draw(2) ? "1" : "2");
 	buf_add_str(out, "\r\n");
@@ -145,7 +149,9 @@ static struct slice cut_at(struct slice *text, const char *word)
 	return front;
 }
 
-/* Append the key of a list of methods, "A, B", unless it is "every method". False when the one asked for is taken out. */
+/*
+ * Append the key of a list of methods, "A, B", unless it is "every method". False when the one asked for is taken out.
+ */
 static bool add_methods(struct slice words, struct slice method, struct buf *out)
 {
 	bool every = slice_starts(words, SLICE("every method"));
@@ -191,7 +197,8 @@ static bool add_granted(struct slice text, struct slice method, bool git, struct
 	if (!add_methods(methods, method, out))
 		return false;
 	if (header.len)
-		buf_add_format(out, "\"headers\":[{\"name\":\"X-A\",\"value\":\"%.*s\"}],", SLICE_ARG(slice_sub(header, 5, header.len)));
+		buf_add_format(out, "\"headers\":[{\"name\":\"X-A\",\"value\":\"%.*s\"}],",
+			       SLICE_ARG(slice_sub(header, 5, header.len)));
 	buf_add_format(out, "\"paths\":[{\"type\":\"%s\",\"value\":\"%.*s\"}]}]}]}", path.len ? type : "prefix",
 		       SLICE_ARG(path.len ? path : SLICE("/")));
 	return true;
@@ -211,14 +218,16 @@ static bool names(const struct change *c, struct slice request, bool git)
 	cut_at(&text, slice_starts(text, SLICE("may ")) ? "may allow " : "allows ");
 	if (slice_starts(text, SLICE("git clone and fetch from "))) {
 		cut_at(&text, "from ");
-		buf_add_format(&routes, "{\"routes\":[{\"host\":\"%.*s\",\"ports\":[80,443,8443],\"git\":{\"fetch\":true}}]}", SLICE_ARG(text));
+		buf_add_format(&routes,
+			       "{\"routes\":[{\"host\":\"%.*s\",\"ports\":[80,443,8443],\"git\":{\"fetch\":true}}]}",
+			       SLICE_ARG(text));
 	} else if (slice_starts(text, SLICE("https on port ")) || slice_starts(text, SLICE("plain http on port "))) {
 		struct slice scheme = cut_at(&text, " on port "), port = cut_at(&text, " of ");
 
 		if (slice_starts(rest, SLICE("https:")) != slice_eq(scheme, SLICE("https")))
 			return false;
-		buf_add_format(&routes, "{\"routes\":[{\"host\":\"%.*s\",\"ports\":[%.*s],\"git\":{\"fetch\":true}}]}", SLICE_ARG(text),
-			       SLICE_ARG(port));
+		buf_add_format(&routes, "{\"routes\":[{\"host\":\"%.*s\",\"ports\":[%.*s],\"git\":{\"fetch\":true}}]}",
+			       SLICE_ARG(text), SLICE_ARG(port));
 	} else if (!add_granted(text, method, git, &routes)) {
 		return false;
 	}
@@ -303,7 +312,8 @@ static void test_random(void)
 		policy_release(before);
 		policy_release(after);
 	}
-	is_int(wrong, 0, "of %zu claims over %d pairs of policies every example is decided as it is said", claims, POLICIES);
+	is_int(wrong, 0, "of %zu claims over %d pairs of policies every example is decided as it is said", claims,
+	       POLICIES);
 	is_int(untold, 0, "%zu requests that are decided otherwise: where nothing is said, none is", changed);
 	ok(silent > POLICIES / 5, "for %zu pairs nothing is said", silent);
 	ok(claims > POLICIES && changed > POLICIES, "and the others are no idle test");
@@ -331,9 +341,12 @@ static void test_words(void)
 {
 	says("routes: [{host: a.test}]", "routes: [{host: a.test}]",
 	     "nothing: every request is decided and treated as before\n", "equal routes");
-	says("routes: []", "routes: [{host: api.example.com, matches: [{methods: [get, post], paths: [{value: /v1}]}]}]",
-	     "+ allows GET, POST to api.example.com under /v1\n    as in GET https://api.example.com/v1\n", "a new host");
-	says("routes: [{host: a.test}]", "routes: []", "- takes away every method to a.test\n    as in GET https://a.test/bb-example\n",
+	says("routes: []", "routes: [{host: api.example.com, matches: [{methods: [get, post], paths: [{value: "
+			   "/v1}]}]}]",
+	     "+ allows GET, POST to api.example.com under /v1\n    as in GET https://api.example.com/v1\n",
+	     "a new host");
+	says("routes: [{host: a.test}]", "routes: []",
+	     "- takes away every method to a.test\n    as in GET https://a.test/bb-example\n",
 	     "a host that is gone");
 	says("routes: [{host: a.test, matches: [{methods: [GET]}]}]", "routes: [{host: a.test}]",
 	     "+ allows every method but GET to a.test\n    as in HEAD https://a.test/bb-example\n"
@@ -341,11 +354,14 @@ static void test_words(void)
 	     "rules that are gone");
 	says("routes: [{host: a.test, matches: [{paths: [{value: /a}]}]}]",
 	     "routes: [{host: a.test, matches: [{paths: [{value: /a}]}, {paths: [{value: /a/b}]}]}]",
-	     "~ adds a rule of a.test under /a/b; no request was found that it decides otherwise\n", "a rule that adds nothing");
+	     "~ adds a rule of a.test under /a/b; no request was found that it decides otherwise\n",
+	     "a rule that adds nothing");
 	says("routes: [{host: a.test, matches: [{paths: [{value: /a}]}]}]",
-	     "routes: [{host: a.test, matches: [{paths: [{value: /a}, {type: regex, value: '/v\\d+/(x|y)[abc]{2}[^x]'}], methods: [GET]}]}]",
+	     "routes: [{host: a.test, matches: [{paths: [{value: /a}, {type: regex, value: "
+	     "'/v\\d+/(x|y)[abc]{2}[^x]'}], methods: [GET]}]}]",
 	     "~ adds a rule of a.test under /a; no request was found that it decides otherwise\n"
-	     "+ allows GET to a.test where the path matches /v\\\\d+/(x|y)[abc]{2}[^x]\n    as in GET https://a.test/v1/xaa0\n"
+	     "+ allows GET to a.test where the path matches /v\\\\d+/(x|y)[abc]{2}[^x]\n    as in GET https://a.test/"
+	     "v1/xaa0\n"
 	     "- takes away every method but GET to a.test under /a\n    as in HEAD https://a.test/a\n",
 	     "a regular expression");
 	says("routes: [{host: a.test}]", "routes: [{host: a.test, ports: [443, 8443]}]",
@@ -358,7 +374,8 @@ static void test_words(void)
 	     "+ allows POST to *.w.test\n    as in POST https://bb-example-1.w.test/bb-example\n",
 	     "a wildcard, with a route of the name that examples usually have");
 	says("routes: [{host: a.test, dlp: {outbound_on_match: block}}]",
-	     "routes: [{host: a.test, allow_private: true, max_body: 5, dlp: {outbound_detectors: false, inbound_on_match: warn}, git: {fetch: true}, "
+	     "routes: [{host: a.test, allow_private: true, max_body: 5, dlp: {outbound_detectors: false, "
+	     "inbound_on_match: warn}, git: {fetch: true}, "
 	     "upstream: {connect: 'b.test:1'}, auth: {scheme: Bearer, token_ref: 'token:T'}}]",
 	     "+ allows git clone and fetch from a.test\n"
 	     "    as in GET https://a.test/bb-example/info/refs?service=git-upload-pack\n"
@@ -370,8 +387,10 @@ static void test_words(void)
 	     "+ what is found on its way to a.test: supervise, was block\n"
 	     "- takes away plain http on port 80 of a.test\n    as in GET http://a.test/bb-example\n",
 	     "all that is not a matter of passing");
-	says("routes: []", "routes: [{host: a.test, matches: [{paths: [{value: /a}], headers: [{name: X-A, value: \"b\\u202e\"}]}]}]",
-	     "+ allows every method to a.test under /a with the header X-A: b\\u{202E}\n    as in GET https://a.test/a, X-A: b\\u{202E}\n",
+	says("routes: []", "routes: [{host: a.test, matches: [{paths: [{value: /a}], headers: [{name: X-A, value: "
+			   "\"b\\u202e\"}]}]}]",
+	     "+ allows every method to a.test under /a with the header X-A: b\\u{202E}\n    as in GET https://a.test/a,"
+	     " X-A: b\\u{202E}\n",
 	     "what an agent wrote is escaped");
 }
 
@@ -379,7 +398,8 @@ static void test_words(void)
 static void test_hidden(void)
 {
 	says("routes: [{host: a.test, matches: [{paths: [{value: /v1/bb-example}, {type: exact, value: /v1}]}]}]",
-	     "routes: [{host: a.test, matches: [{paths: [{value: /v1/bb-example}, {type: exact, value: /v1}, {value: /v1}]}]}]",
+	     "routes: [{host: a.test, matches: [{paths: [{value: /v1/bb-example}, {type: exact, value: /v1}, {value: "
+	     "/v1}]}]}]",
 	     "~ adds a rule of a.test under /v1/bb-example; no request was found that it decides otherwise\n"
 	     "~ adds a rule of a.test at exactly /v1; no request was found that it decides otherwise\n"
 	     "+ allows every method to a.test under /v1\n    as in GET https://a.test/v1/bb-example-1\n"
@@ -389,16 +409,20 @@ static void test_hidden(void)
 	says("routes: [{host: a.test, matches: [{paths: [{type: regex, value: '/v1(/[a-z0-9-]+)*'}]}]}]",
 	     "routes: [{host: a.test, matches: [{paths: [{value: /v1}]}]}]",
 	     "+ may allow every method to a.test under /v1; no request was found that shows it\n"
-	     "- may take away every method to a.test where the path matches /v1(/[a-z0-9-]+)*; no request was found that shows it\n",
+	     "- may take away every method to a.test where the path matches /v1(/[a-z0-9-]+)*; no request was found "
+	     "that shows it\n",
 	     "every example was permitted before");
-	says("routes: [{host: a.test, matches: [{methods: [GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS]}]}]", "routes: [{host: a.test}]",
+	says("routes: [{host: a.test, matches: [{methods: [GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS]}]}]",
+	     "routes: [{host: a.test}]",
 	     "+ allows every method but GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS to a.test\n"
 	     "    as in BB-EXAMPLE https://a.test/bb-example\n"
 	     "~ drops a rule of a.test; no request was found that it decides otherwise\n",
 	     "only methods that nobody thinks of are new");
-	says("routes: [{host: a.test, matches: [{methods: [BB-EXAMPLE]}]}]", "routes: [{host: a.test, matches: [{methods: [GET]}]}]",
+	says("routes: [{host: a.test, matches: [{methods: [BB-EXAMPLE]}]}]",
+	     "routes: [{host: a.test, matches: [{methods: [GET]}]}]",
 	     "+ allows GET to a.test\n    as in GET https://a.test/bb-example-1\n"
-	     "- takes away BB-EXAMPLE to a.test\n    as in BB-EXAMPLE https://a.test/bb-example-1\n", "the usual method has a rule");
+	     "- takes away BB-EXAMPLE to a.test\n    as in BB-EXAMPLE https://a.test/bb-example-1\n",
+	     "the usual method has a rule");
 	says("routes: []", "routes: [{host: a.test, ports: [443, 8443], auth: {scheme: Bearer, token_ref: 'token:T'}}]",
 	     "+ allows every method to a.test\n    as in GET https://a.test/bb-example\n"
 	     "+ allows https on port 443 of a.test\n    as in GET https://a.test/bb-example\n"
@@ -406,8 +430,10 @@ static void test_hidden(void)
 	     "+ requests to a.test carry the credential 'token:T' in 'authorization'\n",
 	     "a new host with a port of its own");
 	says("routes: [{host: a.test, matches: [{paths: [{value: /x}]}]}]",
-	     "routes: [{host: a.test, ports: [443, 8443], matches: [{paths: [{type: regex, value: '/(?=y)y(?<=y)'}]}]}]",
-	     "+ may allow every method to a.test where the path matches /(?=y)y(?<=y); no request was found that shows it\n"
+	     "routes: [{host: a.test, ports: [443, 8443], matches: [{paths: [{type: regex, value: "
+	     "'/(?=y)y(?<=y)'}]}]}]",
+	     "+ may allow every method to a.test where the path matches /(?=y)y(?<=y); no request was found that shows "
+	     "it\n"
 	     "+ may allow https on port 8443 of a.test; no request was found that shows it\n"
 	     "+ may allow plain http on port 8443 of a.test; no request was found that shows it\n"
 	     "- takes away every method to a.test under /x\n    as in GET https://a.test/x\n"

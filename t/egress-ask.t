@@ -68,7 +68,8 @@ def chunked(pieces):
 with Bench('what must not leave without the operator is asked for') as b:
     origin = b.origin(record, 'a.test')
     origin.context = b.certificate('a.test', 'b.test', 'block.test', 'auth.test')
-    routes = [b.route('a.test', origin), b.route('b.test', origin), b.route('block.test', origin, dlp={'outbound_on_match': 'block'}),
+    routes = [b.route('a.test', origin), b.route('b.test', origin),
+              b.route('block.test', origin, dlp={'outbound_on_match': 'block'}),
               b.route('auth.test', origin, auth={'scheme': 'Bearer', 'token_env': 'BB_TEST_TOKEN'})]
     queue = os.path.join(b.directory, 'queue')
     permits = os.open(os.path.join(b.directory, 'permits'), os.O_RDWR | os.O_CREAT, 0o600)
@@ -108,7 +109,8 @@ with Bench('what must not leave without the operator is asked for') as b:
             'context': 'see [REDACTED:github-pat] there'}, 'the question says where what goes')
     whole = json.loads(text)
     b.same((whole['tool'], whole['bottle_slug']), ('egress-token-allow', 'dev-x1'), 'by its kind, from this bottle')
-    b.check(not any(secret[i:i + 8] in text for i in range(len(secret) - 8)) and len(said['value']) == 16, 'and names the value by a digest alone')
+    b.check(not any(secret[i:i + 8] in text for i in range(len(secret) - 8)) and len(said['value']) == 16,
+            'and names the value by a digest alone')
     b.check(not seen(secret), 'nothing has arrived meanwhile')
     mcp.answer(queue, id, 'approved', hash='0' * 64)
     wait_for(lambda: not os.path.exists('%s/%s.response.json' % (queue, id)))
@@ -122,7 +124,8 @@ with Bench('what must not leave without the operator is asked for') as b:
     before = times(secret)
     c = send(get('/', 'b.test', 'X-Note: ' + secret), 'b.test')
     head, body = decided(c, 'rejected', 'not \x1b[31m there')
-    b.check(status(head) == 403 and b'the operator has rejected it: not ?[31m there' in body and times(secret) == before,
+    b.check(status(head) == 403 and b'the operator has rejected it: not ?[31m there' in body
+            and times(secret) == before,
             'to another host it is, and a rejection is a 403 with its reason')
     c.send(get('/', 'b.test', 'X-Note: ' + secret))
     head, body = decided(c, 'rejected')
@@ -147,10 +150,12 @@ with Bench('what must not leave without the operator is asked for') as b:
     body = large + b'key=' + secret.encode() + b'\n' + large
     c = send(post(body))
     id, text, said = asked()
-    b.check(said['place'] == 'body' and 'key=[REDACTED:' in said['context'] and secret[4:16] not in text and not seen(secret),
+    b.check(said['place'] == 'body' and 'key=[REDACTED:' in said['context'] and secret[4:16] not in text
+            and not seen(secret),
             'a body is held where something stands in it')
     head, got = decided(c, 'approved')
-    b.check(status(head) == 200 and got == b'%d:' % len(body) + body, 'approved: all of it arrives, unchanged, though two rules match')
+    b.check(status(head) == 200 and got == b'%d:' % len(body) + body,
+            'approved: all of it arrives, unchanged, though two rules match')
     secret = token()
     c = send(chunked([b'a ' * 500, secret[:9].encode(), secret[9:].encode(), b' b' * 500]))
     head, got = decided(c, 'rejected', 'no')
@@ -162,26 +167,32 @@ with Bench('what must not leave without the operator is asked for') as b:
     mcp.answer(queue, first, 'approved')
     wait_for(lambda: pending() and pending()[0] != first)
     head, got = decided(c, 'approved')
-    b.same((status(head), got), (200, b'%d:' % len(text) + text), 'two values in a body, one of them twice, are two questions')
+    b.same((status(head), got), (200, b'%d:' % len(text) + text),
+           'two values in a body, one of them twice, are two questions')
     c = send(get('/', 'a.test', 'X-Note: ' + base64.b64encode(b'me:' + SECRET.encode()).decode()))
     id, text, said = asked()
-    b.check(said['kind'] == 'known-secret' and SECRET[:8] not in text and base64.b64encode(b'me:' + SECRET.encode()).decode()[:12] not in text,
+    b.check(said['kind'] == 'known-secret' and SECRET[:8] not in text
+            and base64.b64encode(b'me:' + SECRET.encode()).decode()[:12] not in text,
             'a known secret in an encoding is asked for, and not shown')
     head, got = decided(c, 'rejected')
-    b.check(status(head) == 403 and not any(base64.b64encode(b'me:' + SECRET.encode()) in bytes(a) for a in arrived), 'rejected: it stays')
+    b.check(status(head) == 403 and not any(base64.b64encode(b'me:' + SECRET.encode()) in bytes(a) for a in arrived),
+            'rejected: it stays')
 
     # --- a coded body: what it decodes to is asked for, what came goes on ---
     def coded(name, data, host='a.test'):
-        return send(get('/up', host, 'Content-Encoding: ' + name, 'Content-Length: %d' % len(data), method='POST', body=data), host)
+        return send(get('/up', host, 'Content-Encoding: ' + name, 'Content-Length: %d' % len(data), method='POST',
+                        body=data), host)
 
     filler = b''.join(b'%d lines of text\n' % i for i in range(200000))
-    for name, encode, around in (('gzip', gzip.compress, b'short '), ('deflate', zlib.compress, b'longer ' * 3000), ('gzip', gzip.compress, filler)):
+    for name, encode, around in (('gzip', gzip.compress, b'short '), ('deflate', zlib.compress, b'longer ' * 3000),
+                                 ('gzip', gzip.compress, filler)):
         secret = token()
         data = encode(around + b'key=' + secret.encode() + b'\n' + around)
         c = coded(name, data)
         id, text, said = asked()
         what = 'a body in %s, of %d bytes' % (name, len(data))
-        b.check(said['place'] == 'body' and 'key=[REDACTED:' in said['context'] and secret[4:16] not in text, what + ', is held')
+        b.check(said['place'] == 'body' and 'key=[REDACTED:' in said['context'] and secret[4:16] not in text,
+                what + ', is held')
         b.check(not any(data[-16:] in bytes(a) for a in arrived), '... its end has not arrived')
         head, got = decided(c, 'approved')
         b.check(status(head) == 200 and got == b'%d:' % len(data) + data, '... approved: it arrives as it came')
@@ -198,7 +209,8 @@ with Bench('what must not leave without the operator is asked for') as b:
             'two values in one are two questions; rejected, it does not arrive')
     c = coded('gzip', gzip.compress(b'{"s": "' + SECRET.encode() + b'"}'))
     head, got = c.response()
-    b.check(status(head) == 403 and b'cannot be asked' in got and not pending(), 'a known secret in one is refused, saying that nobody can be asked')
+    b.check(status(head) == 403 and b'cannot be asked' in got and not pending(),
+            'a known secret in one is refused, saying that nobody can be asked')
     c = coded('gzip', gzip.compress(token().encode() + b'\n' + filler)[:-3])
     b.same((status(decided(c, 'approved')[0])), 403, 'a yes to a body that turns out broken lets nothing go')
 
@@ -230,7 +242,8 @@ with Bench('what must not leave without the operator is asked for') as b:
     asked()
     proxy.reload([r for r in routes if r['host'] != 'b.test'])
     head, body = decided(c, 'approved')
-    b.check(status(head) == 403 and b'in no route' in body and not seen(secret), 'a request whose route went away meanwhile is refused')
+    b.check(status(head) == 403 and b'in no route' in body and not seen(secret),
+            'a request whose route went away meanwhile is refused')
     proxy.reload(routes)
 
     # --- nobody answers; too many; not here ---
@@ -241,7 +254,8 @@ with Bench('what must not leave without the operator is asked for') as b:
     b.check(len(pending()) <= 20, 'a flood of values makes 20 questions at most')
     proxy.stop()
     late = os.path.join(b.directory, 'late')
-    proxy = b.egress(routes, ['--queue', late, '--bottle', 'dev-x2'], env={'BB_TEST_TOKEN': SECRET, 'EGRESS_TOKEN_ALLOW_TIMEOUT_SECONDS': '1'})
+    proxy = b.egress(routes, ['--queue', late, '--bottle', 'dev-x2'],
+                     env={'BB_TEST_TOKEN': SECRET, 'EGRESS_TOKEN_ALLOW_TIMEOUT_SECONDS': '1'})
     many = [send(get('/', 'a.test', 'X-Note: ' + token())) for _ in range(30)]
     said = [c.response() for c in many]
     b.same({status(head) for head, _ in said}, {403}, 'without an answer all are refused')
@@ -250,10 +264,12 @@ with Bench('what must not leave without the operator is asked for') as b:
     b.same(pending(late), [], 'questions that nobody waits for are withdrawn')
     c = send(get('/', 'a.test'))
     b.same(status(c.response()[0]), 200, 'and the proxy goes on')
-    b.check({'ask', 'permit', 'deny'} >= {x['action'] for x in proxy.lines('dlp')} - {'refuse'}, 'the log has what was asked')
+    b.check({'ask', 'permit', 'deny'} >= {x['action'] for x in proxy.lines('dlp')} - {'refuse'},
+            'the log has what was asked')
     with open(proxy.log_file + '.err') as f:
         b.same((proxy.process.poll(), f.read()), (None, ''), 'nothing died and nothing complained')
     for bad in (['--queue', 'relative', '--bottle', 'a'], ['--queue', '/q'], ['--queue', '/q', '--bottle', 'A/B']):
-        p = subprocess.run([EGRESS, '--routes', proxy.routes_file, '--listen', '127.0.0.1:0', '--state', b.directory + '/s'] + bad,
+        p = subprocess.run([EGRESS, '--routes', proxy.routes_file, '--listen', '127.0.0.1:0', '--state',
+                            b.directory + '/s'] + bad,
                            capture_output=True)
         b.same(p.returncode, 100, 'refused: ' + ' '.join(bad))

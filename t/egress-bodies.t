@@ -78,7 +78,8 @@ with Bench('bodies stream through bb-egress in constant memory, however slow the
     c.send(get('/', 'down.test'))
     c.head()
     settle(lambda: peak(pids))
-    b.check(all(x - y < MOST for x, y in zip(peak(pids), before)), 'a client that does not read stops a response of 100 MB')
+    b.check(all(x - y < MOST for x, y in zip(peak(pids), before)),
+            'a client that does not read stops a response of 100 MB')
     got, right = len(c.buffer), c.buffer == (PIECE * 2)[:len(c.buffer)]
     while got < SIZE:
         data = c.sock.recv(1 << 18)
@@ -115,4 +116,5 @@ with Bench('bodies stream through bb-egress in constant memory, however slow the
     for t in tunnels:
         t.send(get('/', 'small.test'))
     b.check(all(t.response()[1] == b'warm' for t in tunnels), 'a hundred clients are served side by side')
-    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')

@@ -33,18 +33,23 @@ class Certificates(Bench):
         assert got.returncode == 0, got.stderr
 
     def request(self, name, subject, key=CURVE):
-        self.run('openssl', 'req', '-newkey', *key, '-nodes', '-subj', subject, '-keyout', name + '.key', '-out', name + '.csr')
+        self.run('openssl', 'req', '-newkey', *key, '-nodes', '-subj', subject, '-keyout', name + '.key', '-out',
+                 name + '.csr')
 
-    def make(self, name, issuer, extensions, subject='/CN=server', key=CURVE, dates=('-30 days', '+30 days'), md='sha256'):
+    def make(self, name, issuer, extensions, subject='/CN=server', key=CURVE, dates=('-30 days', '+30 days'),
+             md='sha256'):
         """A certificate NAME.pem, signed by ISSUER (its own key, when that is NAME)."""
         self.request(name, subject, key)
         with open(os.path.join(self.directory, name + '.cnf'), 'w') as f:
             f.write('[ca]\ndefault_ca=d\n[d]\ndatabase=%s.db\nnew_certs_dir=.\nrand_serial=yes\npolicy=p\nunique_subject=no\n'
                     '[p]\ncommonName=supplied\n[x]\nsubjectKeyIdentifier=hash\n%s\n' % (name, extensions))
         open(os.path.join(self.directory, name + '.db'), 'w').close()
-        when = [subprocess.run(['date', '-u', '-d', d, '+%Y%m%d%H%M%SZ'], capture_output=True, text=True).stdout.strip() for d in dates]
-        signer = ['-selfsign', '-keyfile', name + '.key'] if issuer == name else ['-cert', issuer + '.pem', '-keyfile', issuer + '.key']
-        self.run('openssl', 'ca', '-batch', '-notext', '-config', name + '.cnf', '-extensions', 'x', '-md', md, '-startdate', when[0],
+        when = [subprocess.run(['date', '-u', '-d', d, '+%Y%m%d%H%M%SZ'], capture_output=True, text=True).stdout.strip()
+                for d in dates]
+        signer = ['-selfsign', '-keyfile', name + '.key'] if issuer == name else ['-cert', issuer + '.pem', '-keyfile',
+                                                                                  issuer + '.key']
+        self.run('openssl', 'ca', '-batch', '-notext', '-config', name + '.cnf', '-extensions', 'x', '-md', md,
+                 '-startdate', when[0],
                  '-enddate', when[1], '-in', name + '.csr', '-out', name + '.pem', *signer)
 
     def origin_with(self, name, *chain):
@@ -60,7 +65,8 @@ class Certificates(Bench):
         return self.origin(serve, context=context)
 
     def route(self, host, origin, trust='root'):
-        return {'host': host, 'upstream': {'connect': '127.0.0.1:%d' % origin.port, 'ca_file': os.path.join(self.directory, trust + '.pem')}}
+        return {'host': host, 'upstream': {'connect': '127.0.0.1:%d' % origin.port,
+                                           'ca_file': os.path.join(self.directory, trust + '.pem')}}
 
 
 with Certificates('an origin that does not prove who it is gets nothing') as b:
@@ -81,7 +87,8 @@ with Certificates('an origin that does not prove who it is gets nothing') as b:
         ('wrong.test', 'root', san('DNS:other.test'), (), 'ostname mismatch', {}),
         ('self.test', 'self.test', san('DNS:self.test'), (), 'self-signed', {}),
         ('stranger.test', 'foreign', san('DNS:stranger.test'), (), 'issuer', {}),
-        ('chain.test', 'foreign', san('DNS:chain.test'), ('foreign',), 'self-signed certificate in certificate chain', {}),
+        ('chain.test', 'foreign', san('DNS:chain.test'), ('foreign',), 'self-signed certificate in certificate chain',
+         {}),
         ('missing.test', 'middle', san('DNS:missing.test'), (), 'issuer', {}),
         ('late.test', 'late', san('DNS:late.test'), ('late',), 'expired', {}),
         ('narrow.test', 'narrow', san('DNS:narrow.test'), ('narrow',), 'permitted subtree', {}),
@@ -126,4 +133,5 @@ with Certificates('an origin that does not prove who it is gets nothing') as b:
         status, said = ask(host)
         b.check(status == '502' and why in said, '%s: 502, %s' % (host, said))
     b.same(arrived, served, '... and none of them has got a byte of a request')
-    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')

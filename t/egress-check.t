@@ -34,7 +34,8 @@ decides() {
 	is "$(wc -l <out)$(cat err)" 1 '... in one line'
 }
 
-decides 0 "^allowed by the route for 'api.example.com', with its credential in 'authorization'$" 'POST https://api.example.com/v1/x?q=1'
+decides 0 "^allowed by the route for 'api.example.com', with its credential in 'authorization'$" \
+	'POST https://api.example.com/v1/x?q=1'
 decides 0 "^allowed by the route for 'api.example.com'" 'GET https://API.example.com:443/x12'
 decides 1 "^refused with 403 by the rule 'paths': the route for 'api.example.com'" 'GET https://api.example.com/v2'
 decides 1 "403 by the rule 'methods'.*'DELETE'" 'DELETE https://api.example.com/v1'
@@ -76,7 +77,8 @@ is $? 0 '... of its kind'
 is "$(jq -c 'del(.kind, .v)' d.json)" '{"allowed":true,"scheme":"https","host":"api.example.com","port":443,"method":"POST","path":"/v1","route":"api.example.com","index":0,"removed":["Authorization"],"credential":"authorization"}' '... that says what would go where, with what'
 bb-egress check --json --routes routes.yaml 'DELETE https://api.example.com/v1' >d.json
 is $? 1 'a refusal as a document has the same exit status'
-is "$(jq -c '[.allowed, .status, .rule, .route, .index]' d.json)" '[false,403,"methods","api.example.com",0]' '... and says why'
+is "$(jq -c '[.allowed, .status, .rule, .route, .index]' d.json)" '[false,403,"methods","api.example.com",0]' \
+	'... and says why'
 bb-egress check --json --routes routes.yaml 'GET nothing' >d.json
 is "$(jq -c 'keys' d.json)" '["allowed","kind","reason","rule","status","v"]' '... or what little is known'
 

@@ -39,7 +39,8 @@ def package():
     """A package of npm that says where it was."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode='w:gz') as t:
-        for name, text in (('package.json', '{"name":"@scope/name","version":"1.2.3","main":"index.js"}'), ('index.js', 'module.exports = 7\n')):
+        for name, text in (('package.json', '{"name":"@scope/name","version":"1.2.3","main":"index.js"}'),
+                           ('index.js', 'module.exports = 7\n')):
             info = tarfile.TarInfo('package/' + name)
             info.size = len(text)
             t.addfile(info, io.BytesIO(text.encode()))
@@ -60,12 +61,14 @@ def serve(c):
         path = head.split(' ')[1]
         ranges = [line for line in head.split('\r\n') if line.lower().startswith('range: bytes=')]
         if path == '/cut' and not ranges:
-            c.send(b'HTTP/1.1 200 OK\r\nAccept-Ranges: bytes\r\nContent-Length: %d\r\n\r\n' % len(DATA) + DATA[:2000000])
+            c.send(b'HTTP/1.1 200 OK\r\nAccept-Ranges: bytes\r\nContent-Length: %d\r\n\r\n' % len(DATA) +
+                   DATA[:2000000])
             return
         if path in ('/cut', '/whole') and ranges:
             first, last = ranges[0].split('=')[1].split('-')
             part = DATA[int(first):int(last) + 1 if last else len(DATA)]
-            c.send(answer(part, 'Content-Range: bytes %s-%d/%d' % (first, int(first) + len(part) - 1, len(DATA)), status='206 Partial Content'))
+            c.send(answer(part, 'Content-Range: bytes %s-%d/%d' % (first, int(first) + len(part) - 1, len(DATA)),
+                          status='206 Partial Content'))
         elif path == '/chunked':
             c.send(b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n')
             for i in range(0, len(DATA), 9999):
@@ -78,7 +81,8 @@ def serve(c):
             while True:
                 opcode, length = c.exactly(2)
                 mask = c.exactly(4)
-                c.send(bytes([opcode, length & 127]) + bytes(x ^ mask[i % 4] for i, x in enumerate(c.exactly(length & 127))))
+                c.send(bytes([opcode, length & 127]) +
+                       bytes(x ^ mask[i % 4] for i, x in enumerate(c.exactly(length & 127))))
                 if opcode & 15 == 8:
                     return
         elif path.lower().startswith('/@scope%2fname'):
@@ -114,13 +118,16 @@ with Bench('real clients of the proxy alone') as b:
     b.certificate('git.test')
     cert = os.path.join(b.directory, 'cert-git.test-30-True')
     here = os.path.dirname(os.path.abspath(__file__))
-    server = subprocess.Popen([sys.executable, os.path.join(here, 'lib', 'githttp.py'), '--cert', cert + '.pem', '--key', cert + '.key',
-                               '--root', home, '--record', os.path.join(b.directory, 'fetched')], stdout=subprocess.PIPE, text=True, env=base)
+    server = subprocess.Popen([sys.executable, os.path.join(here, 'lib', 'githttp.py'), '--cert', cert + '.pem',
+                               '--key', cert + '.key',
+                               '--root', home, '--record', os.path.join(b.directory, 'fetched')],
+                               stdout=subprocess.PIPE, text=True, env=base)
     port = int(server.stdout.readline())
 
     proxy = b.egress([b.route('files.test', origin), b.route('npm.test', origin, matches=[
                          {'paths': [{'value': '/@scope%2fname'}, {'value': '/@scope/name'}], 'methods': ['GET']}]),
-                      {'host': 'git.test', 'git': {'fetch': True}, 'upstream': {'connect': '127.0.0.1:%d' % port, 'ca_file': b.authority()}}])
+                      {'host': 'git.test', 'git': {'fetch': True}, 'upstream': {'connect': '127.0.0.1:%d' % port,
+                                                                                'ca_file': b.authority()}}])
     variables = subprocess.run(['bb-egress', 'env', '--state', proxy.state], capture_output=True, text=True).stdout
     env = dict(base, **dict(line[len('export '):].replace("'", '').split('=', 1) for line in variables.splitlines()))
 
@@ -201,6 +208,7 @@ with Bench('real clients of the proxy alone') as b:
     # git
     status, said = run('git', 'clone', '-q', 'https://git.test/large.git', 'cloned')
     b.check(status == 0, 'git clones %d MB' % MEGABYTES) or print('#', said.decode())
-    b.same(subprocess.run(['cmp', os.path.join(large, 'data'), os.path.join(home, 'cloned', 'data')]).returncode, 0, '... all of it')
+    b.same(subprocess.run(['cmp', os.path.join(large, 'data'), os.path.join(home, 'cloned', 'data')]).returncode, 0,
+           '... all of it')
     server.terminate()
     server.wait()

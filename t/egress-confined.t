@@ -64,23 +64,27 @@ with Bench('the processes of bb-egress have what they need and nothing else') as
 
     for name, pid in everyone.items():
         s = status(pid)
-        b.same((s['Seccomp'], s['NoNewPrivs']), ('2', '1'), '%s has a filter of system calls and no new privileges' % name)
+        b.same((s['Seccomp'], s['NoNewPrivs']), ('2', '1'), '%s has a filter of system calls and no new privileges' %
+               name)
         b.same([s[k] for k in ('CapPrm', 'CapEff', 'CapInh', 'CapAmb')], ['0' * 16] * 4, '%s has no capability' % name)
         core = [x for x in open('/proc/%d/limits' % pid) if x.startswith('Max core file size')][0]
         b.same(core.split()[4:6], ['0', '0'], '%s leaves no core file' % name)
         if os.geteuid() == 0:
-            b.same(os.stat('/proc/%d/environ' % pid).st_uid, 0, '%s is not dumpable: its /proc files are not its own' % name)
+            b.same(os.stat('/proc/%d/environ' % pid).st_uid, 0, '%s is not dumpable: its /proc files are not its own' %
+                   name)
             environ = open('/proc/%d/environ' % pid, 'rb').read()
             b.check(TOKEN.encode() not in environ, '%s has no credential in its environment' % name)
             if name != 'main':
                 b.same(environ, b'', '... or anything else')
                 b.check(s['Uid'].split('\t')[0] not in ('0', ''), '... and another user')
-        b.check(TOKEN.encode() not in open('/proc/%d/cmdline' % pid, 'rb').read(), '%s has none in its arguments' % name)
+        b.check(TOKEN.encode() not in open('/proc/%d/cmdline' % pid, 'rb').read(), '%s has none in its arguments' %
+                name)
     if os.geteuid() == 0:
         b.same(len({status(p)['Uid'] for p in everyone.values()}), 4, 'no two of them are the same user')
 
         def files(pid):
-            return sorted(os.readlink('/proc/%d/fd/%s' % (pid, n)).split(':')[0] for n in os.listdir('/proc/%d/fd' % pid))
+            return sorted(os.readlink('/proc/%d/fd/%s' % (pid, n)).split(':')[0]
+                          for n in os.listdir('/proc/%d/fd' % pid))
 
         for name in roles:
             kinds = set(files(roles[name])) - {'socket', 'anon_inode', '/dev/null'}
@@ -97,7 +101,8 @@ with Bench('the processes of bb-egress have what they need and nothing else') as
                    ('' if name == 'upstream' else ' not', name))
         forms = secret_number(os.path.join(proxy.state, 'ca.key'))
         for name, pid in everyone.items():
-            b.same(any(memory_has(pid, f) for f in forms), name == 'signer', "the authority's key is%s in the memory of %s" %
+            b.same(any(memory_has(pid, f) for f in forms), name == 'signer',
+                   "the authority's key is%s in the memory of %s" %
                    ('' if name == 'signer' else ' not', name))
     else:
         for name, pid in everyone.items():
@@ -116,7 +121,8 @@ with Bench('the processes of bb-egress have what they need and nothing else') as
         os.kill(roles[name], signal.SIGKILL)
         b.same(proxy.process.wait(LIMIT), 111, 'when the %s is killed, all end with 111' % name)
         b.like(open(proxy.log_file + '.err').read(), 'the %s was ended by signal 9' % name, '... saying so')
-        b.check(wait_for(lambda: not any(os.path.exists('/proc/%d' % p) for p in roles.values())), '... and none is left')
+        b.check(wait_for(lambda: not any(os.path.exists('/proc/%d' % p) for p in roles.values())),
+                '... and none is left')
         proxy.start()
         b.same(open(os.path.join(proxy.state, 'ca.pem')).read(), pem, '... the next start has the same authority')
         c = b.tunnel(proxy, 'a.test')
@@ -125,4 +131,5 @@ with Bench('the processes of bb-egress have what they need and nothing else') as
     roles = proxy.roles()
     proxy.process.kill()
     proxy.process.wait(LIMIT)
-    b.check(wait_for(lambda: not any(os.path.exists('/proc/%d' % p) for p in roles.values())), 'when main is killed, none is left')
+    b.check(wait_for(lambda: not any(os.path.exists('/proc/%d' % p) for p in roles.values())),
+            'when main is killed, none is left')

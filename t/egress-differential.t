@@ -21,7 +21,8 @@ from lib.wire import LIMIT, Bench, wait_for  # noqa: E402
 
 COUNT = int(os.environ.get('BB_DIFFERENTIAL', '400'))
 SEED = int(os.environ.get('BB_SEED', '1'))
-HOP = {'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'content-length', 'host', 'expect'}
+HOP = {'connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade',
+       'content-length', 'host', 'expect'}
 
 # Two servers that tell of each request they read, on standard output, before they answer it.
 NODE = r'''
@@ -32,7 +33,8 @@ for (const name of ['direct', 'proxied']) {
 		const pieces = []
 		request.on('data', (piece) => pieces.push(piece))
 		request.on('end', () => {
-			console.log(JSON.stringify({ name, method: request.method, url: request.url, fields: request.rawHeaders,
+			console.log(JSON.stringify({ name, method: request.method, url: request.url,
+				fields: request.rawHeaders,
 				body: Buffer.concat(pieces).toString('hex') }))
 			response.end('ok')
 		})
@@ -94,39 +96,51 @@ def framing(chance, body):
     while at < len(body):
         n = chance.randrange(1, len(body) - at + 1)
         size = doubtful(chance, ['%x', '%X', '0%x'], ['%x ', '+%x', '0x%x', '%x;a=b', '%x;"', '%x\t', '-%x']) % n
-        chunks += size.encode() + doubtful(chance, [b'\r\n'], [b'\n', b'\r', b'\r\r\n']) + body[at:at + n] + doubtful(chance, [b'\r\n'], [b'\n', b'', b' \r\n'])
+        chunks += size.encode() + doubtful(chance, [b'\r\n'],
+                                           [b'\n', b'\r', b'\r\r\n']) + body[at:at +
+                                                                             n] + doubtful(chance, [b'\r\n'],
+                                                                                           [b'\n', b'', b' \r\n'])
         at += n
-    chunks += doubtful(chance, [b'0\r\n\r\n', b'0\r\nT: x\r\n\r\n'], [b'0\r\n', b'0\n\n', b'00;x\r\n\r\n', b'0\r\nContent-Length: 3\r\n\r\n', b''])
+    chunks += doubtful(chance, [b'0\r\n\r\n', b'0\r\nT: x\r\n\r\n'], [b'0\r\n', b'0\n\n', b'00;x\r\n\r\n',
+                                                                      b'0\r\nContent-Length: 3\r\n\r\n', b''])
     kind = chance.randrange(10)
     if kind < 4:
         return [length], body
     if kind < 8:
         return [doubtful(chance, ['Transfer-Encoding: chunked', 'transfer-encoding: Chunked'],
-                         ['Transfer-Encoding: xchunked', 'Transfer-Encoding: identity, chunked', 'Transfer-Encoding: chunked, chunked',
-                          'Transfer-Encoding:\tchunked', 'Transfer-Encoding : chunked', 'Transfer-Encoding: "chunked"', 'Transfer-Encoding: gzip'])], chunks
+                         ['Transfer-Encoding: xchunked', 'Transfer-Encoding: identity, chunked',
+                          'Transfer-Encoding: chunked, chunked',
+                          'Transfer-Encoding:\tchunked', 'Transfer-Encoding : chunked', 'Transfer-Encoding: "chunked"',
+                          'Transfer-Encoding: gzip'])], chunks
     return chance.choice([[length, 'Transfer-Encoding: chunked'], [length, length], [length, 'Content-Length: 0'],
-                          ['Content-Length: +%d' % len(body)], ['Content-Length: %d, %d' % (len(body), len(body))], ['Content-Length: 0%d' % len(body)],
-                          ['Content-Length : %d' % len(body)], ['Content-Length: %d ' % len(body)], ['Content-Length:%d' % len(body)]]), body
+                          ['Content-Length: +%d' % len(body)], ['Content-Length: %d, %d' % (len(body), len(body))],
+                          ['Content-Length: 0%d' % len(body)],
+                          ['Content-Length : %d' % len(body)], ['Content-Length: %d ' % len(body)],
+                          ['Content-Length:%d' % len(body)]]), body
 
 
 def fields(chance):
     return [doubtful(chance, ['X-A: b', 'Accept: */*', 'x-b:c', 'X-C: ', 'X-D:\td e\t', 'Cookie: a=b', 'X-E: \xe9'],
-                     ['X-F : g', ' X-G: h', 'X-H: i\rj', 'X-I: k\x00', 'X-J: l\n m', 'X-K: l\r\n m', 'X(L): m', ': n', 'X-M', 'X-N: o\x01', 'X-N: \x7f'])
+                     ['X-F : g', ' X-G: h', 'X-H: i\rj', 'X-I: k\x00', 'X-J: l\n m', 'X-K: l\r\n m', 'X(L): m', ': n',
+                      'X-M', 'X-N: o\x01', 'X-N: \x7f'])
             for _ in range(chance.randrange(4))]
 
 
 def grow_request(chance):
-    method = doubtful(chance, ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'], ['get', 'GE T', 'G\x00T', 'TRACE', 'PRI', 'M-SEARCH', ''])
+    method = doubtful(chance, ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH'],
+                      ['get', 'GE T', 'G\x00T', 'TRACE', 'PRI', 'M-SEARCH', ''])
     target = doubtful(chance, ['/', '/a/b?c=d', '/%7Euser', '/a;b', '/?', '/a%2fb', '//x'],
                       ['/a b', '/a\tb', '/../b', '/%2e%2e/b', '/a#b', '/\\', '/a\x00', '/\xff', '*', '?x', ''])
-    version = doubtful(chance, ['HTTP/1.1'], ['HTTP/1.0', 'HTTP/1.2', 'HTTP/2.0', 'http/1.1', 'HTTP/1.10', 'HTTP/01.1', ''])
+    version = doubtful(chance, ['HTTP/1.1'], ['HTTP/1.0', 'HTTP/1.2', 'HTTP/2.0', 'http/1.1', 'HTTP/1.10', 'HTTP/01.1',
+                                              ''])
     lines = fields(chance)
     data = b''
     if method not in ('GET', 'DELETE', 'OPTIONS') or chance.random() < 0.1:
         more, data = framing(chance, bytes(chance.randrange(97, 123) for _ in range(chance.randrange(1, 40))))
         lines += more
     chance.shuffle(lines)
-    lines.insert(0, doubtful(chance, ['Host: d.test'], ['Host:d.test:80', 'Host: D.TEST', 'Host: e.test', 'Host : d.test', 'Host: d.test\r\nHost: d.test', 'X: y']))
+    lines.insert(0, doubtful(chance, ['Host: d.test'], ['Host:d.test:80', 'Host: D.TEST', 'Host: e.test',
+                                                        'Host : d.test', 'Host: d.test\r\nHost: d.test', 'X: y']))
     space = doubtful(chance, [' '], ['  ', '\t'])
     end = doubtful(chance, ['\r\n'], ['\n', '\r\r\n'])
     head = end.join([method + space + 'http://d.test' + target + ' ' + version] + lines) + end + end
@@ -135,7 +149,8 @@ def grow_request(chance):
 
 def grow_response(chance):
     version = doubtful(chance, ['HTTP/1.1', 'HTTP/1.0'], ['HTTP/1.2', 'HTTP/2', 'http/1.1', 'ICY', ''])
-    status = doubtful(chance, ['200', '404', '500', '204', '304'], ['99', '600', '2000', '20', '+200', '2 0', '', '20x'])
+    status = doubtful(chance, ['200', '404', '500', '204', '304'], ['99', '600', '2000', '20', '+200', '2 0', '',
+                                                                    '20x'])
     reason = doubtful(chance, [' OK', ' ', ' Not so'], ['', ' \x00', '\tOK', ' \xe9'])
     lines = fields(chance)
     data = b''
@@ -188,7 +203,8 @@ class Differential(Bench):
         self.direct, self.proxied = wait_for(lambda: next(iter(self.records()), None))
         self.served = None
         self.origin_of_responses = self.origin(self.serve)
-        self.proxy = self.egress([{'host': 'd.test', 'ports': [80], 'upstream': {'connect': '127.0.0.1:%d' % self.proxied}},
+        self.proxy = self.egress([{'host': 'd.test', 'ports': [80],
+                                   'upstream': {'connect': '127.0.0.1:%d' % self.proxied}},
                                   self.route('r.test', self.origin_of_responses)])
 
     def records(self):
@@ -200,7 +216,8 @@ class Differential(Bench):
         self.read += len(text)
         told = [json.loads(line) for line in text.split(b'\n') if line]
         # a connection that merely ended, which may be told late, is not a reading of anything
-        return [x for x in told if not isinstance(x, dict) or x.get('error') not in ('ECONNRESET', 'HPE_INVALID_EOF_STATE')]
+        return [x for x in told if not isinstance(x, dict) or x.get('error') not in ('ECONNRESET',
+                                                                                     'HPE_INVALID_EOF_STATE')]
 
     def told_of(self, name):
         return [x for x in self.records() if x['name'] == name]
@@ -242,7 +259,8 @@ class Differential(Bench):
         passed, odd = 0, []
         for _ in range(COUNT):
             self.served = grow_response(chance)
-            got = python_response(exchange(self.proxy.address, b'GET http://r.test/ HTTP/1.1\r\nHost: r.test\r\nConnection: close\r\n\r\n'))
+            got = python_response(exchange(self.proxy.address,
+                                           b'GET http://r.test/ HTTP/1.1\r\nHost: r.test\r\nConnection: close\r\n\r\n'))
             if got is None or got[0] == 502:
                 continue  # refused, or broken off
             passed += 1
@@ -263,4 +281,5 @@ with Differential('what bb-egress accepts, other implementations read alike') as
     finally:
         b.node.terminate()
         b.node.wait(LIMIT)
-    b.same((b.proxy.process.poll(), open(b.proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.same((b.proxy.process.poll(), open(b.proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')

@@ -61,13 +61,15 @@ def seen(secret):
 
 with Bench('what a request carries is looked through before any of it leaves') as b:
     origin = b.origin(record, 'a.test')
-    hosts = {'ask.test': {}, 'block.test': {'outbound_on_match': 'block'}, 'redact.test': {'outbound_on_match': 'redact'},
+    hosts = {'ask.test': {}, 'block.test': {'outbound_on_match': 'block'},
+             'redact.test': {'outbound_on_match': 'redact'},
              'off.test': {'outbound_detectors': False}, 'tokens.test': {'outbound_detectors': ['token_patterns']},
              'known.test': {'outbound_detectors': ['known_secrets']}}
     origin.context = b.certificate('a.test', 'auth.test', *hosts)
     routes = [b.route(h, origin, **({'dlp': d} if d else {})) for h, d in hosts.items()]
     routes.append(b.route('auth.test', origin, auth={'scheme': 'Bearer', 'token_env': 'BB_TEST_TOKEN'}))
-    proxy = b.egress(routes, env={'BB_TEST_TOKEN': SECRET, 'BOT_BOTTLE_SENSITIVE_PREFIXES': 'NONE_,CORP_', 'CORP_KEY': CORP,
+    proxy = b.egress(routes, env={'BB_TEST_TOKEN': SECRET, 'BOT_BOTTLE_SENSITIVE_PREFIXES': 'NONE_,CORP_',
+                                  'CORP_KEY': CORP,
                                   'OTHER_KEY': OTHER})
 
     def ask(host, *args, **more):
@@ -88,12 +90,14 @@ with Bench('what a request carries is looked through before any of it leaves') a
             'cookie': ("header 'Cookie'", get('/', 'ask.test', 'Cookie: a=' + secret)),
             'authorization': ("header 'Authorization'", get('/', 'ask.test', 'Authorization: Basic ' + base64.b64encode(
                 b'me:' + secret.encode()).decode())),
-            'base64 in the query': ('query', get('/x?t=' + base64.b64encode(secret.encode()).decode().replace('=', ''), 'ask.test')),
+            'base64 in the query': ('query', get('/x?t=' + base64.b64encode(secret.encode()).decode().replace('=', ''),
+                                                 'ask.test')),
             'percent in the path': ('path', get('/' + ''.join('%%%02x' % ord(x) for x in secret), 'ask.test')),
         }
         for place, (said, request) in places.items():
             c, (head, body) = ask('ask.test', raw=request)
-            b.check(head.startswith('HTTP/1.1 403 ') and said.encode() in body and secret.encode() not in body and not seen(secret),
+            b.check(head.startswith('HTTP/1.1 403 ') and said.encode() in body and secret.encode() not in body
+                    and not seen(secret),
                     '%s in the %s does not leave' % (name, place))
             if not head.startswith('HTTP/1.1 403'):
                 print('#', head.split('\r\n')[0], body[:200])
@@ -131,16 +135,19 @@ with Bench('what a request carries is looked through before any of it leaves') a
     for name, body in bodies.items():
         for host in ('ask.test', 'block.test'):
             c, (head, said) = ask(host, raw=post(host, body))
-            b.check(head.startswith('HTTP/1.1 403 ') and b'body' in said and not seen(secret), 'in %s, to %s' % (name, host))
+            b.check(head.startswith('HTTP/1.1 403 ') and b'body' in said and not seen(secret),
+                    'in %s, to %s' % (name, host))
     c, (head, said) = ask('ask.test', raw=post('ask.test', b'a' * 300000))
-    b.check(head.startswith('HTTP/1.1 200 ') and said == b'300000:' + b'a' * 300000, 'a body that holds nothing arrives whole')
+    b.check(head.startswith('HTTP/1.1 200 ') and said == b'300000:' + b'a' * 300000,
+            'a body that holds nothing arrives whole')
     for at in range(1, len(secret)):
         text = b'see ' + secret.encode() + b' there'
         c, (head, said) = ask('ask.test', raw=post('ask.test', text, chunks=[text[:4 + at], text[4 + at:]]))
         if not head.startswith('HTTP/1.1 403 ') or seen(secret):
             b.check(False, 'cut at %d' % at)
     b.check(not seen(secret), 'in chunks, cut at every byte')
-    c, (head, said) = ask('ask.test', raw=post('ask.test', secret.encode(), chunks=[bytes([x]) for x in secret.encode()]))
+    c, (head, said) = ask('ask.test', raw=post('ask.test', secret.encode(),
+                                               chunks=[bytes([x]) for x in secret.encode()]))
     b.check(head.startswith('HTTP/1.1 403 ') and not seen(secret), 'in chunks of one byte')
 
     # a sender that waits: the origin has the first part, and never a whole request
@@ -151,22 +158,26 @@ with Bench('what a request carries is looked through before any of it leaves') a
     c.send(secret.encode()[:14])
     c.send(secret.encode()[14:] + b'\n' * 49972)
     head, said = c.response()
-    b.check(head.startswith('HTTP/1.1 403 ') and not seen(secret) and all(len(a) < 60000 for a in arrived if b'beginning' in a),
+    b.check(head.startswith('HTTP/1.1 403 ') and not seen(secret) and all(len(a) < 60000 for a in arrived
+                                                                          if b'beginning' in a),
             'a request that was begun is broken off')
     c.send(get('/next', 'block.test'))
     b.check(c.response()[0].startswith('HTTP/1.1 200 '), '... and the connection of the client goes on')
     c = b.tunnel(proxy, 'ask.test')
     c.send(get('/1', 'ask.test') + post('ask.test', secret.encode()) + get('/3', 'ask.test'))
-    b.same([c.response()[0].split(' ')[1] for _ in range(3)], ['200', '403', '200'], 'one of three requests sent at once')
+    b.same([c.response()[0].split(' ')[1] for _ in range(3)], ['200', '403', '200'],
+           'one of three requests sent at once')
     c = b.tunnel(proxy, 'ask.test')
-    c.send(get('/', 'ask.test', 'Content-Length: %d' % len(secret), 'Expect: 100-continue', method='POST', body=secret.encode()))
+    c.send(get('/', 'ask.test', 'Content-Length: %d' % len(secret), 'Expect: 100-continue', method='POST',
+               body=secret.encode()))
     b.check(c.response()[0].startswith('HTTP/1.1 403 ') and not seen(secret), 'with Expect: 100-continue')
 
     # --- codings ---
     noise = base64.b85encode(os.urandom(60000))  # does not compress, so that what was sent shows how far it got
     text = noise + b' see ' + secret.encode() + b' ' + noise
     brotli = 'const z=require("zlib");process.stdout.write(z.brotliCompressSync(require("fs").readFileSync(0)))'
-    packers = {'gzip': lambda x: gzip.compress(x, mtime=0), 'deflate': zlib.compress, 'br': lambda x: tool(['node', '-e', brotli], x),
+    packers = {'gzip': lambda x: gzip.compress(x, mtime=0), 'deflate': zlib.compress,
+               'br': lambda x: tool(['node', '-e', brotli], x),
                'zstd': lambda x: tool(['zstd', '-q', '-c'], x),
                'gzip, zstd': lambda x: tool(['zstd', '-q', '-c'], gzip.compress(x, mtime=0))}
     # a block of zstd is decoded when it is whole: what came of it says something to whoever waits for no end
@@ -195,7 +206,8 @@ with Bench('what a request carries is looked through before any of it leaves') a
         b.check(head.startswith('HTTP/1.1 403 ') and b'known-secret' in said and len(got) < len(packed) // 2 + 2000,
                 '%s: found, %d of %d bytes were sent on' % (coding, len(got), len(packed)))
         c, (head, said) = ask('ask.test', raw=post('ask.test', harmless, field))
-        b.check(head.startswith('HTTP/1.1 200 ') and said.split(b':', 1)[1] == harmless, '... and what holds nothing arrives as it was')
+        b.check(head.startswith('HTTP/1.1 200 ') and said.split(b':', 1)[1] == harmless,
+                '... and what holds nothing arrives as it was')
         c, (head, said) = ask('ask.test', raw=post('ask.test', harmless[:-3], field))
         b.check(head.startswith('HTTP/1.1 403 '), '... a body that is cut short is refused')
         c, (head, said) = ask('redact.test', raw=post('redact.test', packed, field))
@@ -204,7 +216,8 @@ with Bench('what a request carries is looked through before any of it leaves') a
     b.check(head.startswith('HTTP/1.1 403 ') and b"'compress'" in said, 'a coding that cannot be taken off is refused')
     c, (head, said) = ask('off.test', raw=post('off.test', b'xxx', 'Content-Encoding: compress'))
     b.check(head.startswith('HTTP/1.1 200 '), '... unless nothing is looked for')
-    c, (head, said) = ask('ask.test', raw=post('ask.test', gzip.compress(bytes(100 << 20), 1), 'Content-Encoding: gzip'))
+    c, (head, said) = ask('ask.test', raw=post('ask.test', gzip.compress(bytes(100 << 20), 1),
+                                               'Content-Encoding: gzip'))
     b.check(head.startswith('HTTP/1.1 403 ') and b'cannot be looked through' in said, 'a bomb is refused')
 
     # --- redacted ---
@@ -213,7 +226,8 @@ with Bench('what a request carries is looked through before any of it leaves') a
     got = wait_for(lambda: [bytes(a) for a in arrived if b'X-Note: a [' in bytes(a)]) or [b'']
     got = got[0]
     b.check(head.startswith('HTTP/1.1 200 ') and b'X-Note: a [REDACTED:known-secret] b\r\n' in got and
-            b'/x?t=%5BREDACTED:github-pat%5D&u=1 ' in got and not seen(secret) and not seen(TOKEN), 'redacted in a header and the query')
+            b'/x?t=%5BREDACTED:github-pat%5D&u=1 ' in got and not seen(secret) and not seen(TOKEN),
+            'redacted in a header and the query')
     body = b'{"a": "' + secret.encode() + b'", "b": "' + TOKEN.encode() + b'"}'
     want = b'{"a": "[REDACTED:known-secret]", "b": "[REDACTED:github-pat]"}'
     c, (head, said) = ask('redact.test', raw=post('redact.test', body))
@@ -223,7 +237,8 @@ with Bench('what a request carries is looked through before any of it leaves') a
     b.same(said, b'%d:' % len(want) + want, 'redacted in a body of chunks')
     large = b'line of text\n' * 150000
     c, (head, said) = ask('redact.test', raw=post('redact.test', large + body + large))
-    b.check(said == b'%d:' % (2 * len(large) + len(want)) + large + want + large and not seen(secret) and not seen(TOKEN),
+    b.check(said == b'%d:' % (2 * len(large) + len(want)) + large + want + large and not seen(secret)
+            and not seen(TOKEN),
             'redacted in a body of 4 MB')
     c, (head, said) = ask('redact.test', '/x/' + secret, 'redact.test')
     b.check(head.startswith('HTTP/1.1 403 ') and not seen(secret), 'a path is not redacted but refused')
@@ -237,13 +252,17 @@ with Bench('what a request carries is looked through before any of it leaves') a
     for host, leaves in (('off.test', (True, True)), ('tokens.test', (True, False)), ('known.test', (False, True))):
         for text, may in zip((SECRET, TOKEN), leaves):
             c, (head, said) = ask(host, '/', host, 'X-Note: ' + text)
-            b.same(head.split(' ')[1], '200' if may else '403', '%s %s' % (host, 'lets it pass' if may else 'refuses it'))
+            b.same(head.split(' ')[1], '200' if may else '403',
+                   '%s %s' % (host, 'lets it pass' if may else 'refuses it'))
 
     # --- what is said about it ---
     lines = proxy.lines('dlp')
     b.check(any(x['kind'] == 'github-pat' and x['place'] == 'path' and x['action'] == 'refuse' for x in lines) and any(
-        x['kind'] == 'known-secret' and x['place'] == "header 'X-Note'" and x['action'] == 'redact' for x in lines), 'the log has kind and place')
+        x['kind'] == 'known-secret' and x['place'] == "header 'X-Note'" and x['action'] == 'redact' for x in lines),
+        'the log has kind and place')
     with open(proxy.log_file) as f:
         log = f.read()
-    b.check(not any(p.decode() in log for s in (SECRET, TOKEN) for p in pieces(s)), 'and never a value, in no path, host or reason')
-    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.check(not any(p.decode() in log for s in (SECRET, TOKEN) for p in pieces(s)),
+            'and never a value, in no path, host or reason')
+    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')

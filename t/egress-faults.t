@@ -78,10 +78,13 @@ BAD = {
     'a chunk that stops': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nok', 'cut'),
     'chunks without the last': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n', 'cut'),
     'a chunk size that is none': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nok\r\n0\r\n\r\n', 'cut'),
-    'a chunk size past 64 bits': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\nok', 'cut'),
+    'a chunk size past 64 bits': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\nok',
+                                  'cut'),
     'a chunk size without end': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n' + b'0' * 100000, 'cut'),
-    'a chunk longer than its size': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n0\r\n\r\n', 'cut'),
-    'trailers without end': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n' + b'X: y\r\n' * 20000, 'cut'),
+    'a chunk longer than its size': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nokay\r\n0\r\n\r\n',
+                                     'cut'),
+    'trailers without end': (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n' + b'X: y\r\n' * 20000,
+                             'cut'),
 }
 
 
@@ -135,7 +138,8 @@ class Faults(Bench):
     def start(self):
         self.tls, self.clear, self.bad = self.origin(serve, 'a.test'), self.origin(serve), self.origin(bad)
         self.mute = socket.create_server(('127.0.0.1', 0))
-        self.routes = [self.route('a.test', self.tls), self.route('p.test', self.clear), self.route('bad.test', self.bad),
+        self.routes = [self.route('a.test', self.tls), self.route('p.test', self.clear),
+                       self.route('bad.test', self.bad),
                        self.route('follow.test', self.origin(follow)), self.route('later.test', self.origin(later)),
                        {'host': 'mute.test', 'upstream': {'connect': '127.0.0.1:%d' % self.mute.getsockname()[1]}}]
         self.proxy = self.egress(self.routes)
@@ -211,7 +215,8 @@ class Faults(Bench):
         return c
 
     def states(self):
-        return (self.fresh, self.tunnelled, self.shaking, self.half_head, self.securing, self.silent, self.uploading, self.answering,
+        return (self.fresh, self.tunnelled, self.shaking, self.half_head, self.securing, self.silent, self.uploading,
+                self.answering,
                 self.downloading, self.idle)
 
     def killed(self):
@@ -222,7 +227,8 @@ class Faults(Bench):
                 del arrived[:]
                 c = state()
                 before = len(b''.join(arrived))
-                end = at_origin.get({'silent': '/silent', 'uploading': '/upload', 'downloading': '/half', 'answering': '/half-head'}.get(state.__name__))
+                end = at_origin.get({'silent': '/silent', 'uploading': '/upload', 'downloading': '/half',
+                                     'answering': '/half-head'}.get(state.__name__))
                 roles = self.proxy.roles()
                 os.kill(roles[role], signal.SIGKILL)
                 found = {
@@ -232,12 +238,14 @@ class Faults(Bench):
                     'none of its processes is left': bool(wait_for(lambda: not any(lives(p) for p in roles.values()))),
                     'the connection to the origin ends': end is None or bool(wait_for(lambda: end.sock.fileno() < 0)),
                     'the origin gets nothing but what was judged': not b''.join(arrived)[before:].strip(HALF),
-                    'it says which one it was': 'the %s was ended by signal 9' % role in open(self.proxy.log_file + '.err').read(),
+                    'it says which one it was': 'the %s was ended by signal 9' %
+                    role in open(self.proxy.log_file + '.err').read(),
                 }
                 wrong += ['%s killed: %s' % (role, k) for k, v in found.items() if not v]
                 self.proxy.start()
                 good += not wrong
-            self.same(wrong, [], 'each of three processes killed, %s: both ends are closed, nothing passes' % state.__name__)
+            self.same(wrong, [], 'each of three processes killed, %s: both ends are closed, nothing passes' %
+                      state.__name__)
         self.works('after all of that the next start works')
 
     def stopped(self):
@@ -307,8 +315,10 @@ class Faults(Bench):
                     cut = False
                 except (EOFError, OSError):
                     cut = True
-                self.check(' 200 ' in head and cut, 'an origin that sends %s: the client sees that it is not whole' % what)
-            self.check(wait_for(lambda: at_origin[what].sock.fileno() < 0), '... and the connection to the origin is not used again')
+                self.check(' 200 ' in head and cut, 'an origin that sends %s: the client sees that it is not whole' %
+                           what)
+            self.check(wait_for(lambda: at_origin[what].sock.fileno() < 0),
+                       '... and the connection to the origin is not used again')
         for host in ('follow.test', 'later.test'):
             c = self.plain(self.proxy)
             c.send(get('http://%s/' % host, host))
@@ -318,18 +328,23 @@ class Faults(Bench):
                 idle_sent.wait(LIMIT)
             d = self.plain(self.proxy)
             d.send(get('http://%s/' % host, host))
-            self.same(d.response()[1], b'first', '... and a response that nobody has asked for is not the answer to the next request')
+            self.same(d.response()[1], b'first',
+                      '... and a response that nobody has asked for is not the answer to the next request')
         self.check(self.proxy.process.poll() is None, 'nothing died of that')
 
     def clients(self):
         """A client that goes away takes along what it has begun."""
         for state in self.states():
             c = state()
-            end = at_origin.get({'silent': '/silent', 'uploading': '/upload', 'downloading': '/half', 'answering': '/half-head'}.get(state.__name__))
+            end = at_origin.get({'silent': '/silent', 'uploading': '/upload', 'downloading': '/half',
+                                 'answering': '/half-head'}.get(state.__name__))
             c.reset()
-            self.check(end is None or wait_for(lambda: end.sock.fileno() < 0), 'a client that resets, %s, leaves nothing at the origin' % state.__name__)
-        for name, data in (('garbage', os.urandom(300)), ('NUL', bytes(1000)), ('TLS', bytes.fromhex('160301000568656c6c6f')),
-                           ('HTTP/2', b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), ('SOCKS', b'\5\1\0'), ('no end of line', b'x' * 70000)):
+            self.check(end is None or wait_for(lambda: end.sock.fileno() < 0),
+                       'a client that resets, %s, leaves nothing at the origin' % state.__name__)
+        for name, data in (('garbage', os.urandom(300)), ('NUL', bytes(1000)),
+                           ('TLS', bytes.fromhex('160301000568656c6c6f')),
+                           ('HTTP/2', b'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), ('SOCKS', b'\5\1\0'),
+                           ('no end of line', b'x' * 70000)):
             c = self.plain(self.proxy)
             try:
                 c.send(data)
@@ -337,7 +352,8 @@ class Faults(Bench):
                 got = c.rest()
             except OSError:
                 got = b''
-            self.check(not got or got.startswith(b'HTTP/1.1 400 ') or got == b'\0\0\0\4\0\0\0\0\0', 'a client that sends %s gets 400 or the end' % name)
+            self.check(not got or got.startswith(b'HTTP/1.1 400 ') or got == b'\0\0\0\4\0\0\0\0\0',
+                       'a client that sends %s gets 400 or the end' % name)
         del arrived[:]
         self.works('nothing died of that')
         self.same(b''.join(arrived).count(b'GET'), 1, '... and no origin has heard of any of it')
@@ -362,7 +378,8 @@ class Faults(Bench):
         wait_for(lambda: self.clear.connections >= 15)
         late = self.plain(self.proxy)
         late.send(get('http://p.test/', 'p.test'))
-        self.check(all(lives(p) for p in self.proxy.roles().values()), 'more clients than descriptors: all processes live')
+        self.check(all(lives(p) for p in self.proxy.roles().values()),
+                   'more clients than descriptors: all processes live')
         for c in many:
             c.reset()
         self.same(late.response()[1], b'ok', '... and when some are gone, the others are served')
@@ -398,13 +415,16 @@ class Faults(Bench):
     def log(self):
         """A proxy that cannot write its log does not go on without."""
         with open('/dev/full', 'w') as full:
-            got = subprocess.run([EGRESS, '--routes', self.proxy.routes_file, '--listen', '127.0.0.1:0', '--state', self.proxy.state],
+            got = subprocess.run([EGRESS, '--routes', self.proxy.routes_file, '--listen', '127.0.0.1:0', '--state',
+                                  self.proxy.state],
                                  stdout=full, stderr=subprocess.PIPE, text=True, timeout=LIMIT)
-        self.check(got.returncode == 111 and 'the log' in got.stderr, 'with a full disk there is no start: %s' % got.stderr.strip())
+        self.check(got.returncode == 111 and 'the log' in got.stderr, 'with a full disk there is no start: %s' %
+                   got.stderr.strip())
         ours, theirs = os.pipe()
         ready, said = os.pipe()
         state = os.path.join(self.directory, 'piped')
-        p = subprocess.Popen([EGRESS, '--routes', self.proxy.routes_file, '--listen', '127.0.0.1:0', '--state', state, '--ready', str(said)],
+        p = subprocess.Popen([EGRESS, '--routes', self.proxy.routes_file, '--listen', '127.0.0.1:0', '--state', state,
+                              '--ready', str(said)],
                              stdout=theirs, stderr=subprocess.PIPE, text=True, pass_fds=[said])
         os.close(theirs)
         os.close(said)
@@ -446,7 +466,8 @@ class Faults(Bench):
         without = [r for r in self.routes if r['host'] != 'p.test']
         results = []
         for i in range(60):
-            results.append(self.proxy.reload(without if i % 3 == 1 else self.routes if i % 3 == 0 else [{'host': 'p.test', 'nonsense': 1}])['ok'])
+            results.append(self.proxy.reload(without if i % 3 == 1 else self.routes if i % 3 == 0
+                                             else [{'host': 'p.test', 'nonsense': 1}])['ok'])
         stop.set()
         for t in threads:
             t.join(LIMIT)
@@ -456,7 +477,8 @@ class Faults(Bench):
         c.send(get('http://p.test/', 'p.test'))
         self.like(c.response()[0], ' 403 ', 'a broken file leaves the routes before it in force')
         at_origin['/half'].send(b'x' * (1000 - len(b'only a part')))
-        self.same(len(long.exactly(1000 - len(b'only a part'))), 1000 - len(b'only a part'), 'a response under way goes on through all of that')
+        self.same(len(long.exactly(1000 - len(b'only a part'))), 1000 - len(b'only a part'),
+                  'a response under way goes on through all of that')
         self.proxy.reload(self.routes)
 
     # --- the time of day ---
@@ -466,7 +488,8 @@ class Faults(Bench):
         os.chmod(self.directory, 0o755)
         kept, self.proxy = self.proxy, None
         day = 24 * 3600
-        for off, want, name in ((0, '200', 'right'), (day - 60, '200', 'almost a day ahead'), (-40 * day, '502', '40 days behind'),
+        for off, want, name in ((0, '200', 'right'), (day - 60, '200', 'almost a day ahead'),
+                                (-40 * day, '502', '40 days behind'),
                                 (40 * day, '502', '40 days ahead')):
             clock.date(off)
             self.proxy = self.egress(self.routes, program=clock.program)
@@ -495,6 +518,7 @@ with Faults('whatever breaks, bb-egress passes nothing unjudged, hangs nowhere, 
     b.log()
     b.reload()
     b.date()
-    b.same((b.proxy.process.poll(), [x for x in open(b.proxy.log_file + '.err').read().split('\n') if x and 'stay as they were' not in x]),
+    b.same((b.proxy.process.poll(), [x for x in open(b.proxy.log_file + '.err').read().split('\n') if x
+                                     and 'stay as they were' not in x]),
            (None, []), 'nothing died and nothing complained but of the broken files')
     b.same(b.proxy.stop(), 0, 'SIGTERM ends it with 0')

@@ -34,7 +34,8 @@ def typed(body, kind='text/plain', *fields, status='200 OK'):
 
 
 def chunked(*pieces, kind='text/plain', fields=()):
-    head = '\r\n'.join(['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', 'Content-Type: ' + kind] + list(fields)) + '\r\n\r\n'
+    head = '\r\n'.join(['HTTP/1.1 200 OK', 'Transfer-Encoding: chunked', 'Content-Type: ' + kind] +
+                       list(fields)) + '\r\n\r\n'
     return [head.encode()] + [b'%x\r\n%s\r\n' % (len(piece), piece) for piece in pieces] + [b'0\r\n\r\n']
 
 
@@ -99,25 +100,31 @@ with Bench('instructions in what an origin answers') as b:
     blocked([b'HTTP/1.1 103 Early Hints\r\nX-Note: ' + ATTACK + b'\r\n\r\n', typed(BENIGN)], 'in an interim head')
 
     # bodies
-    for kind in ('text/plain', 'text/html; charset=utf-8', 'application/json', 'application/problem+json', 'Application/XML',
+    for kind in ('text/plain', 'text/html; charset=utf-8', 'application/json', 'application/problem+json',
+                 'Application/XML',
                  'application/javascript', 'image/svg+xml', 'application/x-ndjson', 'multipart/mixed; boundary=x'):
         blocked(typed(ATTACK, kind), 'in a body of ' + kind)
     blocked(answer(ATTACK), 'in one without a type')
-    blocked([b'HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n' % len(ATTACK) +
+    blocked([b'HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n' %
+             len(ATTACK) +
              ATTACK], 'in one of two types')
     blocked(b''.join(chunked(ATTACK)), 'in chunks')
     blocked(b''.join(chunked(BENIGN * 100 + ATTACK)), 'behind other text')
     blocked(typed(ATTACK, status='404 Not Found'), 'with an error')
     blocked(typed(ATTACK), 'with the detector named', 'list.test')
     blocked(typed(ATTACK), 'on a route with a credential', 'key.test')
-    blocked(typed(gzip.compress(ATTACK), 'text/plain', 'Content-Encoding: gzip'), 'in gzip', 'a.test', 'Accept-Encoding: gzip')
-    blocked(b''.join(chunked(gzip.compress(BENIGN * 50 + ATTACK), fields=['Content-Encoding: gzip'])), 'in gzip and chunks', 'a.test',
+    blocked(typed(gzip.compress(ATTACK), 'text/plain', 'Content-Encoding: gzip'), 'in gzip', 'a.test',
+            'Accept-Encoding: gzip')
+    blocked(b''.join(chunked(gzip.compress(BENIGN * 50 + ATTACK), fields=['Content-Encoding: gzip'])),
+            'in gzip and chunks', 'a.test',
             'Accept-Encoding: gzip')
     blocked(typed(base64.b64encode(ATTACK)), 'in base64')
     blocked(typed(ATTACK.replace(b'I', 'І'.encode()).replace(b'o', 'о'.encode())), 'in letters that look alike')
-    b.same(ask(typed(gzip.compress(BENIGN), 'text/plain', 'Content-Encoding: gzip'), 'a.test', 'Accept-Encoding: gzip')[2], BENIGN,
+    b.same(ask(typed(gzip.compress(BENIGN), 'text/plain', 'Content-Encoding: gzip'), 'a.test',
+               'Accept-Encoding: gzip')[2], BENIGN,
            'what is harmless in gzip arrives, decoded')
-    b.same(ask(typed(b'\x28\xb5', 'text/plain', 'Content-Encoding: x-own'))[0], 502, 'text in a coding that cannot be taken off does not')
+    b.same(ask(typed(b'\x28\xb5', 'text/plain', 'Content-Encoding: x-own'))[0], 502,
+           'text in a coding that cannot be taken off does not')
     b.same(ask(typed(b'\x28\xb5', 'image/png', 'Content-Encoding: x-own'))[2], b'\x28\xb5', '... another type does')
 
     # however it is cut: never is all of it there
@@ -153,11 +160,14 @@ with Bench('instructions in what an origin answers') as b:
         b.same(ask(typed(ATTACK, kind))[2], ATTACK, kind + ' is no text')
     b.same(ask(typed(ATTACK), 'off.test')[2], ATTACK, 'a route with false passes it')
     coded = gzip.compress(ATTACK)
-    b.same(ask(typed(coded, 'text/plain', 'Content-Encoding: gzip'), 'off.test', 'Accept-Encoding: gzip')[2], coded, '... as it came')
+    b.same(ask(typed(coded, 'text/plain', 'Content-Encoding: gzip'), 'off.test', 'Accept-Encoding: gzip')[2], coded,
+           '... as it came')
     b.same(ask(typed(SINGLE))[2], SINGLE, 'a single signal passes')
     line = noted()[0]
-    b.same((line['action'], line['place'], line['host']), ('warn', "response's body", 'a.test'), '... and is in the log')
-    b.check(line['kind'].startswith('jailbreak-') and 'its rules' not in str(line), '... by the name of the phrase only')
+    b.same((line['action'], line['place'], line['host']), ('warn', "response's body", 'a.test'),
+           '... and is in the log')
+    b.check(line['kind'].startswith('jailbreak-') and 'its rules' not in str(line),
+            '... by the name of the phrase only')
     b.same(ask(typed(ATTACK), 'warn.test')[2], ATTACK, "on a route that says 'warn' everything passes")
     b.check(noted()[-1]['action'] == 'warn' and ',' in noted()[-1]['kind'], '... and is in the log, with the phrases')
     b.same(len(noted('/%d' % (count - 1))), 1, '... the single one once')
@@ -192,11 +202,14 @@ with Bench('instructions in what an origin answers') as b:
 
     event = b'data: ' + BENIGN + b'\n\n'
     bad = b'data: ' + ATTACK + b'\n\n'
-    b.same(stream('text/event-stream', 'a.test', event, event), (event * 2, True), 'an event arrives before there is another')
+    b.same(stream('text/event-stream', 'a.test', event, event), (event * 2, True),
+           'an event arrives before there is another')
     got, whole = stream('text/event-stream', 'a.test', event, bad)
     b.same((got, whole), (event, False), 'one with instructions breaks the stream off, and nothing of it arrives')
-    b.same(stream('text/event-stream', 'warn.test', event, bad), (event + bad, True), "... on a route with 'warn' it arrives")
-    b.same(stream('text/plain', 'a.test', BENIGN, BENIGN), (BENIGN * 2, True), 'text that goes on later arrives before it does')
+    b.same(stream('text/event-stream', 'warn.test', event, bad), (event + bad, True),
+           "... on a route with 'warn' it arrives")
+    b.same(stream('text/plain', 'a.test', BENIGN, BENIGN), (BENIGN * 2, True),
+           'text that goes on later arrives before it does')
     got, whole = stream('text/plain', 'a.test', BENIGN, ATTACK)
     b.same((got, whole), (BENIGN, False), '... and with instructions later, breaks off')
 
@@ -207,7 +220,8 @@ with Bench('instructions in what an origin answers') as b:
         answers[path] = []
         c = b.tunnel(proxy, host)
         sockets[path] = messages
-        c.send(get(path, host, 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: ' + key))
+        c.send(get(path, host, 'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13',
+                   'Sec-WebSocket-Key: ' + key))
         head = c.head()
         got = []
         while head.startswith('HTTP/1.1 101 '):
@@ -222,7 +236,8 @@ with Bench('instructions in what an origin answers') as b:
     def serve_websocket(c):
         head = c.head()
         key = [line.split(': ')[1] for line in head.split('\r\n') if line.lower().startswith('sec-websocket-key:')][0]
-        accept = base64.b64encode(hashlib.sha1((key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()).decode()
+        accept = base64.b64encode(hashlib.sha1((key +
+                                                '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()).decode()
         c.send(('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n'
                 % accept).encode())
         for message in sockets[head.split(' ')[1]]:
@@ -236,10 +251,12 @@ with Bench('instructions in what an origin answers') as b:
                   b.route('wsoff.test', talker, dlp={'inbound_detectors': False})])
     closed = struct.pack('>H', 1008)
     head, got = websocket('ws.test', frame(BENIGN), frame(ATTACK), frame(BENIGN))
-    b.same((got[0], len(got), got[-1][0], got[-1][1][:2]), ((1, BENIGN), 2, 8, closed), 'a message with instructions closes a WebSocket')
+    b.same((got[0], len(got), got[-1][0], got[-1][1][:2]), ((1, BENIGN), 2, 8, closed),
+           'a message with instructions closes a WebSocket')
     b.check(NAME.encode() in got[-1][1], '... which says why')
     head, got = websocket('ws.test', frame(ATTACK[:30], fin=False), frame(ATTACK[30:], 0))
-    b.same([(opcode, payload[:2]) for opcode, payload in got], [(8, closed)], '... also one in two frames, of which nothing arrives')
+    b.same([(opcode, payload[:2]) for opcode, payload in got], [(8, closed)],
+           '... also one in two frames, of which nothing arrives')
     head, got = websocket('ws.test', frame(ATTACK, 2))
     b.same([(opcode, payload[:2]) for opcode, payload in got], [(8, closed)], '... and a binary one')
     head, got = websocket('ws.test', frame(ATTACK[:120], 9))

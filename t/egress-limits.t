@@ -105,7 +105,8 @@ class Limits(Bench):
         ]
         self.clock = Clock(self.directory)
         os.chmod(self.directory, 0o755)
-        self.proxy = self.egress(self.routes, args, program=self.clock.program, env={'BB_T': 'planted-' + os.urandom(12).hex()})
+        self.proxy = self.egress(self.routes, args, program=self.clock.program,
+                                 env={'BB_T': 'planted-' + os.urandom(12).hex()})
 
     def ask(self, path, host='p.test'):
         c = self.plain(self.proxy)
@@ -129,7 +130,8 @@ class Limits(Bench):
     # --- bytes and counts ---
 
     def heads(self):
-        for size, fields, want in ((HEAD, 10, ' 200 '), (HEAD + 1, 10, ' 400 '), (5000, FIELDS, ' 200 '), (5000, FIELDS + 1, ' 400 ')):
+        for size, fields, want in ((HEAD, 10, ' 200 '), (HEAD + 1, 10, ' 400 '), (5000, FIELDS, ' 200 '),
+                                   (5000, FIELDS + 1, ' 400 ')):
             c = self.tunnel(self.proxy, 'a.test')
             sent = request_head(size, fields)
             c.send(sent)
@@ -137,9 +139,11 @@ class Limits(Bench):
             self.like(head.split('\r\n')[0], want, 'a request head of %d bytes and %d fields:%s' % (size, fields, want))
             if want == ' 200 ':
                 self.same(body, sent, '... and the origin got every byte of it')
-        for size, fields, want in ((HEAD, 10, ' 200 '), (HEAD + 1, 10, ' 502 '), (5000, FIELDS, ' 200 '), (5000, FIELDS + 1, ' 502 ')):
+        for size, fields, want in ((HEAD, 10, ' 200 '), (HEAD + 1, 10, ' 502 '), (5000, FIELDS, ' 200 '),
+                                   (5000, FIELDS + 1, ' 502 ')):
             c = self.ask('/head/%d/%d' % (size, fields))
-            self.like(c.response()[0].split('\r\n')[0], want, 'a response head of %d bytes and %d fields:%s' % (size, fields, want))
+            self.like(c.response()[0].split('\r\n')[0], want, 'a response head of %d bytes and %d fields:%s' %
+                      (size, fields, want))
         for count, want in ((16, ' 200 '), (17, ' 502 ')):
             c = self.ask('/interim/%d' % count)
             head = ' 103 '
@@ -152,7 +156,8 @@ class Limits(Bench):
             c = self.plain(self.proxy)
             c.send(get('http://no.test/', 'no.test', 'Content-Length: %d' % size, method='POST'))
             head = c.response()[0]
-            self.same('Connection: close' in head, not stays, 'of a refused body %d bytes are read away: %s' % (size, stays))
+            self.same('Connection: close' in head, not stays, 'of a refused body %d bytes are read away: %s' %
+                      (size, stays))
             if stays:
                 c.send(b'x' * size + get('http://p.test/', 'p.test'))
                 self.same(c.response()[1], b'ok', '... and the connection goes on')
@@ -184,12 +189,14 @@ class Limits(Bench):
                 self.settle()
                 waits += 1
         c.sock.settimeout(LIMIT)
-        self.check(sent < most, 'of a client that takes no answers no more is read: after %d KiB of requests' % (sent >> 10))
+        self.check(sent < most, 'of a client that takes no answers no more is read: after %d KiB of requests' %
+                   (sent >> 10))
         rest = one[sent % len(one):] if sent % len(one) else b''
         sender = threading.Thread(target=c.send, args=(rest + get('http://p.test/', 'p.test'),))
         sender.start()
         refused = sum(' 403 ' in c.response()[0] for _ in range((sent + len(rest)) // len(one)))
-        self.same(refused, (sent + len(rest)) // len(one), '... when it takes them, each of its %d requests has one' % refused)
+        self.same(refused, (sent + len(rest)) // len(one), '... when it takes them, each of its %d requests has one' %
+                  refused)
         self.same(c.response()[1], b'ok', '... and the connection goes on')
         sender.join(LIMIT)
         c.close()
@@ -250,7 +257,8 @@ class Limits(Bench):
             c = self.ask('/', 'k.test')
             c.response()
             c.close()
-            self.same(origin.connections, want, '%d ms after its last use a connection is %s' % (time, 'used' if want == 1 else 'gone'))
+            self.same(origin.connections, want, '%d ms after its last use a connection is %s' %
+                      (time, 'used' if want == 1 else 'gone'))
 
     def decoding(self):
         release.clear()
@@ -281,7 +289,8 @@ class Limits(Bench):
         self.clock.turn(MINUTE)
         self.same(sum(handshake(i) for i in range(256)), 256, '256 certificates are made at once')
         self.same(handshake(256), False, '... the one after them is not')
-        self.check(wait_for(lambda: any('too many new hosts' in x['reason'] for x in self.proxy.lines('refuse'))), '... and the log says why')
+        self.check(wait_for(lambda: any('too many new hosts' in x['reason'] for x in self.proxy.lines('refuse'))),
+                   '... and the log says why')
         self.same(handshake(0), True, 'those that were made are kept')
         self.clock.turn(49)
         self.same(handshake(256), False, '49 ms later there is none yet')
@@ -295,7 +304,8 @@ class Limits(Bench):
         self.same((handshake(1000), handshake(1255)), (True, True), '... which are kept')
         self.clock.turn(49)
         self.same(handshake(1256), True, '... until there is one more')
-        self.same((handshake(1000), handshake(1255)), (True, True), '... for which none of those goes that were used last')
+        self.same((handshake(1000), handshake(1255)), (True, True),
+                  '... for which none of those goes that were used last')
         self.check(sum(handshake(i) for i in range(1001, 1255)) < 254, '... but another one')
 
     # --- times ---
@@ -335,7 +345,8 @@ class Limits(Bench):
         self.check(c.ended(), '... has its own 30 s')
 
     def origin_times(self):
-        for host, scheme, name in (('stuck.test', 'http', 'an origin that is not there'), ('mute.test', 'https', 'an origin without handshake')):
+        for host, scheme, name in (('stuck.test', 'http', 'an origin that is not there'),
+                                   ('mute.test', 'https', 'an origin without handshake')):
             c = self.ask('/', host) if scheme == 'http' else self.tunnel(self.proxy, host)
             if scheme == 'https':
                 c.send(get('/', host))
@@ -343,7 +354,8 @@ class Limits(Bench):
             self.settle()
             self.until(c, 10 * SECOND, name)
             head, body = c.response()
-            self.check(' 504 ' in head and b'in time' in body, '... after 10 s that is said: %s' % body.decode().strip())
+            self.check(' 504 ' in head and b'in time' in body, '... after 10 s that is said: %s' %
+                       body.decode().strip())
             if scheme == 'https':
                 accepted[0].close()
 
@@ -423,7 +435,8 @@ with Limits('every limit of bb-egress: at it all is well, one past it is a refus
     b.kept()
     b.decoding()
     b.connections()
-    b.same((b.proxy.process.poll(), open(b.proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.same((b.proxy.process.poll(), open(b.proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')
     b.same(b.proxy.stop(), 0, 'SIGTERM ends it with 0')
 
     # what is given at the start
@@ -436,7 +449,8 @@ with Limits('every limit of bb-egress: at it all is well, one past it is a refus
     status, said = starts('--routes', routes, *state, *['--listen', '127.0.0.1:0'] * 9)
     b.check(status == 100 and '8' in said, '9 listeners are refused')
     most = b.egress([], ['--workers', '16'] + ['--listen', '127.0.0.1:0'] * 7)
-    b.check(len(most.lines('start')[0]['listen'].split(' ')) == 8 and most.lines('start')[0]['workers'] == 16, '16 workers with 8 listeners run')
+    b.check(len(most.lines('start')[0]['listen'].split(' ')) == 8 and most.lines('start')[0]['workers'] == 16,
+            '16 workers with 8 listeners run')
     b.same(most.stop(), 0, '... and end')
 
     def trusted(count, size):
@@ -447,7 +461,8 @@ with Limits('every limit of bb-egress: at it all is well, one past it is a refus
         with open(path, 'wb') as f:
             f.write(b'#' * (size - len(pem) - 1) + b'\n' + pem)
         try:
-            proxy = b.egress([{'host': 'h%d.test' % i, 'upstream': {'connect': '127.0.0.1:1', 'ca_file': path}} for i in range(count)])
+            proxy = b.egress([{'host': 'h%d.test' % i, 'upstream': {'connect': '127.0.0.1:1', 'ca_file': path}}
+                              for i in range(count)])
         except RuntimeError as e:
             return str(e)
         return proxy.stop()

@@ -11,7 +11,8 @@ from lib.wire import Bench, answer, get  # noqa: E402
 
 MANUAL = os.path.join(os.environ.get('BB_SOURCE') or os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'),
                       'cmd', 'egress', 'bb-egress.1')
-SECRET = 'ghp_' + 'Zx81' + ''.join(chr(97 + (i * 7) % 26) for i in range(32))  # made here, so that no scanner trips over it
+SECRET = 'ghp_' + 'Zx81' + ''.join(chr(97 + (i * 7) % 26)
+                                   for i in range(32))  # made here, so that no scanner trips over it
 TYPES = {'text': str, 'number': int, 'boolean': bool, 'list': list}
 
 
@@ -42,10 +43,13 @@ with Bench('the log of bb-egress is what its manual says') as b:
     origin = b.origin(serve, 'a.test')
     origin.context = b.certificate('a.test', 'redact.test')
     table = [b.route('a.test', origin, dlp={'outbound_on_match': 'block'}),
-             b.route('redact.test', origin, dlp={'outbound_on_match': 'redact'}, auth={'scheme': 'Bearer', 'token_env': 'BB_T'})]
-    proxy = b.egress(table, args=['--log-level', 'full', '--upstream-proxy', 'http://127.0.0.1:1'], env={'BB_T': 'a-token-of-some-length'})
+             b.route('redact.test', origin, dlp={'outbound_on_match': 'redact'},
+                     auth={'scheme': 'Bearer', 'token_env': 'BB_T'})]
+    proxy = b.egress(table, args=['--log-level', 'full', '--upstream-proxy', 'http://127.0.0.1:1'],
+                     env={'BB_T': 'a-token-of-some-length'})
     want = schema()
-    b.same(set(want), {'start', 'reload', 'refuse', 'dlp', 'request', 'response', 'body', 'end'}, 'the manual has every event')
+    b.same(set(want), {'start', 'reload', 'refuse', 'dlp', 'request', 'response', 'body', 'end'},
+           'the manual has every event')
 
     def ask(path, host='a.test', *fields, **more):
         c = b.tunnel(proxy, host)
@@ -85,11 +89,14 @@ with Bench('the log of bb-egress is what its manual says') as b:
         wrong += [(line['event'], name, 'absent') for name in members if name not in line and not members[name][1]]
     b.same(wrong, [], 'every member is in the manual, of the type that it says, and there unless it says otherwise')
     never = sorted((e, name) for e in want for name in set(want[e]) - present[e])
-    b.same(never, [('dlp', 'limit'), ('start', 'missing')], 'every member of the manual is in the log, but two that did not come up')
-    b.check(all(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z', line['time']) for line in lines), 'times are as it says')
+    b.same(never, [('dlp', 'limit'), ('start', 'missing')],
+           'every member of the manual is in the log, but two that did not come up')
+    b.check(all(re.fullmatch(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z', line['time']) for line in lines),
+            'times are as it says')
     b.check(all(re.fullmatch(r'0-\d+', line['id']) for line in lines if 'id' in line), 'ids are as it says')
     paths = [line['path'] for line in lines if line.get('path', '').startswith('/ppp')]
-    b.check(paths and all(len(p) == 2048 and p.endswith('...') or len(p) == 2048 for p in paths), 'a long path is cut at 2,048 bytes')
+    b.check(paths and all(len(p) == 2048 and p.endswith('...') or len(p) == 2048 for p in paths),
+            'a long path is cut at 2,048 bytes')
     longest = max(len(h) for line in proxy.lines('response') for h in line['headers'])
     b.same(longest, 1024, 'a long header at 1,024')
     bodies = [line for line in proxy.lines('body') if line['of'] == 'response' and line['offset'] > 0]
@@ -98,7 +105,8 @@ with Bench('the log of bb-egress is what its manual says') as b:
     b.same([line['whole'] for line in proxy.lines('end')].count(False), 1, 'one response was not whole')
 
     # the recipes
-    block = [part for part in re.findall(r'\.Bd -literal -offset indent\n(.*?)\.Ed', open(MANUAL).read(), re.S) if 'jq -r' in part][0]
+    block = [part for part in re.findall(r'\.Bd -literal -offset indent\n(.*?)\.Ed', open(MANUAL).read(), re.S)
+             if 'jq -r' in part][0]
     block = block.replace('\\e', '\\')
     shown = subprocess.run(['sh', '-eu', '-c', block], cwd=proxy.directory, capture_output=True, text=True)
     b.same((shown.returncode, shown.stderr), (0, ''), 'the recipes for jq work')

@@ -15,7 +15,8 @@ REQUESTS = int(os.environ.get('BB_LEAK_REQUESTS', '20000'))
 HOST = 'many.test'
 with open(EGRESS, 'rb') as program:
     sanitized = b'__asan_init' in program.read()
-FLOOD_MORE = 3 << 10   # KiB a role may have after a flood beyond what it began with: the few kept connections and fragments
+# KiB a role may have after a flood beyond what it began with: the few kept connections and fragments
+FLOOD_MORE = 3 << 10
 MANY_MORE = 512        # KiB, after many requests, beyond what it had after fewer
 
 
@@ -45,7 +46,8 @@ with Bench('bb-egress gives back what a flood needed, and keeps nothing of a req
         plain, tls = origin.stdout.readline().split()
         os.chmod(b.directory, 0o755)
         proxy = b.egress([{'host': HOST, 'ports': [int(tls)], 'auth': {'scheme': 'Bearer', 'token_env': 'BB_T'},
-                           'upstream': {'connect': '127.0.0.1:' + tls, 'ca_file': os.path.join(b.directory, 'ca', 'ca.pem')}}],
+                           'upstream': {'connect': '127.0.0.1:' + tls, 'ca_file': os.path.join(b.directory, 'ca',
+                                                                                               'ca.pem')}}],
                          env={'BB_T': 'planted-' + os.urandom(12).hex()})
         roles = proxy.roles()
         b.same(load('--requests', '200', '--expect', '1024'), (200, 0), 'it is warm')
@@ -55,7 +57,8 @@ with Bench('bb-egress gives back what a flood needed, and keeps nothing of a req
             """Has every role given back all but so much?"""
             return all(private(pid) - base[name] < more for name, pid in roles.items())
 
-        b.same(load('--connections', '256', '--requests', '10000', '--expect', '1024'), (10000, 0), '256 clients at once are served')
+        b.same(load('--connections', '256', '--requests', '10000', '--expect', '1024'), (10000, 0),
+               '256 clients at once are served')
         print('# KiB before %s, right after 256 clients %s' % (before, {n: private(p) for n, p in roles.items()}))
         if sanitized:
             b.skip('what they needed is given back when they are gone', 'sanitizers keep what was freed')
@@ -66,7 +69,8 @@ with Bench('bb-egress gives back what a flood needed, and keeps nothing of a req
         if os.geteuid() == 0:
             few = wait_for(lambda: descriptors(roles['front']) < 20 and {n: descriptors(p) for n, p in roles.items()})
             b.check(few, 'the front has no descriptor left of them: %s' % few)
-            b.check(wait_for(lambda: descriptors(roles['upstream']) < 30), '... the upstream those of a few kept connections')
+            b.check(wait_for(lambda: descriptors(roles['upstream']) < 30),
+                    '... the upstream those of a few kept connections')
 
         # one half of the requests on kept connections, one on fresh ones, then the same again
         def half():
@@ -85,7 +89,8 @@ with Bench('bb-egress gives back what a flood needed, and keeps nothing of a req
         if not sanitized:
             b.check(wait_for(lambda: lean(after, MANY_MORE)), '... cost no memory')
         print('# KiB %s, then %s' % (after, {n: private(p) for n, p in roles.items()}))
-        b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+        b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''),
+               'nothing died and nothing complained')
     finally:
         origin.terminate()
         origin.wait()

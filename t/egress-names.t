@@ -10,7 +10,8 @@ import threading
 TITLE = 'names that bb-egress resolves, and those that it does not'
 
 if os.environ.get('BB_INSIDE') != '1':
-    # A namespace of our own, with a name server that only we reach; as an ordinary user with a user namespace around it.
+    # A namespace of our own, with a name server that only we reach; as an ordinary user with a user namespace around
+    # it.
     probe = ['unshare', '--net', '--mount'] + ([] if os.geteuid() == 0 else ['--map-root-user'])
     if subprocess.run(probe + ['true'], capture_output=True).returncode != 0:
         print('1..0 # SKIP no network namespace can be made here')
@@ -141,7 +142,8 @@ with Bench(TITLE) as b:
     b.same(asked, before, '... and was not asked for')
     b.same(ask('x.deep.test')[0], 502, 'a name below a wildcard is asked for')
     b.check(not any('search.example' in n for n in asked), 'no name was ever completed')
-    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')
 
     # how long it takes that something does not answer, by a clock that we turn
     full = socket.socket()
@@ -173,4 +175,5 @@ with Bench(TITLE) as b:
     c = begin('mute.test')
     clock.turn(10000)
     head, body = c.response()
-    b.check(head.split(' ')[1] in ('502', '504') and b'resol' in body, 'a name server is waited for 10 s at most: %s' % body.decode().strip())
+    b.check(head.split(' ')[1] in ('502', '504') and b'resol' in body, 'a name server is waited for 10 s at most: %s' %
+            body.decode().strip())

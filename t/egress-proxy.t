@@ -73,7 +73,8 @@ with Bench('bb-egress behind another proxy') as b:
     wrong = b.origin(serve, 'other.test')
     plain = b.origin(serve)
     direct = b.origin(serve, 'direct.test')
-    targets = {'a.test:443': origin.port, 'a.test:8443': origin.port, 'wrong.test:443': wrong.port, 'plain.test:80': plain.port,
+    targets = {'a.test:443': origin.port, 'a.test:8443': origin.port, 'wrong.test:443': wrong.port,
+               'plain.test:80': plain.port,
                '93.184.216.34:80': plain.port}
     behave = {
         'closes.test:443': lambda c: None,
@@ -88,7 +89,8 @@ with Bench('bb-egress behind another proxy') as b:
     def route(host, **more):
         return dict({'host': host}, **more)
 
-    table = [route('a.test', ports=[443, 8443], upstream={'ca_file': trust}, auth={'scheme': 'Bearer', 'token_env': 'BB_T'}),
+    table = [route('a.test', ports=[443, 8443], upstream={'ca_file': trust},
+                   auth={'scheme': 'Bearer', 'token_env': 'BB_T'}),
              route('wrong.test', upstream={'ca_file': trust}), route('plain.test'), route('refused.test'),
              route('93.184.216.34'), route('127.0.0.1'), b.route('direct.test', direct)] + \
         [route(name.split(':')[0]) for name in behave]
@@ -118,29 +120,35 @@ with Bench('bb-egress behind another proxy') as b:
     want = base64.b64encode(b'me:' + PASSWORD.encode()).decode()
     b.same(asked[-1], 'CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\nProxy-Authorization: Basic %s\r\n\r\n' % want,
            '... which is asked for the host by its name, with user and password')
-    b.check('Proxy-Authorization' not in seen[-1] and 'a-token-of-the-origin' in seen[-1], '... and the origin gets its credential, and not that')
+    b.check('Proxy-Authorization' not in seen[-1] and 'a-token-of-the-origin' in seen[-1],
+            '... and the origin gets its credential, and not that')
     count = len(asked)
     ask('a.test')
     b.same(len(asked), count, 'a connection is kept for the next request')
     b.like(ask('a.test', 8443)[0], ' 200 ', 'another port')
     b.like(asked[-1], 'CONNECT a.test:8443 ', '... is asked for')
     head, body = ask('wrong.test')
-    b.check(' 502 ' in head and b'did not prove' in body, 'an origin with the wrong name is not believed, whoever connects to it')
+    b.check(' 502 ' in head and b'did not prove' in body,
+            'an origin with the wrong name is not believed, whoever connects to it')
     c = b.plain(proxy)
     c.send(get('http://plain.test/', 'plain.test'))
-    b.check(' 200 ' in c.response()[0] and asked[-1].startswith('CONNECT plain.test:80 '), 'plain http goes by CONNECT, too')
+    b.check(' 200 ' in c.response()[0] and asked[-1].startswith('CONNECT plain.test:80 '),
+            'plain http goes by CONNECT, too')
     b.like(ask('direct.test')[0], ' 200 ', "a route with 'connect'")
     b.check(not any('direct' in head for head in asked), '... goes there directly')
     count = len(asked)
     head, body = ask('none.test')
-    b.check(' 403 ' in head and len(asked) == count, 'a host without a route is refused before the other proxy hears of it')
+    b.check(' 403 ' in head and len(asked) == count,
+            'a host without a route is refused before the other proxy hears of it')
     c = b.plain(proxy)
     c.send(get('http://127.0.0.1/', '127.0.0.1'))
     b.check(' 403 ' in c.response()[0] and len(asked) == count, '... and so is an address that is not public')
     c.send(get('http://93.184.216.34/', '93.184.216.34'))
-    b.check(' 200 ' in c.response()[0] and asked[-1].startswith('CONNECT 93.184.216.34:80 '), 'a public address is asked for as one')
+    b.check(' 200 ' in c.response()[0] and asked[-1].startswith('CONNECT 93.184.216.34:80 '),
+            'a public address is asked for as one')
 
-    for host, word in (('refused.test', b'403'), ('slow.test', b'407'), ('closes.test', b'without an answer'), ('garbage.test', b'malformed'),
+    for host, word in (('refused.test', b'403'), ('slow.test', b'407'), ('closes.test', b'without an answer'),
+                       ('garbage.test', b'malformed'),
                        ('more.test', b'behind its end'), ('endless.test', b'malformed')):
         head, body = ask(host)
         b.check(' 502 ' in head and b'upstream proxy' in body and word in body, '%s: 502, %s' % (host, word.decode()))
@@ -174,9 +182,11 @@ with Bench('bb-egress behind another proxy') as b:
         f.write('routes: []\n')
 
     def refused(part, *args, password=None):
-        done = subprocess.run([EGRESS, '--routes', routes, '--listen', '127.0.0.1:0', '--state', os.path.join(b.directory, 's')] + list(args),
+        done = subprocess.run([EGRESS, '--routes', routes, '--listen', '127.0.0.1:0', '--state',
+                               os.path.join(b.directory, 's')] + list(args),
                               input=password or b'', capture_output=True, timeout=LIMIT)
-        b.check(done.returncode == 100 and part in done.stderr and done.stderr.count(b'\n') == 1, '%s: %s' % (' '.join(args), part.decode()))
+        b.check(done.returncode == 100 and part in done.stderr and done.stderr.count(b'\n') == 1,
+                '%s: %s' % (' '.join(args), part.decode()))
 
     for url in ('proxy:3128', 'https://proxy:3128', 'socks5://proxy:1080', ''):
         refused(b'http://[USER@]HOST:PORT', '--upstream-proxy', url)

@@ -231,7 +231,8 @@ with Bench('random secrets, in chains of two encodings, cut anywhere, in everyth
                 secret = random.choice(sorted(secrets.values())).encode()
                 while True:
                     what, text = chain(secret)
-                    # in a path no backslash may stand, and it is not to be told where compressed base64 begins: lib/known.h says so
+                    # in a path no backslash may stand, and it is not to be told where compressed base64
+                    # begins: lib/known.h says so
                     if not (name == 'path' and ('\\u' in what or what.split(', ')[0] in UNMARKED)):
                         break
                 good = closed(text) if name == 'WebSocket' else refused(CARRIERS[name](text), text, name)

@@ -28,13 +28,15 @@ def spellings(word):
     raw = word.encode()
     found = {
         'raw': raw, 'upper case': raw.upper(), 'reversed': raw[::-1],
-        'percent': urllib.parse.quote(word, '').encode(), 'percent twice': urllib.parse.quote(urllib.parse.quote(word, ''), '').encode(),
+        'percent': urllib.parse.quote(word, '').encode(),
+        'percent twice': urllib.parse.quote(urllib.parse.quote(word, ''), '').encode(),
         'percent of all': b''.join(b'%%%02x' % c for c in raw),
         'JSON': json.dumps(word).replace('/', '\\/').encode(), 'JSON escapes': b''.join(b'\\u%04x' % c for c in raw),
         'JSON in JSON': json.dumps(json.dumps('<' + word + '>').replace('/', '\\u002f')).encode(),
         'HTML': html.escape(word).encode(), 'HTML decimal': b''.join(b'&#%d;' % c for c in raw),
         'HTML hexadecimal': b''.join(b'&#x%X;' % c for c in raw),
-        'quoted-printable': quopri.encodestring(raw * 5), 'hex': binascii.hexlify(raw), 'HEX': binascii.hexlify(raw).upper(),
+        'quoted-printable': quopri.encodestring(raw * 5), 'hex': binascii.hexlify(raw),
+        'HEX': binascii.hexlify(raw).upper(),
         'hex with colons': binascii.hexlify(raw, ':'), 'hex in C': b', '.join(b'0x%02x' % c for c in raw),
         'UTF-16': word.encode('utf-16'), 'UTF-16 big end': word.encode('utf-16-be'), 'base32': base64.b32encode(raw),
         'base64url': base64.urlsafe_b64encode(raw), 'base64 reversed': base64.b64encode(raw)[::-1],
@@ -53,7 +55,8 @@ def remains(word, text):
     flat = text.replace(b'\r', b'').replace(b'\n', b'').lower()
     for name, form in spellings(word).items():
         form = form.lower().replace(b'\r', b'').replace(b'\n', b'')
-        size = 60 if form.startswith((b'&#', b'\\u', b'%')) or name == 'hex in C' else 20  # bytes that are a few characters
+        size = 60 if form.startswith((b'&#', b'\\u',
+                                      b'%')) or name == 'hex in C' else 20  # bytes that are a few characters
         for i in range(0, len(form) - size):
             if form[i:i + size] in flat and b'*' not in form[i:i + size] and len(set(form[i:i + size])) > 4:
                 return name + ': ' + repr(form[i:i + size])
@@ -100,7 +103,8 @@ def serve(c):
             continue
         fields, body, step = bodies[path]
         status = b'206 Partial Content' if path == '/part' else b'200 OK'
-        lines = [b'HTTP/1.1 ' + status] + fields + [b'Transfer-Encoding: chunked' if step else b'Content-Length: %d' % len(body)]
+        lines = [b'HTTP/1.1 ' + status] + fields + [b'Transfer-Encoding: chunked' if step else b'Content-Length: %d' %
+                                                    len(body)]
         c.send(b'\r\n'.join(lines) + b'\r\n\r\n')
         if head.startswith('HEAD'):
             continue
@@ -134,7 +138,8 @@ with Bench('what an origin sends back of a credential is masked, in every spelli
                 if left or len(body) != len(bodies['/x'][1]) or not body.startswith(b'before') or b'> after ' not in body:
                     failed.append((step, left, body))
             if b'\n' not in form and b'\0' not in form:
-                bodies['/x'] = ([b'X-Echo: a' + form + b'b', b'Location: /?t=' + form, b'Set-Cookie: t=' + form], b'', 0)
+                bodies['/x'] = ([b'X-Echo: a' + form + b'b', b'Location: /?t=' + form, b'Set-Cookie: t=' + form], b'',
+                                0)
                 head, body = ask('/x')
                 if remains(word, head.encode('latin-1')) or head.count('\r\n') != 6:
                     failed.append(('head', head))
@@ -150,9 +155,11 @@ with Bench('what an origin sends back of a credential is masked, in every spelli
             # where the decoder's pieces end, a few characters may have passed
             masked = re.sub(rb'"([A-Za-z0-9+/]{0,3})(\*+)"', lambda m: b'"' + b'*' * len(m.group(0)[1:-1]) + b'"', body)
             good = masked == text.replace(pair.encode(), b'*' * len(pair)) and 'ncoding: chunked' in head
-            b.check(good and 'Content-Encoding' not in head and 'igest' not in head and 'Ranges' not in head and 'W/"one"' in head,
+            b.check(good and 'Content-Encoding' not in head and 'igest' not in head and 'Ranges' not in head
+                    and 'W/"one"' in head,
                     '%s in pieces of %d comes decoded, masked, and with a head that says so' % (name, step))
-    b.like(asked[-1], '\r\nAccept-Encoding: gzip, br, deflate\r\n', 'the origin is asked for what can be decoded of what the client takes')
+    b.like(asked[-1], '\r\nAccept-Encoding: gzip, br, deflate\r\n',
+           'the origin is asked for what can be decoded of what the client takes')
     head, body = ask('/c', 'Accept-Encoding: gzip', method='HEAD')
     b.check('Content-Encoding' not in head and 'Content-Length' not in head, 'HEAD has the same fields')
     b.like(asked[-1], '\r\nAccept-Encoding: gzip\r\n', 'and asks alike')
@@ -204,5 +211,6 @@ with Bench('what an origin sends back of a credential is masked, in every spelli
     bodies['/c'] = ([b'Content-Encoding: gzip', b'ETag: "one"'], coded('gzip', text), 0)
     c.send(get('/c', 'b.test', 'Accept-Encoding: gzip, compress'))
     head, body = c.response()
-    b.check(body == bodies['/c'][1] and 'ETag: "one"' in head, 'a route on which nobody looks passes coded bodies as they are')
+    b.check(body == bodies['/c'][1] and 'ETag: "one"' in head,
+            'a route on which nobody looks passes coded bodies as they are')
     b.like(asked[-1], '\r\nAccept-Encoding: gzip, compress\r\n', 'and what the client accepts')

@@ -57,8 +57,10 @@ class Frames:
     """As much of RFC 6455 as this test needs."""
     @staticmethod
     def switch(head):
-        key = [line.split(':', 1)[1].strip() for line in head.split('\r\n') if line.lower().startswith('sec-websocket-key:')][0]
-        accept = base64.b64encode(hashlib.sha1((key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()).decode()
+        key = [line.split(':', 1)[1].strip() for line in head.split('\r\n')
+               if line.lower().startswith('sec-websocket-key:')][0]
+        accept = base64.b64encode(hashlib.sha1((key +
+                                                '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()).decode()
         return ('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n' %
                 accept).encode()
 
@@ -102,7 +104,8 @@ with Bench('a known secret in pieces: the one that would make it one does not ar
         pieces = [secret[i:i + size] for i in range(0, len(secret), size)]
         statuses = []
         for i, piece in enumerate(pieces):
-            send('three.test', get('/v1/models?limit=3', 'three.test', 'User-Agent: something/1.0'))  # what an agent does meanwhile
+            send('three.test', get('/v1/models?limit=3', 'three.test',
+                                   'User-Agent: something/1.0'))  # what an agent does meanwhile
             statuses.append(send(*request(i, piece)))
             if statuses[-1] != '200':
                 break
@@ -115,19 +118,23 @@ with Bench('a known secret in pieces: the one that would make it one does not ar
 
     one = HOSTS[0]
     attack('a parameter', lambda i, p: (one, get('/?n=%d&d=%s' % (i, p), one)))
-    attack('a parameter, to other hosts in turn', lambda i, p: (HOSTS[i % 2], get('/?n=%d&d=%s' % (i, p), HOSTS[i % 2])))
+    attack('a parameter, to other hosts in turn', lambda i,
+           p: (HOSTS[i % 2], get('/?n=%d&d=%s' % (i, p), HOSTS[i % 2])))
     attack('pieces of 5', lambda i, p: (one, get('/?n=%d&d=%s' % (i, p), one)), size=5)
     attack('a segment of the path', lambda i, p: (one, get('/%d/%s' % (i, p), one)))
     attack('a header', lambda i, p: (one, get('/', one, 'X-Note: ' + p)))
-    attack('a header of another name each time, in its number in the query', lambda i, p: (one, get('/?part%d=%s' % (i, p), one)))
+    attack('a header of another name each time, in its number in the query', lambda i,
+           p: (one, get('/?part%d=%s' % (i, p), one)))
     attack('a cookie', lambda i, p: (one, get('/', one, 'Cookie: sid=%d; data=%s' % (i, p))))
     attack('a body', lambda i, p: (one, post(one, p.encode())))
     attack('a body of JSON', lambda i, p: (one, post(one, json.dumps({'n': i, 'data': p}).encode())))
-    attack('a body of JSON, compressed', lambda i, p: (one, post(one, gzip.compress(json.dumps({'n': i, 'data': p}).encode(), 0),
+    attack('a body of JSON, compressed', lambda i,
+           p: (one, post(one, gzip.compress(json.dumps({'n': i, 'data': p}).encode(), 0),
                                                                   'Content-Encoding: gzip')))  # stored, so that it can be seen
     attack('a form', lambda i, p: (one, post(one, b'n=%d&data=%s' % (i, p.encode()))))
     attack('by turns in query, header and body', lambda i, p: [
-        (one, get('/?data=' + p, one)), (one, get('/', one, 'data: ' + p)), (one, post(one, b'data=' + p.encode()))][i % 3], size=6)
+        (one, get('/?data=' + p, one)), (one, get('/', one, 'data: ' + p)),
+        (one, post(one, b'data=' + p.encode()))][i % 3], size=6)
 
     # --- a label of the host name, which has no capital letters ---
     p = [secrets['SPREAD_LOWER'][i:i + 8] for i in range(0, 40, 8)]
@@ -138,8 +145,10 @@ with Bench('a known secret in pieces: the one that would make it one does not ar
     secret = next(fresh)
     p = [secret[i:i + 8] for i in range(0, 40, 8)]
     b.same(send(one, get('/', one, *['X-%d: %s' % (i, x) for i, x in enumerate(p)])), '403', 'headers of one request')
-    b.same(send(one, get('/?' + '&'.join('k%d=%s' % (i, x) for i, x in enumerate(p)), one)), '403', 'parameters of one request')
-    b.same(send(one, post(one, json.dumps({'k%d' % i: x for i, x in enumerate(p)}).encode())), '403', 'strings of one body')
+    b.same(send(one, get('/?' + '&'.join('k%d=%s' % (i, x) for i, x in enumerate(p)), one)), '403',
+           'parameters of one request')
+    b.same(send(one, post(one, json.dumps({'k%d' % i: x for i, x in enumerate(p)}).encode())), '403',
+           'strings of one body')
     b.check(not any(seen(x) for x in p), '... of which nothing arrives')
 
     # --- messages ---
@@ -161,7 +170,8 @@ with Bench('a known secret in pieces: the one that would make it one does not ar
     for x in secret[12:24]:
         c.send(x.encode())
     b.same(c.response()[0].split(' ')[1], '403', 'the second, byte by byte')
-    b.check(all(bytes(a).endswith(b'\r\n\r\n') for a in arrived if b'/slow' in bytes(a)), '... of which nothing arrives')
+    b.check(all(bytes(a).endswith(b'\r\n\r\n') for a in arrived if b'/slow' in bytes(a)),
+            '... of which nothing arrives')
 
     # --- who may ---
     secret = next(fresh)
@@ -170,4 +180,5 @@ with Bench('a known secret in pieces: the one that would make it one does not ar
     log = proxy.await_lines('dlp', 28)
     b.check(any(x['kind'] == 'known-secret' and x['place'] == "header 'X-Note'" for x in log) and
             any(x['place'] == 'query' for x in log) and any(x['place'] == 'body' for x in log), 'the log says where')
-    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')

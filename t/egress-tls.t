@@ -59,19 +59,22 @@ with Bench('bb-egress and who is who: certificates on both sides, names, address
     with open(leaf, 'w') as f:
         f.write(ssl.DER_cert_to_PEM_cert(c.sock.getpeercert(True)))
     ca = os.path.join(proxy.state, 'ca.pem')
-    verdict = subprocess.run(['openssl', 'verify', '-x509_strict', '-purpose', 'sslserver', '-verify_hostname', 'good.test',
+    verdict = subprocess.run(['openssl', 'verify', '-x509_strict', '-purpose', 'sslserver', '-verify_hostname',
+                              'good.test',
                               '-CAfile', ca, leaf], capture_output=True, text=True)
     b.same((verdict.returncode, verdict.stdout), (0, leaf + ': OK\n'), 'so does openssl verify -x509_strict')
     verdict = subprocess.run(['openssl', 'verify', '-x509_strict', '-CAfile', ca, ca], capture_output=True, text=True)
     b.same(verdict.returncode, 0, '... for the authority itself, too')
 
     def text(pem, *what):
-        return subprocess.run(['openssl', 'x509', '-in', pem, '-noout'] + list(what), capture_output=True, text=True).stdout
+        return subprocess.run(['openssl', 'x509', '-in', pem, '-noout'] + list(what), capture_output=True,
+                              text=True).stdout
 
     extensions = text(leaf, '-ext', 'basicConstraints,keyUsage,extendedKeyUsage,subjectAltName,subjectKeyIdentifier,'
                       'authorityKeyIdentifier')
     for want in ('Basic Constraints: critical', 'CA:FALSE', 'Key Usage: critical', 'Digital Signature',
-                 'TLS Web Server Authentication', 'DNS:good.test', 'Subject Key Identifier', 'Authority Key Identifier'):
+                 'TLS Web Server Authentication', 'DNS:good.test', 'Subject Key Identifier',
+                 'Authority Key Identifier'):
         b.like(extensions, want, 'the leaf has ' + want)
     extensions = text(ca, '-ext', 'basicConstraints,keyUsage,subjectKeyIdentifier')
     for want in ('Basic Constraints: critical', 'CA:TRUE, pathlen:0', 'Key Usage: critical', 'Certificate Sign',
@@ -96,8 +99,10 @@ with Bench('bb-egress and who is who: certificates on both sides, names, address
         context.set_alpn_protocols(['h2', 'http/1.1'])
         c = b.connect(proxy, 'good.test:443')
         c.sock = context.wrap_socket(c.sock, server_hostname='good.test')
-        b.same((status(c, 'good.test')[0], c.sock.selected_alpn_protocol()), (200, 'http/1.1'), version.name + ' works, as http/1.1')
-    old = subprocess.run(['openssl', 's_client', '-proxy', '%s:%d' % proxy.address, '-connect', 'good.test:443', '-tls1_1',
+        b.same((status(c, 'good.test')[0], c.sock.selected_alpn_protocol()), (200, 'http/1.1'),
+               version.name + ' works, as http/1.1')
+    old = subprocess.run(['openssl', 's_client', '-proxy', '%s:%d' % proxy.address, '-connect', 'good.test:443',
+                          '-tls1_1',
                           '-cipher', 'ALL@SECLEVEL=0', '-CAfile', ca], stdin=subprocess.DEVNULL, capture_output=True)
     b.check(old.returncode != 0, 'TLS 1.1 does not')
 
@@ -146,13 +151,15 @@ with Bench('bb-egress and who is who: certificates on both sides, names, address
     before = clear.connections
     c = b.plain(proxy)
     for host, what in (('localhost:%d' % clear.port, 'loopback'), ('127.0.0.1:%d' % clear.port, 'loopback'),
-                       ('[::1]:%d' % clear.port, 'loopback'), ('169.254.169.254', 'metadata'), ('10.255.255.1', 'private')):
+                       ('[::1]:%d' % clear.port, 'loopback'), ('169.254.169.254', 'metadata'),
+                       ('10.255.255.1', 'private')):
         c.send(get('http://%s/' % host, host))
         head, body = c.response()
         b.check(' 403 ' in head and what.encode() in body, '%s is refused as %s' % (host, what))
         print('# ' + body.decode().strip())
     b.same(clear.connections, before, '... and nothing was dialled')
-    b.check(wait_for(lambda: any(x['rule'] == 'address' and x['host'] == 'localhost' for x in proxy.lines('refuse'))), 'the log has the rule')
+    b.check(wait_for(lambda: any(x['rule'] == 'address' and x['host'] == 'localhost' for x in proxy.lines('refuse'))),
+            'the log has the rule')
     routes[7]['allow_private'] = routes[8]['allow_private'] = True
     b.same(proxy.reload(routes)['ok'], True, 'with allow_private for two of them')
     for host, want in (('localhost:%d' % clear.port, ' 200 '), ('127.0.0.1:%d' % clear.port, ' 200 '),
@@ -162,5 +169,6 @@ with Bench('bb-egress and who is who: certificates on both sides, names, address
     c.send(get('http://no-such-name.invalid/', 'no-such-name.invalid'))
     b.like(c.response()[0], ' 403 ', 'a name in no route is 403, not a failed resolution')
 
-    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')
     mute.close()

@@ -13,7 +13,8 @@ from lib import mcp  # noqa: E402
 from lib.wire import LIMIT, Bench, answer, get, wait_for  # noqa: E402
 
 TOKEN = 'a-credential-that-nobody-else-has'
-SECRET = 'ghp_' + 'Zx81' + ''.join(chr(97 + (i * 7) % 26) for i in range(32))  # made here, so that no scanner trips over it
+SECRET = 'ghp_' + 'Zx81' + ''.join(chr(97 + (i * 7) % 26)
+                                   for i in range(32))  # made here, so that no scanner trips over it
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 KEY = 'dGhlIHNhbXBsZSBub25jZQ=='
 seen = []       # heads that the origin got
@@ -71,7 +72,8 @@ def read_message(c, frames=None):
 
 
 def accept_of(head):
-    key = [line.split(':', 1)[1].strip() for line in head.split('\r\n') if line.lower().startswith('sec-websocket-key:')][0]
+    key = [line.split(':', 1)[1].strip() for line in head.split('\r\n')
+           if line.lower().startswith('sec-websocket-key:')][0]
     return base64.b64encode(hashlib.sha1((key + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11').encode()).digest()).decode()
 
 
@@ -108,8 +110,10 @@ def serve(c):
     if path == '/gone':
         return
     if path == '/reflect':
-        c.send(frame(TEXT, b'it was ' + TOKEN[:9].encode(), fin=False, mask=b'') + frame(PING, TOKEN.encode(), mask=b'') +
-               frame(0, TOKEN[9:].encode() + b', really', mask=b'') + frame(TEXT, base64.b64encode(TOKEN.encode()), mask=b''))
+        c.send(frame(TEXT, b'it was ' + TOKEN[:9].encode(), fin=False, mask=b'') + frame(PING, TOKEN.encode(),
+                                                                                         mask=b'') +
+               frame(0, TOKEN[9:].encode() + b', really', mask=b'') + frame(TEXT, base64.b64encode(TOKEN.encode()),
+                                                                            mask=b''))
     if path == '/ping':
         pinging.wait(LIMIT)
         c.send(frame(PING, b'are you there', mask=b''))
@@ -146,7 +150,8 @@ with Bench('WebSocket through bb-egress') as b:
     origin = b.origin(serve, 'a.test')
     origin.context = b.certificate('a.test', 'key.test', 'small.test', 'dlp.test', 'redact.test')
     proxy = b.egress([b.route('a.test', origin),
-                      b.route('key.test', origin, auth={'scheme': 'Bearer', 'token_env': 'BB_T'}, dlp={'outbound_detectors': False}),
+                      b.route('key.test', origin, auth={'scheme': 'Bearer', 'token_env': 'BB_T'},
+                              dlp={'outbound_detectors': False}),
                       b.route('small.test', origin, max_body=1000),
                       b.route('dlp.test', origin, dlp={'outbound_on_match': 'block'}),
                       b.route('redact.test', origin, dlp={'outbound_on_match': 'redact'})],
@@ -163,29 +168,38 @@ with Bench('WebSocket through bb-egress') as b:
     c = socket('/protocol', 'a.test', 'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
                'Sec-WebSocket-Protocol: one, two', 'Origin: https://a.test')
     b.like(c.opening, 'HTTP/1.1 101 ', 'an upgrade is relayed')
-    b.check('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n' in c.opening and 'Connection: Upgrade\r\n' in c.opening and
-            'Upgrade: websocket\r\n' in c.opening and 'Sec-WebSocket-Protocol: two\r\n' in c.opening, '... with what the client checks')
-    b.check('xtensions' not in seen[-1] and 'Origin: https://a.test\r\n' in seen[-1] and 'Sec-WebSocket-Protocol: one, two\r\n' in seen[-1],
+    b.check('Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n' in c.opening
+            and 'Connection: Upgrade\r\n' in c.opening and
+            'Upgrade: websocket\r\n' in c.opening and 'Sec-WebSocket-Protocol: two\r\n' in c.opening,
+            '... with what the client checks')
+    b.check('xtensions' not in seen[-1] and 'Origin: https://a.test\r\n' in seen[-1]
+            and 'Sec-WebSocket-Protocol: one, two\r\n' in seen[-1],
             '... and without the offer of compression')
 
     # messages
-    for name, payload in (('text', 'text, é €'.encode()), ('an empty message', b''), ('125 bytes', b'x' * 125), ('126 bytes', b'y' * 126),
+    for name, payload in (('text', 'text, é €'.encode()), ('an empty message', b''), ('125 bytes', b'x' * 125),
+                          ('126 bytes', b'y' * 126),
                           ('65,535 bytes', b'z' * 65535), ('64 KiB', b'w' * 65536)):
         c.send(frame(TEXT, payload))
         b.check(read_message(c) == (TEXT, payload), name + ' goes there and back')
-        b.check(got[-1] == payload and [f[:3] for f in frames_in[-1:]] == [(TEXT, True, True)], '... in one masked frame')
+        b.check(got[-1] == payload and [f[:3] for f in frames_in[-1:]] == [(TEXT, True, True)],
+                '... in one masked frame')
     big = os.urandom(3 << 20)
     c.send(frame(BINARY, big))
     frames = []
     b.check(read_message(c, frames) == (BINARY, big) and got[-1] == big, '3 MiB go there and back')
-    b.check(len(frames) > 1 and not frames[0][1] and frames[-1][1] and not any(f[2] for f in frames), '... in several frames')
-    c.send(b''.join([frame(TEXT, b'a', fin=False), frame(PING, b'in between'), frame(0, b'', fin=False), frame(0, b'b')]))
-    b.same(sorted([read_message(c), read_message(c)]), [(TEXT, b'ab'), (PONG, b'in between')], 'fragments become a message, with a ping in between')
+    b.check(len(frames) > 1 and not frames[0][1] and frames[-1][1] and not any(f[2] for f in frames),
+            '... in several frames')
+    c.send(b''.join([frame(TEXT, b'a', fin=False), frame(PING, b'in between'), frame(0, b'', fin=False),
+                     frame(0, b'b')]))
+    b.same(sorted([read_message(c), read_message(c)]), [(TEXT, b'ab'), (PONG, b'in between')],
+           'fragments become a message, with a ping in between')
     for byte in frame(TEXT, b'drop by drop'):
         c.send(bytes([byte]))
     b.same(read_message(c), (TEXT, b'drop by drop'), 'a frame that comes byte by byte')
     c.send(b''.join(frame(TEXT, b'%d' % i) for i in range(1000)))
-    b.check([read_message(c)[1] for _ in range(1000)] == [b'%d' % i for i in range(1000)], 'a thousand small messages at once, in order')
+    b.check([read_message(c)[1] for _ in range(1000)] == [b'%d' % i for i in range(1000)],
+            'a thousand small messages at once, in order')
     c.send(b''.join(frame(PING, b'%d' % i) for i in range(1000)))
     b.check([read_message(c)[1] for _ in range(1000)] == [b'%d' % i for i in range(1000)], '... and a thousand pings')
     c.send(frame(CLOSE, b'\x03\xe8bye') + frame(TEXT, b'too late'))
@@ -194,7 +208,8 @@ with Bench('WebSocket through bb-egress') as b:
 
     c = socket('/flood')
     data = [read_message(c) for _ in range(64)]
-    b.check(all(m == (BINARY, bytes([i]) * 65536) for i, m in enumerate(data)), '4 MiB from the origin, of which nothing was asked')
+    b.check(all(m == (BINARY, bytes([i]) * 65536) for i, m in enumerate(data)),
+            '4 MiB from the origin, of which nothing was asked')
     c.send(frame(TEXT, b'still here'))
     b.same(read_message(c), (TEXT, b'still here'), '... and it goes on')
     c.close()
@@ -206,7 +221,8 @@ with Bench('WebSocket through bb-egress') as b:
         before = len(got)
         c.send(data)
         opcode, payload = read_message(c)
-        b.check((opcode, payload[:2]) == (CLOSE, struct.pack('>H', code)) and len(payload) > 2, '%s: closed with %d' % (name, code))
+        b.check((opcode, payload[:2]) == (CLOSE, struct.pack('>H', code)) and len(payload) > 2,
+                '%s: closed with %d' % (name, code))
         b.check(c.ended(), '... by us')
         b.check(wait_for(lambda: closes[-1:] == [None]) and len(got) == before, '... and the origin got no message')
         closes.clear()
@@ -230,7 +246,8 @@ with Bench('WebSocket through bb-egress') as b:
     c.rest()
 
     # what an origin must not send
-    for name, data, code in (('a masked frame', frame(TEXT, b'x'), 1002), ('a compressed frame', frame(TEXT, b'x', bits=0x40, mask=b''), 1002),
+    for name, data, code in (('a masked frame', frame(TEXT, b'x'), 1002),
+                             ('a compressed frame', frame(TEXT, b'x', bits=0x40, mask=b''), 1002),
                              ('text that is not UTF-8', frame(TEXT, b'\xff', mask=b''), 1007)):
         c = socket('/says/' + data.hex())
         opcode, payload = read_message(c)
@@ -238,9 +255,11 @@ with Bench('WebSocket through bb-egress') as b:
         b.check(c.ended() and proxy.await_lines('refuse', 1)[-1]['status'] == 502, '... the end, and in the log')
     c = socket('/gone')
     b.check(c.ended(), 'an origin that goes without a word ends the connection')
-    for path, word in (('accept', 'Accept'), ('none', 'Accept'), ('other', 'WebSocket'), ('extension', 'extension'), ('protocol', 'subprotocol')):
+    for path, word in (('accept', 'Accept'), ('none', 'Accept'), ('other', 'WebSocket'), ('extension', 'extension'),
+                       ('protocol', 'subprotocol')):
         c = socket('/bad/' + path)
-        b.check(' 502 ' in c.opening and word in c.body(c.opening).decode(), 'a 101 that is no answer (%s) is 502' % path)
+        b.check(' 502 ' in c.opening and word in c.body(c.opening).decode(), 'a 101 that is no answer (%s) is 502' %
+                path)
 
     # the credential
     c = socket('/reflect', 'key.test', 'Authorization: Bearer placeholder')
@@ -255,7 +274,8 @@ with Bench('WebSocket through bb-egress') as b:
 
     # what must not leave
     for name, data in (('in a message', frame(TEXT, b'my key: ' + SECRET.encode() + b' ok')),
-                       ('over fragments', frame(TEXT, b'my key: ' + SECRET[:9].encode(), fin=False) + frame(0, SECRET[9:].encode() + b' ok')),
+                       ('over fragments', frame(TEXT, b'my key: ' + SECRET[:9].encode(), fin=False) +
+                        frame(0, SECRET[9:].encode() + b' ok')),
                        ('in base64', frame(BINARY, base64.b64encode(b'key ' + SECRET.encode() + b' end'))),
                        ('in a ping', frame(PING, b'key ' + SECRET.encode())),
                        ('behind 200,000 bytes', frame(TEXT, b'lorem ipsum ' * 20000 + SECRET.encode() + b' dolor')),
@@ -265,13 +285,15 @@ with Bench('WebSocket through bb-egress') as b:
         c = socket('/', 'dlp.test')
         c.send(data)
         opcode, payload = read_message(c)
-        b.check((opcode, payload[:2]) == (CLOSE, b'\x03\xf0') and b'secret' in payload, 'a token %s: closed with 1008, saying why' % name)
+        b.check((opcode, payload[:2]) == (CLOSE, b'\x03\xf0') and b'secret' in payload,
+                'a token %s: closed with 1008, saying why' % name)
         b.check(SECRET.encode() not in payload and c.ended(), '... and not the token')
         b.check(wait_for(lambda: closes[-1:] == [None]) and len(got) == before, '... and the origin got no message')
     c = socket('/', 'redact.test')
     c.send(frame(TEXT, b'my key: ' + SECRET.encode() + b' ok') + frame(TEXT, b'clean'))
     said = [read_message(c), read_message(c)]
-    b.check(b'REDACTED' in said[0][1] and SECRET.encode() not in said[0][1] and said[1] == (TEXT, b'clean'), 'or it is taken out')
+    b.check(b'REDACTED' in said[0][1] and SECRET.encode() not in said[0][1] and said[1] == (TEXT, b'clean'),
+            'or it is taken out')
     c.send(frame(CLOSE))
     c.rest()
     line = [x for x in proxy.lines('refuse') if x['rule'] == 'dlp'][-1]
@@ -300,7 +322,8 @@ with Bench('WebSocket through bb-egress') as b:
         c = b.tunnel(asking, 'a.test')
         c.send(upgrade(path))
         assert ' 101 ' in c.head()
-        c.send(b''.join(frame(0 if i else TEXT, p, fin=i == len(pieces) - 1) for i, p in enumerate(pieces)) + frame(TEXT, b'behind'))
+        c.send(b''.join(frame(0 if i else TEXT, p, fin=i == len(pieces) - 1) for i, p in enumerate(pieces)) +
+               frame(TEXT, b'behind'))
         return c
 
     def secret(n):
@@ -309,16 +332,20 @@ with Bench('WebSocket through bb-egress') as b:
     def around(n, before, after):
         return [before + b'key: ' + secret(n)[:9], secret(n)[9:] + b' ok' + after]
 
-    for n, name, pieces in ((1, 'a message', [b''.join(around(1, b'my ', b''))]), (2, 'a message in fragments', around(2, b'', b'') + [b'more']),
-                            (3, 'a message of 300,000 bytes', around(3, b'lorem ipsum ' * 20000, b'dolor sit ' * 6000))):
+    for n, name, pieces in ((1, 'a message', [b''.join(around(1, b'my ', b''))]),
+                            (2, 'a message in fragments', around(2, b'', b'') + [b'more']),
+                            (3, 'a message of 300,000 bytes',
+                             around(3, b'lorem ipsum ' * 20000, b'dolor sit ' * 6000))):
         del got[:]
         c = held(pieces)
         said = question()[1]
-        b.same({k: said[k] for k in ('host', 'place', 'kind')}, {'host': 'a.test', 'place': 'message', 'kind': 'github-pat'},
+        b.same({k: said[k] for k in ('host', 'place', 'kind')}, {'host': 'a.test', 'place': 'message',
+                                                                 'kind': 'github-pat'},
                name + ' with a token is held, and asked for')
         b.check('key: [REDACTED:' in said['context'] and not got, '... without the token; the origin has no message')
         settle('approved')
-        b.same((read_message(c), read_message(c)), ((TEXT, b''.join(pieces)), (TEXT, b'behind')), '... approved: all of it arrives, then the next')
+        b.same((read_message(c), read_message(c)), ((TEXT, b''.join(pieces)), (TEXT, b'behind')),
+               '... approved: all of it arrives, then the next')
         c.send(frame(TEXT, b'once more ' + secret(n)))
         b.same((read_message(c)[1], pending()), (b'once more ' + secret(n), []), '... and is not asked for again')
         c.close()
@@ -330,14 +357,16 @@ with Bench('WebSocket through bb-egress') as b:
     b.same(got, [], 'two tokens in one message are two questions')
     settle('rejected', 'not that one')
     opcode, payload = read_message(c)
-    b.check((opcode, payload[:2]) == (CLOSE, b'\x03\xf0') and b'not that one' in payload and c.ended(), '... rejected: closed with 1008 and the reason')
+    b.check((opcode, payload[:2]) == (CLOSE, b'\x03\xf0') and b'not that one' in payload and c.ended(),
+            '... rejected: closed with 1008 and the reason')
     b.same(got, [], '... and no message has arrived, nor the one behind it')
     c = held(around(6, b'', b''), '/ping')
     question()
     pinging.set()
     b.check(wait_for(lambda: pongs == [b'are you there']), 'an origin that pings meanwhile is answered')
     settle('approved')
-    b.same(sorted(read_message(c) for _ in range(3))[:2], [(TEXT, b'behind'), (TEXT, b''.join(around(6, b'', b'')))], '... and gets the messages in the end')
+    b.same(sorted(read_message(c) for _ in range(3))[:2], [(TEXT, b'behind'), (TEXT, b''.join(around(6, b'', b'')))],
+           '... and gets the messages in the end')
     c.close()
 
     # what is not an upgrade that can be relayed
@@ -347,7 +376,8 @@ with Bench('WebSocket through bb-egress') as b:
             ('version 8', version, {}, 426), ('two versions', version + ['Sec-WebSocket-Version: 13'], {}, 426),
             ('two protocols', ['Connection: Upgrade', 'Upgrade: h2c, websocket'] + version[2:], {}, 426),
             ('no key', key[:3], {}, 400), ('a short key', key[:3] + [key[3] + 'c2hvcnQ='], {}, 400),
-            ('two keys', key[:3] + [key[3] + KEY] * 2, {}, 400), ('a POST', key[:3] + [key[3] + KEY], {'method': 'POST'}, 400),
+            ('two keys', key[:3] + [key[3] + KEY] * 2, {}, 400), ('a POST', key[:3] + [key[3] + KEY],
+                                                                  {'method': 'POST'}, 400),
             ('a body', key[:3] + [key[3] + KEY, 'Content-Length: 1'], {'body': b'x'}, 400)):
         count = len(seen)
         c = b.tunnel(proxy, 'a.test')
@@ -366,7 +396,8 @@ with Bench('WebSocket through bb-egress') as b:
 
     # side by side, and the end
     many = [socket() for _ in range(50)]
-    threads = [threading.Thread(target=lambda s=s, i=i: s.send(frame(TEXT, b'number %d, ' % i * 500))) for i, s in enumerate(many)]
+    threads = [threading.Thread(target=lambda s=s, i=i: s.send(frame(TEXT, b'number %d, ' % i * 500))) for i,
+               s in enumerate(many)]
     for t in threads:
         t.start()
     b.same([i for i, s in enumerate(many) if read_message(s)[1] != b'number %d, ' % i * 500], [], 'fifty at once')

@@ -49,7 +49,8 @@ def serve(c):
         elif path == '/103':
             c.send(b'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n' + answer(b'after hints'))
         elif path == '/hop':
-            c.send(answer(b'', 'Connection: close, X-Secret-Hop', 'X-Secret-Hop: 1', 'Alt-Svc: h3=":443"', 'Keep-Alive: timeout=9',
+            c.send(answer(b'', 'Connection: close, X-Secret-Hop', 'X-Secret-Hop: 1', 'Alt-Svc: h3=":443"',
+                          'Keep-Alive: timeout=9',
                           'X-Kept: 1'))
             return
         elif path == '/bad':
@@ -128,12 +129,14 @@ with Bench('bb-egress on the wire: HTTP/1.1 on both legs, byte for byte') as b:
 
     # pipelining
     c.send(b''.join(get('/p%d' % i, 'a.test') for i in range(20)))
-    b.same([c.response()[1] for i in range(20)], [b'/p%d' % i for i in range(20)], 'pipelined requests are answered in order')
+    b.same([c.response()[1] for i in range(20)], [b'/p%d' % i for i in range(20)],
+           'pipelined requests are answered in order')
     c.send(get('/echo', 'a.test', 'Content-Length: 5', method='POST', body=b'12345') + get('/next', 'a.test'))
     b.same([c.response()[1], c.response()[1]], [b'12345', b'/next'], 'a request behind a body is found')
 
     # bodies
-    c.send(get('/echo', 'a.test', 'Transfer-Encoding: chunked', method='POST', body=b'3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n'))
+    c.send(get('/echo', 'a.test', 'Transfer-Encoding: chunked', method='POST',
+               body=b'3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n'))
     b.same(c.response()[1], b'abcde', 'a chunked request arrives')
     b.check('chunked' in seen[-1][0] and 'T: 1' not in seen[-1][0], '... as chunks, its trailer dropped')
     c.send(get('/chunked', 'a.test'))
@@ -155,7 +158,8 @@ with Bench('bb-egress on the wire: HTTP/1.1 on both legs, byte for byte') as b:
     head = c.response()[0]
     b.check('X-Kept: 1' in head and not any(x in head for x in ('Hop', 'Alt-Svc', 'Keep-Alive', 'Connection')),
             'fields of one connection and Alt-Svc do not pass')
-    c.send(get('/x', 'a.test', 'Connection: X-Mine', 'X-Mine: 1', 'Proxy-Connection: keep-alive', 'Keep-Alive: 5', 'TE: trailers',
+    c.send(get('/x', 'a.test', 'Connection: X-Mine', 'X-Mine: 1', 'Proxy-Connection: keep-alive', 'Keep-Alive: 5',
+               'TE: trailers',
                'Proxy-Authorization: Basic eHg6eHg=', 'X-Other: 2'))
     c.response()
     b.same(seen[-1][0], 'GET /x HTTP/1.1\r\nHost: a.test\r\nX-Other: 2\r\n\r\n', 'nor those of the client')
@@ -222,7 +226,8 @@ with Bench('bb-egress on the wire: HTTP/1.1 on both legs, byte for byte') as b:
     c = b.plain(proxy)
     c.send(b'POST http://early.test/ HTTP/1.1\r\nHost: early.test\r\nContent-Length: 100000000\r\n\r\nonly a part')
     head, body = c.response()
-    b.check(head.startswith('HTTP/1.1 413 ') and body == b'early' and c.ended(), 'an answer before the body is passed on')
+    b.check(head.startswith('HTTP/1.1 413 ') and body == b'early' and c.ended(),
+            'an answer before the body is passed on')
     held.set()
     c = b.plain(proxy)
     c.send(b'POST http://expect.test/ HTTP/1.1\r\nHost: expect.test\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n')
@@ -268,7 +273,8 @@ with Bench('bb-egress on the wire: HTTP/1.1 on both legs, byte for byte') as b:
     c = b.plain(proxy)
     c.send(b'POST http://p.test/ HTTP/1.1\r\nHost: p.test\r\nContent-Length: 1001\r\n\r\n' + b'x' * 1001)
     b.like(c.response()[0], ' 413 ', 'a body longer than max_body is 413')
-    c.send(b'POST http://p.test/echo HTTP/1.1\r\nHost: p.test\r\nTransfer-Encoding: chunked\r\n\r\n3E8\r\n' + b'x' * 1000 +
+    c.send(b'POST http://p.test/echo HTTP/1.1\r\nHost: p.test\r\nTransfer-Encoding: chunked\r\n\r\n3E8\r\n' +
+           b'x' * 1000 +
            b'\r\n1\r\nx\r\n0\r\n\r\n')
     b.like(c.response()[0], ' 413 ', '... also when its length was not declared')
     c = b.plain(proxy)
@@ -330,5 +336,6 @@ with Bench('bb-egress on the wire: HTTP/1.1 on both legs, byte for byte') as b:
     c.reset()
     b.check(gone.wait(30), 'a client that resets takes the origin connection along')
 
-    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''), 'nothing died and nothing complained')
+    b.same((proxy.process.poll(), open(proxy.log_file + '.err').read()), (None, ''),
+           'nothing died and nothing complained')
     b.same(proxy.stop(), 0, 'SIGTERM ends it with 0')

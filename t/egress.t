@@ -26,7 +26,8 @@ def serve(c):
             word = re.search('(?:Bearer|Basic) (.*)\r', head).group(1)
             first, second = word[:9], word[9:]
             c.send(('HTTP/1.1 200 OK\r\nX-Echo: <%s>\r\nTransfer-Encoding: chunked\r\n\r\n' % word).encode())
-            for piece in ('once ' + word + ' ', first, second + word + first[:5], ' ' + first, second[:-1] + '!', 'end ' + first):
+            for piece in ('once ' + word + ' ', first, second + word + first[:5], ' ' + first, second[:-1] + '!',
+                          'end ' + first):
                 c.send(b'%x\r\n%s\r\n' % (len(piece), piece.encode()))
             c.send(b'0\r\n\r\n')
             continue
@@ -40,7 +41,8 @@ def netstring(text):
 with Bench('bb-egress as a program: options, credentials, introspection, reload, log') as b:
     def start(*argv, **more):
         """Run to its end: status and what it said."""
-        done = subprocess.run([EGRESS] + list(argv), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT,
+        done = subprocess.run([EGRESS] + list(argv), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=LIMIT,
                               cwd=b.directory, **more)
         return done.returncode, done.stderr.strip()
 
@@ -63,22 +65,26 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
     refused(100, '--state', 'nowhere to keep the authority', '--routes', routes, '--listen', '127.0.0.1:0')
     refused(100, 'exclude', 'two places for it', *fine, '--ca-store', '0')
     refused(100, 'operand', 'an operand', *fine, 'x')
-    for bad in ('127.0.0.1', 'localhost:80', '127.0.0.1:65536', '127.0.0.1:x', '::1:80', '[::1]:', ':80', '1.2.3:80', '[::1:80'):
+    for bad in ('127.0.0.1', 'localhost:80', '127.0.0.1:65536', '127.0.0.1:x', '::1:80', '[::1]:', ':80', '1.2.3:80',
+                '[::1:80'):
         refused(100, bad, 'an address that is none: ' + bad, '--routes', routes, '--state', state, '--listen', bad)
     taken = socket.create_server(('127.0.0.1', 0))
-    refused(100, 'in use', 'an address in use', '--routes', routes, '--state', state, '--listen', '127.0.0.1:%d' % taken.getsockname()[1])
+    refused(100, 'in use', 'an address in use', '--routes', routes, '--state', state, '--listen',
+            '127.0.0.1:%d' % taken.getsockname()[1])
     refused(100, 'descriptor', 'a listener that is not open', *fine, '--listener', '77')
     refused(100, 'not a listening socket', 'a listener that does not listen', *fine, '--listener', '0')
     refused(100, 'loud', 'an unknown level', *fine, '--log-level', 'loud')
     for bad in ('0', '17', '-1', 'x'):
         refused(100, 'workers', 'a number of workers that is none: ' + bad, *fine, '--workers', bad)
     refused(100, 'listeners', 'too many listeners', *(fine + ['--listen', '127.0.0.1:0'] * 8))
-    refused(111, 'No such file', 'no routes file there', '--routes', 'nothing', '--listen', '127.0.0.1:0', '--state', state)
+    refused(111, 'No such file', 'no routes file there', '--routes', 'nothing', '--listen', '127.0.0.1:0', '--state',
+            state)
     refused(111, 'nothing', 'nothing to trust there', *fine, '--trust', os.path.join(b.directory, 'nothing'))
     refused(100, 'people', 'a role is not for people', 'front')
     refused(111, 'running', 'env without a running proxy', 'env', '--state', b.directory)
     refused(100, '--state', 'env without a directory', 'env')
-    for text, part in (('routes:\n  - hosst: a.test\n', 'hosst'), ('routes:\n  - host: "a b"\n', 'r.yaml:2'), ('', 'r.yaml'),
+    for text, part in (('routes:\n  - hosst: a.test\n', 'hosst'), ('routes:\n  - host: "a b"\n', 'r.yaml:2'),
+                       ('', 'r.yaml'),
                        ('routes:\n  - host: a.test\n    auth: {scheme: Bearer, token_ref: x}\n', 'token_ref')):
         with open(routes, 'w') as f:
             f.write(text)
@@ -108,12 +114,14 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
         ('bearer', {'scheme': 'Bearer', 'token_env': 'BB_T'}, 'authorization: Bearer ' + TOKEN),
         ('token', {'scheme': 'token', 'token_env': 'BB_T'}, 'authorization: token ' + TOKEN),
         ('header', {'header': 'X-Api-Key', 'token_env': 'BB_T'}, 'x-api-key: ' + TOKEN),
-        ('basic', {'scheme': 'basic', 'user': 'me', 'token_env': 'BB_T'}, 'authorization: Basic bWU6YS10b2tlbi10aGF0LW5vYm9keS1lbHNlLWhhcw=='),
+        ('basic', {'scheme': 'basic', 'user': 'me', 'token_env': 'BB_T'},
+         'authorization: Basic bWU6YS10b2tlbi10aGF0LW5vYm9keS1lbHNlLWhhcw=='),
     ]
     table = [b.route(n + '.test', origin, auth=a) for n, a, _ in auth]
     for r in table:
         r['upstream'] = {'connect': '127.0.0.1:%d' % origin.port, 'ca_file': b.authority()}
-    origin.context = b.certificate(*[n + '.test' for n in ('bearer', 'token', 'header', 'basic', 'empty', 'newline', 'open', 'none', 'slot')])
+    origin.context = b.certificate(*[n + '.test' for n in ('bearer', 'token', 'header', 'basic', 'empty', 'newline',
+                                                           'open', 'none', 'slot')])
     table.append(b.route('empty.test', origin, auth={'scheme': 'Bearer', 'token_env': 'BB_EMPTY'}))
     table.append(b.route('newline.test', origin, auth={'scheme': 'Bearer', 'token_env': 'BB_NEWLINE'}))
     table.append(b.route('open.test', origin, matches=[{'paths': [{'value': '/api'}], 'methods': ['GET']}]))
@@ -126,7 +134,8 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
         return c.response()
 
     for name, _, want in auth:
-        head, body = ask(name + '.test', '/', 'Authorization: Bearer placeholder', 'X-Api-Key: mine' if name == 'header' else 'X-A: 1')
+        head, body = ask(name + '.test', '/', 'Authorization: Bearer placeholder', 'X-Api-Key: mine' if name == 'header'
+                         else 'X-A: 1')
         b.like(head, ' 200 ', 'a route with %s is served' % name)
         b.like(seen[-1].lower(), want.lower(), '... and the origin gets the credential')
         b.check('placeholder' not in seen[-1] and 'mine' not in seen[-1], '... instead of what the client sent')
@@ -155,11 +164,14 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
 
     # refusals, in both forms
     head, body = ask('none.test', '/secret-path?key=secret-value')
-    b.check(' 403 ' in head and 'Content-Type: text/plain; charset=utf-8' in head and body.count(b'\n') == 1, 'a refusal is a line of text')
-    for field in ('Accept: application/json', 'Content-Type: application/json; charset=utf-8', 'Accept: text/html, application/problem+json'):
+    b.check(' 403 ' in head and 'Content-Type: text/plain; charset=utf-8' in head and body.count(b'\n') == 1,
+            'a refusal is a line of text')
+    for field in ('Accept: application/json', 'Content-Type: application/json; charset=utf-8',
+                  'Accept: text/html, application/problem+json'):
         head, body = ask('none.test', '/', field)
         error = json.loads(body)['error']
-        b.check('Content-Type: application/json' in head and error['type'] == 'egress_host' and 'none.test' in error['message'],
+        b.check('Content-Type: application/json' in head and error['type'] == 'egress_host'
+                and 'none.test' in error['message'],
                 'or JSON, with ' + field)
     head, body = ask('open.test', '/other')
     b.check(' 403 ' in head and b'open.test' in body, 'a path that does not match is refused, naming the route')
@@ -176,7 +188,8 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
     c.send(get('http://_egress.local/allowlist', '_egress.local'))
     head, body = c.response()
     shown = json.loads(body)
-    b.check(' 200 ' in head and [r['host'] for r in shown['routes']] == [r['host'] for r in table], 'the allowlist shows the routes')
+    b.check(' 200 ' in head and [r['host'] for r in shown['routes']] == [r['host'] for r in table],
+            'the allowlist shows the routes')
     b.same(shown['routes'][6]['matches'][0]['methods'], ['GET'], '... with the keys of the file')
     b.check(TOKEN.encode() not in body, '... and no credential')
     c.send(get('/allowlist', '_egress.local'))
@@ -190,16 +203,20 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
     # the log; main writes it as it comes, so that the last lines may come after the answer
     wait_for(lambda: [x.get('path') for x in proxy.lines('refuse')][-1:] == ['/allowlist'])
     text = open(proxy.log_file).read()
-    b.check(TOKEN not in text and 'attackers-own' not in text and 'secret-value' not in text and 'placeholder' not in text,
+    b.check(TOKEN not in text and 'attackers-own' not in text and 'secret-value' not in text
+            and 'placeholder' not in text,
             'the full log has no credential, and no query')
     b.check('\x1b' not in text and '\\\\x1B[31mred\\\\n' in text, 'what origins send is escaped in it')
-    b.same({line['event'] for line in proxy.lines()}, {'start', 'request', 'response', 'body', 'end', 'refuse'}, 'it has all its events')
+    b.same({line['event'] for line in proxy.lines()}, {'start', 'request', 'response', 'body', 'end', 'refuse'},
+           'it has all its events')
     line = [x for x in proxy.lines('refuse') if x.get('path') == '/secret-path'][0]
-    b.same((line['status'], line['rule'], line['host'], line['port'], line['method']), (403, 'host', 'none.test', 443, 'GET'),
+    b.same((line['status'], line['rule'], line['host'], line['port'], line['method']),
+           (403, 'host', 'none.test', 443, 'GET'),
            'a refusal says what was refused, and why')
     b.same({'time', 'id', 'reason', 'bytes', 'duration'} - set(line), set(), '... when, and what it cost')
     first = proxy.lines('start')[0]
-    b.check(first['listen'] == '%s:%d' % proxy.address and first['routes'] == 7 and first['detectors'] == 'token_patterns known_secrets naive_injection_detection', 'the start is in it')
+    b.check(first['listen'] == '%s:%d' % proxy.address and first['routes'] == 7
+            and first['detectors'] == 'token_patterns known_secrets naive_injection_detection', 'the start is in it')
 
     # levels
     quiet = b.egress(table, args=['--log-level', 'off'], env=env)
@@ -223,7 +240,8 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
     with open(proxy.routes_file, 'w') as f:
         f.write('routes: [{host: nowhere.test, colour: blue}]\n')
     line = proxy.reload()
-    b.check(line['ok'] is False and 'colour' in line['reason'], 'a file that does not load is not taken, and the log says why')
+    b.check(line['ok'] is False and 'colour' in line['reason'],
+            'a file that does not load is not taken, and the log says why')
     b.like(open(proxy.log_file + '.err').read(), 'stay as they were', '... and standard error')
     b.like(ask('none.test')[0], ' 200 ', '... while the old routes stay')
     os.unlink(proxy.routes_file)
@@ -260,9 +278,12 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
         secrets = os.memfd_create('secrets', 0)
         os.write(secrets, netstring(b'token:x') + netstring(TOKEN.encode()))
         ready, theirs = os.pipe()
-        p = subprocess.Popen([EGRESS, '--routes', 'beside.yaml', '--listener', str(listener.fileno()), '--ca-store', str(store),
-                              '--ca-cert', 'beside.pem', '--secrets', str(secrets), '--ready', str(theirs), '--workers', '2'],
-                             pass_fds=[listener.fileno(), store, secrets, theirs], cwd=b.directory, stdout=subprocess.DEVNULL)
+        p = subprocess.Popen([EGRESS, '--routes', 'beside.yaml', '--listener', str(listener.fileno()), '--ca-store',
+                              str(store),
+                              '--ca-cert', 'beside.pem', '--secrets', str(secrets), '--ready', str(theirs), '--workers',
+                              '2'],
+                             pass_fds=[listener.fileno(), store, secrets, theirs], cwd=b.directory,
+                             stdout=subprocess.DEVNULL)
         os.close(theirs)
         os.close(secrets)
         with open(ready, 'rb') as f:
@@ -270,8 +291,10 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
         return p, said, open(os.path.join(b.directory, 'beside.pem')).read()
 
     def through():
-        return subprocess.run(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', '--cacert', 'beside.pem', '--proxy',
-                               'http://127.0.0.1:%d' % listener.getsockname()[1], 'https://slot.test/'], cwd=b.directory,
+        return subprocess.run(['curl', '-sS', '-o', '/dev/null', '-w', '%{http_code}', '--cacert', 'beside.pem',
+                               '--proxy',
+                               'http://127.0.0.1:%d' % listener.getsockname()[1], 'https://slot.test/'],
+                               cwd=b.directory,
                               capture_output=True, text=True).stdout
 
     p, said, pem = beside()

@@ -16,7 +16,8 @@ static void test_pieces(void)
 	for (size_t n = 0; n < 11; n++)
 		if (engine_piece(slice_sub(in, 0, n), &stream, &bytes, &consumed) != 0)
 			ok(false, "a piece of %zu bytes is not whole", n);
-	ok(engine_piece(in, &stream, &bytes, &consumed) == 1 && stream == 1 && slice_eq(bytes, SLICE("abc")) && consumed == 11,
+	ok(engine_piece(in, &stream, &bytes, &consumed) == 1 && stream == 1 && slice_eq(bytes, SLICE("abc")) &&
+	   consumed == 11,
 	   "a piece of output");
 	ok(engine_piece(slice_sub(in, consumed, in.len), &stream, &bytes, &consumed) == 1 && stream == 2 &&
 		   slice_eq(bytes, SLICE("x")),
@@ -31,7 +32,8 @@ static void test_quote(void)
 	AUTO_BUF out = BUF_INIT;
 
 	engine_quote(&out, SLICE("a-Z_0.~ {\"l\":[\"x=/\xc3\xa9\"]}&"));
-	ok(slice_eq(buf_slice(&out), SLICE("a-Z_0.~%20%7B%22l%22%3A%5B%22x%3D%2F%C3%A9%22%5D%7D%26")), "all but unreserved characters");
+	ok(slice_eq(buf_slice(&out), SLICE("a-Z_0.~%20%7B%22l%22%3A%5B%22x%3D%2F%C3%A9%22%5D%7D%26")),
+	   "all but unreserved characters");
 }
 
 /* Where is the engine, with these variables? The socket, or the error. */

@@ -87,8 +87,10 @@ static void test_splits(void)
 static void test_text(void)
 {
 	static const char *const texts[] = {
-		"static bool take_bytes(void *ctx, struct decode_view *view, struct slice bytes)\n{\n\tstruct injection *i = ctx;\n",
-		"{\"id\":\"0b9f7c1e-5a77-4c3e-9d43-2f1f0f6a1b2c\",\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"}",
+		"static bool take_bytes(void *ctx, struct decode_view *view, struct slice bytes)\n{\n\tstruct "
+		"injection *i = ctx;\n",
+		"{\"id\":\"0b9f7c1e-5a77-4c3e-9d43-2f1f0f6a1b2c\","
+		"\"sha256\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"}",
 		"The quick brown fox jumps over the lazy dog, 1234567890 times; Sphinx of black quartz, judge my vow!",
 	};
 

@@ -22,7 +22,8 @@ for file in home/agents/*.md; do
 assert json.load(open("routes.yaml")) == yaml.safe_load(open("routes.yaml"))'
 done
 for file in home/bottles/*.md; do
-	is "$(grep -rl "\(bottle\|extends\): $(basename "$file" .md)\$" home | head -n 1 | wc -l)" 1 "$file is used by another example"
+	is "$(grep -rl "\(bottle\|extends\): $(basename "$file" .md)\$" home | head -n 1 | wc -l)" 1 \
+		"$file is used by another example"
 done
 # The service of the proxy alone: its command starts, but for where things are.
 mkdir etc
@@ -33,5 +34,6 @@ command=$(sed -n 's/^ExecStart=//p' "$BB_SOURCE/examples/bb-egress.service" |
 $command >egress.log 2>&1 &
 at_exit "kill $!"
 check 'bb-egress.service: its command starts' wait_for grep -q '"event":"start"' egress.log
-check 'bb-egress.service: the state has the names that its comment says' ls state/ca.pem state/bundle.pem state/address state/ca.key
+check 'bb-egress.service: the state has the names that its comment says' ls state/ca.pem state/bundle.pem \
+	state/address state/ca.key
 done_testing

@@ -57,7 +57,8 @@ static void test_fragments(const struct fingerprints *f)
 				text[n++] = letters[(size_t)rand() % 44];
 			h = look(f, slice_of(text, n));
 			tried++;
-			missed += h.count != 1 || h.last.index != 3 || h.last.start > before || h.last.end < before + FINGERPRINT_FRAGMENT;
+			missed += h.count != 1 || h.last.index != 3 || h.last.start > before ||
+				  h.last.end < before + FINGERPRINT_FRAGMENT;
 			h = look(f, slice_of(text, before + FINGERPRINT_WINDOW - 1));
 			wrong += h.count != 0;
 		}
@@ -69,10 +70,13 @@ static void test_forms(const struct fingerprints *f)
 {
 	ok(look_str(f, token).count == 1, "the whole secret is one run");
 	is_int(look_str(f, token).last.end, (long long)strlen(token) - 1, "to its end");
-	ok(look_str(f, "x=Q.7.w.2.E.r.9.T.y.4.U.i.1.O.p.6.").count == 1, "separators between the characters do not hide it");
-	ok(look(f, SLICE("Q\0" "7\0w\0" "2\0" "E\0r\0" "9\0T\0y\0" "4\0U\0i\0" "1\0O\0p\0" "6\0")).count == 1, "nor does UTF-16");
+	ok(look_str(f, "x=Q.7.w.2.E.r.9.T.y.4.U.i.1.O.p.6.").count == 1,
+	   "separators between the characters do not hide it");
+	ok(look(f, SLICE("Q\0" "7\0w\0" "2\0" "E\0r\0" "9\0T\0y\0" "4\0U\0i\0" "1\0O\0p\0" "6\0")).count == 1,
+	   "nor does UTF-16");
 	ok(look_str(f, "zL0kJ5hG8fD3sA6pO1iU4yT9").count == 1, "nor does reversing it");
-	ok(look_str(f, "x hunter2horse y").count == 1 && look_str(f, "esroh2retnuh").count == 1, "a short one is found whole");
+	ok(look_str(f, "x hunter2horse y").count == 1 && look_str(f, "esroh2retnuh").count == 1,
+	   "a short one is found whole");
 	ok(look_str(f, "hunter2hors3").count == 0 && look_str(f, "unter2horse").count == 0, "and only whole");
 	for (size_t pad = 0; pad < 8; pad++) {
 		char text[64];
@@ -139,9 +143,11 @@ int main(void)
 
 	memset(same, 'a', sizeof(same));
 	ok(!fingerprints_add(f, SLICE("tok_short"), 4, 0), "five characters are too few");
-	ok(fingerprints_add(f, slice_str(token), 4, 3) && fingerprints_add(f, slice_str(password), 0, 4), "two secrets are added");
+	ok(fingerprints_add(f, slice_str(token), 4, 3) && fingerprints_add(f, slice_str(password), 0, 4),
+	   "two secrets are added");
 	ok(fingerprints_add(f, slice_of(same, sizeof(same)), 0, 5), "and one of a single letter");
-	ok(look(f, slice_of(same, 30)).count == 1 && look(f, slice_of(same, 30)).last.index == 5, "which is found as well");
+	ok(look(f, slice_of(same, 30)).count == 1 && look(f, slice_of(same, 30)).last.index == 5,
+	   "which is found as well");
 	test_fragments(f);
 	test_forms(f);
 	test_bytes(f);

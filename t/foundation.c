@@ -32,7 +32,8 @@ static void test_slices(void)
 	   "signs, nothing and spaces are no numbers");
 	ok(slice_eq(slice_trim(SLICE(" \tx y "), " \t"), SLICE("x y")), "trim takes blanks off both ends");
 	ok(slice_is_utf8(SLICE("\xC3\xA9\xF0\x9F\x98\x80")), "two- and four-byte sequences are UTF-8");
-	ok(!slice_is_utf8(SLICE("\xC0\x80")) && !slice_is_utf8(SLICE("\xED\xA0\x80")) && !slice_is_utf8(SLICE("\xE2\x82")),
+	ok(!slice_is_utf8(SLICE("\xC0\x80")) && !slice_is_utf8(SLICE("\xED\xA0\x80")) &&
+	   !slice_is_utf8(SLICE("\xE2\x82")),
 	   "overlong forms, surrogates and cut sequences are not");
 }
 
@@ -61,12 +62,14 @@ static void test_errors(void)
 	is_str(e.text, "while reading 'f': no 'key'", "context goes in front");
 	is_int(e.status, STATUS_CALLER, "and the status stays");
 	error_set(&e, STATUS_WORLD, "%s", text);
-	ok(strlen(e.text) == ERROR_TEXT_MAX - 1 && strcmp(e.text + ERROR_TEXT_MAX - 4, "...") == 0, "a long text shows its cut");
+	ok(strlen(e.text) == ERROR_TEXT_MAX - 1 && strcmp(e.text + ERROR_TEXT_MAX - 4, "...") == 0,
+	   "a long text shows its cut");
 }
 
 static void test_documents(void)
 {
-	static const struct doc_field fields[] = { { "name", DOC_STR, true }, { "n", DOC_INT, false }, { NULL, 0, false } };
+	static const struct doc_field fields[] = { { "name", DOC_STR, true }, { "n", DOC_INT, false },
+						   { NULL, 0, false } };
 	static const char *const bad[] = { "",         "{",         "{\"a\":1,\"a\":2}", "[1] 2", "\"\\u0000\"",
 					   "\"\xC0\x80\"", "{\"a\":01}", "nul",            "1e999" };
 	struct error e = ERROR_INIT;
@@ -77,7 +80,8 @@ static void test_documents(void)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct error refused = ERROR_INIT;
 
-		ok(!doc_parse(slice_str(bad[i]), &refused) && refused.status == STATUS_CALLER, "refused as JSON: %zu", i);
+		ok(!doc_parse(slice_str(bad[i]), &refused) && refused.status == STATUS_CALLER, "refused as JSON: %zu",
+		   i);
 	}
 	for (int i = 0; i <= DOCUMENT_DEPTH_MAX; i++)
 		buf_add_char(&deep, '[');
@@ -102,8 +106,10 @@ static void test_secrets(void)
 	struct slice v;
 	int fd;
 
-	ok(secret_set_add(&all, "a", SLICE("1"), &e) && secret_set_add(&all, "b", SLICE("2\0,3"), &e), "two secrets are added");
-	ok(!secret_set_add(&all, "a", SLICE("x"), &e) && !strstr(e.text, "x"), "a second value is refused and not shown");
+	ok(secret_set_add(&all, "a", SLICE("1"), &e) && secret_set_add(&all, "b", SLICE("2\0,3"), &e),
+	   "two secrets are added");
+	ok(!secret_set_add(&all, "a", SLICE("x"), &e) && !strstr(e.text, "x"),
+	   "a second value is refused and not shown");
 	fd = secret_set_memfd(&all, names, 1, &e);
 	ok(fd >= 0 && secret_set_read(fd, &some, &e), "one of them crosses a descriptor");
 	ok(some.count == 1 && secret_set_find(&some, "b", &v) && slice_eq(v, SLICE("2\0,3")), "with every byte");
@@ -112,7 +118,8 @@ static void test_secrets(void)
 	ok(secret_set_read(fd, &some, &e) && some.count == 1, "a second reader reads it from the start");
 	close(fd);
 	fd = open(".", O_TMPFILE | O_RDWR, 0600);
-	ok(fd >= 0 && write(fd, "1:a,9:short,", 12) == 12 && !secret_set_read(fd, &some, &e), "a lying length is refused");
+	ok(fd >= 0 && write(fd, "1:a,9:short,", 12) == 12 && !secret_set_read(fd, &some, &e),
+	   "a lying length is refused");
 	close(fd);
 }
 
@@ -159,7 +166,8 @@ static void test_files(void)
 	ok(file_read(buf_str(&path), 3, &text, &e), "and read");
 	is_str(buf_str(&text), "two", "as it was written last");
 	ok(!file_read(buf_str(&path), 2, &text, &e) && strstr(e.text, "larger than 2"), "too large is refused by name");
-	ok(symlink("f", "/tmp/bb-foundation-link") == 0 && !file_read_at(AT_FDCWD, "/tmp/bb-foundation-link", 9, &text, &e),
+	ok(symlink("f", "/tmp/bb-foundation-link") == 0 && !file_read_at(AT_FDCWD, "/tmp/bb-foundation-link", 9, &text,
+									 &e),
 	   "a link is not followed");
 	unlink("/tmp/bb-foundation-link");
 	ok(file_remove_tree(dir, &e) && access(dir, F_OK) < 0, "the tree is removed");

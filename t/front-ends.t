@@ -33,7 +33,8 @@ limits: {pids: 99}
 END
 chmod 600 home/bottles/web.md
 printf -- '---\nbottle: web\n---\nBe brief.\nAnd kind.\n' >home/agents/hello.md
-printf -- '---\nbottle: web\ngit-gate:\n  user: {email: "a@b.example"}\n---\nBi \342\200\256 di\n' >project/.bot-bottle/agents/shipped.md
+printf -- '---\nbottle: web\ngit-gate:\n  user: {email: "a@b.example"}\n---\nBi \342\200\256 di\n' \
+	>project/.bot-bottle/agents/shipped.md
 
 # at_terminal SCRIPT COMMAND...: a person at a terminal does what SCRIPT says; shown is what they saw.
 at_terminal() {
@@ -64,7 +65,8 @@ like "$(cat page)" "^env +GREETING: hello  \\($file:4" 'a literal with its place
 like "$(cat page)" "^env +KEY: from \\\$KEY \\(not set\\)  \\($file:5" 'a host variable that is not set'
 like "$(cat page)" "^env +PIN: asked for: the PIN  \\($file:6" 'a question'
 like "$(cat page)" "^git name +Robo  \\($file:8" 'the git name'
-like "$(cat page)" "^route +api.example.com \\[Bearer from \\\$TOKEN\\] GET /v1  \\($file:11" 'a route with credential, match and place'
+like "$(cat page)" "^route +api.example.com \\[Bearer from \\\$TOKEN\\] GET /v1  \\($file:11" \
+	'a route with credential, match and place'
 like "$(cat page)" "^limit +pids 99  \\($file:" 'a limit'
 like "$(cat page)" '^supervise +true$' 'a default without a place'
 like "$(cat page)" '^note: ' 'what the start would say'
@@ -104,7 +106,8 @@ is "$(find fresh -type f | sort | tr '\n' ' ')" 'fresh/agents/coder.md fresh/bot
 is "$(stat -c %a fresh/agents/coder.md fresh/bottles/coder.md | tr '\n' ' ')" '600 600 ' 'for their owner only'
 check 'both load' bb-parse check
 bb-parse agent coder >document
-is "$(jq -r '.agent_provider.auth_token, .provider.name, (.egress.routes | map(.host) | join(" "))' document)" 'CLAUDE_TOKEN
+is "$(jq -r '.agent_provider.auth_token, .provider.name, (.egress.routes | map(.host) | join(" "))' document)" \
+	'CLAUDE_TOKEN
 claude
 registry.npmjs.org *.example.com' 'and say what was asked for'
 is "$(jq -r '.git_gate.user | .name, .email' document)" 'A "quoted" Person
@@ -120,9 +123,11 @@ ln -s /nowhere fresh/agents/dangling.md
 refused 100 'a name whose link leads nowhere' 'exists' init dangling --yes
 refused 100 'a provider that is not there' 'bb-parse: .*fridge' init third --provider fridge --yes
 is "$(ls fresh/agents/third.md fresh/bottles/third.md 2>/dev/null)" '' 'nothing is written that would not load'
-refused 100 'a token instead of its variable' "'--token' wants the name of a variable, not its value" init x --token sk-ant-4711 --yes
+refused 100 'a token instead of its variable' "'--token' wants the name of a variable, not its value" init x \
+	--token sk-ant-4711 --yes
 unlike "$(cat err)" 4711 'which is not repeated'
-refused 100 'a host that is an address of a page' "'--host' wants a host name, not 'https://x/'" init x --host https://x/ --yes
+refused 100 'a host that is an address of a page' "'--host' wants a host name, not 'https://x/'" init x \
+	--host https://x/ --yes
 refused 100 'a host with YAML in it' "'--host' wants a host name" init x --host 'a"
 b' --yes
 refused 100 'a bad agent' "'Coder' cannot name an agent" init Coder --yes

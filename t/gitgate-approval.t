@@ -67,7 +67,8 @@ for base in "$gate_git" "$gate_http"; do
 	push origin "HEAD:$scheme"
 	asks
 	jq -r .proposed_file "queue/$id.proposal.json" >file
-	is "$(jq -r '[.bottle_slug, .tool] | join(" ")' "queue/$id.proposal.json")" 'box-1234 gitleaks-allow' '... of this bottle'
+	is "$(jq -r '[.bottle_slug, .tool] | join(" ")' "queue/$id.proposal.json")" 'box-1234 gitleaks-allow' \
+		'... of this bottle'
 	is "$(jq -r '.repo, (.findings[] | .ref, .place, .line, .rule, .commit, .object)' file)" "app
 refs/heads/$scheme
 doc-$scheme:3
@@ -83,7 +84,8 @@ $(git -C work rev-parse "HEAD:doc-$scheme")" '... about this line of this object
 	answer approved 'an example'
 	ends 0 'approved: the push goes on'
 	is "$(has "$scheme")" "$(git -C work rev-parse HEAD)" '... and has arrived'
-	is "$(find queue -maxdepth 1 -name '*.json' | wc -l) $(find queue/processed -name "*$id*" | wc -l)" '0 2' '... question and answer are put away'
+	is "$(find queue -maxdepth 1 -name '*.json' | wc -l) $(find queue/processed -name "*$id*" | wc -l)" '0 2' \
+		'... question and answer are put away'
 done
 
 push origin HEAD:again
@@ -95,14 +97,16 @@ push origin HEAD:moved
 asks
 answer rejected 'not in here'
 ends 1 'other bytes, and a person who says no'
-like "$(cat said)" 'git-gate: refused: the operator has rejected the suppressed findings: not in here' '... the client reads why'
+like "$(cat said)" 'git-gate: refused: the operator has rejected the suppressed findings: not in here' \
+	'... the client reads why'
 is "$(has moved)" '' '... nothing has arrived'
 
 push origin HEAD:moved
 asks
 answer approved 'of something else' "$(printf 'other bytes' | sha256sum | cut -d ' ' -f 1)"
 ends 1 'an answer to other bytes'
-like "$(cat said)" 'git-gate: refused: the answer to proposal [0-9a-f-]* is void: it was given to other bytes' '... is none'
+like "$(cat said)" 'git-gate: refused: the answer to proposal [0-9a-f-]* is void: it was given to other bytes' \
+	'... is none'
 is "$(has moved)" '' '... nothing has arrived'
 rm -f queue/*.json
 
@@ -196,8 +200,10 @@ like "$(cat said)" 'git-gate: refused: ' '... is none'
 chmod 700 queue
 gate_stop
 export SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS=901
-check_status 100 'a time limit beyond the limit (ASK_SECONDS_MAX)' bb-gitgate serve --config gate.json --dir gate --git 127.0.0.1:0 --rules "$BB_SOURCE/rules/tokens.yaml"
+check_status 100 'a time limit beyond the limit (ASK_SECONDS_MAX)' bb-gitgate serve --config gate.json --dir gate \
+	--git 127.0.0.1:0 --rules "$BB_SOURCE/rules/tokens.yaml"
 unset SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS
-check_status 100 'a queue without a bottle' bb-gitgate serve --config gate.json --dir gate --git 127.0.0.1:0 --queue queue --rules "$BB_SOURCE/rules/tokens.yaml"
+check_status 100 'a queue without a bottle' bb-gitgate serve --config gate.json --dir gate --git 127.0.0.1:0 \
+	--queue queue --rules "$BB_SOURCE/rules/tokens.yaml"
 is "$(cat gate.err)" '' 'nothing else was said'
 done_testing

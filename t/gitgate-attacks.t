@@ -61,8 +61,10 @@ for attack in garbage truncated checksum count empty thin missing dot-git slash 
 	unlike "$(cat out)" 'unpack ok.*ok refs' '... is not taken'
 	no_harm "$attack"
 done
-for ref in refs/heads/-x refs/heads/a..b refs/heads/.x refs/heads/x.lock 'refs/heads/a b' refs/replace/1111111111111111111111111111111111111111 \
-	refs/pull/1/head refs/notes/commits refs/stash refs/remotes/origin/main HEAD refs/heads/../../config 'refs/heads/@{x}' refs/for/main; do
+for ref in refs/heads/-x refs/heads/a..b refs/heads/.x refs/heads/x.lock 'refs/heads/a b' \
+	refs/replace/1111111111111111111111111111111111111111 \
+	refs/pull/1/head refs/notes/commits refs/stash refs/remotes/origin/main HEAD refs/heads/../../config \
+	'refs/heads/@{x}' refs/for/main; do
 	check_status 1 "the ref '$ref'" raw clean "$ref"
 done
 no_harm 'odd refs'

@@ -43,14 +43,17 @@ in_bottle() {
 in_bottle 0 'clone, commit and push by the URL of the remote' "git clone -q $url app && cd app && cat README &&
 	echo more >more && git add more && git commit -q -m 'from the bottle' && git push -q origin main && git ls-remote $url main"
 is "$(head -n 1 out)" 'this is app' 'the clone is the remote'
-is "$(git -C remote/app.git log -1 --format='%an <%ae> %s' main)" 'Robo <robo@example.org> from the bottle' 'the push has arrived, by its author'
+is "$(git -C remote/app.git log -1 --format='%an <%ae> %s' main)" 'Robo <robo@example.org> from the bottle' \
+	'the push has arrived, by its author'
 is "$(tail -n 1 out | cut -f 1)" "$(git -C remote/app.git rev-parse main)" 'ls-remote shows it'
 token=ghp_$(printf 'zK3vQ9xT7mB2%s' 'nR5wL8cJ4hF6gD1sYpUaEo0b')
 before=$(git -C remote/app.git for-each-ref)
 in_bottle 1 'a secret' "git clone -q $url app && cd app && echo $token >k && git add k && git commit -q -m k && git push -q origin main"
-like "$(cat out err)" 'remote: git-gate: refused refs/heads/main: github-pat in k:1' 'is refused, and the agent reads why'
+like "$(cat out err)" 'remote: git-gate: refused refs/heads/main: github-pat in k:1' \
+	'is refused, and the agent reads why'
 is "$(git -C remote/app.git for-each-ref)" "$before" 'the remote is as before'
-in_bottle 1 'a secret of its environment, in base64' "git clone -q $url app && cd app && printenv API_KEY | base64 >k && git add k &&
+in_bottle 1 'a secret of its environment, in base64' \
+	"git clone -q $url app && cd app && printenv API_KEY | base64 >k && git add k &&
 	git commit -q -m k && git push -q origin main"
 like "$(cat out err)" 'remote: git-gate: refused refs/heads/main: known-secret in k:1' 'is refused, too'
 is "$(git -C remote/app.git for-each-ref)" "$before" 'the remote is as before'
@@ -58,13 +61,15 @@ sed -i 's/^supervise: false$/supervise: true/' home/bottles/box.md
 export SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS=1
 in_bottle 1 'one that its line excuses' "git clone -q $url app && cd app && echo '$token # gitleaks:allow' >k && git add k &&
 	git commit -q -m k && git push -q origin main"
-like "$(cat out err)" 'remote: git-gate: 1 suppressed finding: waiting up to 1 seconds for the operator' 'waits for the operator'
+like "$(cat out err)" 'remote: git-gate: 1 suppressed finding: waiting up to 1 seconds for the operator' \
+	'waits for the operator'
 like "$(cat out err)" 'remote: git-gate: refused: .* nobody has given it within 1 seconds' '... whose silence is no yes'
 in_bottle 0 'all that the agent can see' 'env; cat /proc/*/environ; cat ~/.gitconfig; ls -a ~/.ssh; true'
 unlike "$(cat out)" "$(sed -n 2p key)|SSH_AUTH_SOCK" 'has nothing of the key'
 sed -i '/host_key/d' home/bottles/box.md
 check 'a remote without a host key' sh -c 'cd project && bb start hello --yes --dry-run'
-like "$(cat out err)" "remote 'app' has no 'host_key', so nobody can tell who answers: fetch and push are refused" '... is pointed at before the start'
+like "$(cat out err)" "remote 'app' has no 'host_key', so nobody can tell who answers: fetch and push are refused" \
+	'... is pointed at before the start'
 chmod 644 key
 in_bottle 100 'a key that others may read' true
 like "$(cat err)" "others may read '$PWD/key'; run: chmod 600" 'is refused, with the remedy'

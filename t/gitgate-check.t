@@ -40,7 +40,8 @@ judge() {
 check 'a clean commit passes' judge repo "$clean" "$more" refs/heads/x
 is "$(cat out)$(cat err)" '' '... without a word'
 check_status 1 'one with a secret does not' judge repo "$clean" "$dirty" refs/heads/x
-like "$(cat out)" "^refused refs/heads/x: github-pat in dirty:1 \(commit $(echo "$dirty" | cut -c 1-7)\)$" '... for this reason'
+like "$(cat out)" "^refused refs/heads/x: github-pat in dirty:1 \(commit $(echo "$dirty" | cut -c 1-7)\)$" \
+	'... for this reason'
 unlike "$(cat out err)" "$token" '... which does not show it'
 check_status 1 'nor one that its line excuses: nobody is asked here' judge repo "$clean" "$excused" refs/heads/x
 like "$(cat out)" 'github-pat in excused:1' '... for this reason'
@@ -70,12 +71,14 @@ rm repo/.git/info/grafts
 # --- the document ---
 check_status 1 'as a document' judge --json repo "$clean" "$dirty" refs/heads/x
 is "$(jq -c '[.kind, .v, (.problems | length), .suppressed, .problems[0].rule, .problems[0].ref, .problems[0].place, .problems[0].commit, .problems[0].line]' out)" \
-	"[\"verdict\",1,1,[],\"github-pat\",\"refs/heads/x\",\"dirty:1\",\"$dirty\",1]" '... with all that the line says'
+	"[\"verdict\",1,1,[],\"github-pat\",\"refs/heads/x\",\"dirty:1\",\"$dirty\",1]" \
+	'... with all that the line says'
 unlike "$(cat out)" "$token" '... and no secret'
 check_status 1 'an excused one' judge --json repo "$clean" "$excused" refs/heads/x
 is "$(jq -c '[(.problems | length), (.suppressed | length)]' out)" '[0,1]' '... is listed as such'
 check 'a clean one' judge --json repo "$clean" "$more" refs/heads/x
-is "$(jq -c '[.problems, .suppressed, .objects]' out)" '[[],[],3]' '... has no problems: a commit, a tree and a blob were read'
+is "$(jq -c '[.problems, .suppressed, .objects]' out)" '[[],[],3]' \
+	'... has no problems: a commit, a tree and a blob were read'
 commit "$(printf 'right\342\200\256left')" "key = $token"
 check_status 1 'a name that a terminal would turn around' judge --json repo "$other" "$last" refs/heads/x
 is "$(LC_ALL=C tr -d '\n -~' <out)" '' '... is escaped'
@@ -95,5 +98,6 @@ check_status 111 'a repository that is not there' judge nowhere "$clean" "$more"
 like "$(cat err)" "^bb-gitgate: unable to read 'nowhere/objects': No such file" '... is told'
 check_status 111 'rules that are not there' bb-gitgate check --rules nowhere repo "$clean" "$more" refs/heads/x
 check_status 111 'a full disk' sh -c "bb-gitgate check --rules '$rules' repo $clean $dirty refs/heads/x >/dev/full"
-check_status 111 '... for the document, too' sh -c "bb-gitgate check --json --rules '$rules' repo $clean $dirty refs/heads/x >/dev/full"
+check_status 111 '... for the document, too' \
+	sh -c "bb-gitgate check --json --rules '$rules' repo $clean $dirty refs/heads/x >/dev/full"
 done_testing

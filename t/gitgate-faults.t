@@ -67,7 +67,8 @@ git -C seed-app push -q "$PWD/remote/app.git" HEAD:elsewhere
 object=$(git -C seed-app rev-parse HEAD | sed 's,^..,remote/app.git/objects/&/,')
 mv "$object" aside
 check_status 128 'a remote that lacks an object' as_client git clone -q "$gate_git/app.git" never
-like "$(cat err)" "remote error: git-gate: unable to read the remote of 'app'" '... the client reads why, and gets no old data'
+like "$(cat err)" "remote error: git-gate: unable to read the remote of 'app'" \
+	'... the client reads why, and gets no old data'
 mv aside "$object"
 check 'once it is well' as_client git clone -q "$gate_git/app.git" again
 
@@ -117,12 +118,15 @@ both() {
 }
 both left right
 is "$both" '0 0' 'two pushes at once, of two branches'
-is "$(git -C remote/app.git rev-parse left right)" "$(git -C client-1 rev-parse HEAD; git -C client-2 rev-parse HEAD)" '... both have arrived'
+is "$(git -C remote/app.git rev-parse left right)" "$(git -C client-1 rev-parse HEAD; git -C client-2 rev-parse HEAD)" \
+	'... both have arrived'
 both contested contested
 is "$both" '0 1' 'two pushes at once, of one branch: one is taken'
-like "$(cat err-1 err-2)" 'fetch first|cannot lock ref|stale info|non-fast-forward|rewrites history|failed to update' '... and the other client reads why'
+like "$(cat err-1 err-2)" 'fetch first|cannot lock ref|stale info|non-fast-forward|rewrites history|failed to update' \
+	'... and the other client reads why'
 winner=$(git -C remote/app.git rev-parse contested)
-like "$(git -C client-1 rev-parse HEAD) $(git -C client-2 rev-parse HEAD)" "$winner" '... the branch is as one of them pushed it'
+like "$(git -C client-1 rev-parse HEAD) $(git -C client-2 rev-parse HEAD)" "$winner" \
+	'... the branch is as one of them pushed it'
 
 # --- the gate is killed ---
 killed() {
@@ -152,14 +156,16 @@ opener=$!
 wait_for test -z "$(pgrep -f "$PWD/remote/app.git" || :)"
 kill "$opener" 2>/dev/null
 rm -f remote/app.git/hooks/pre-receive
-is "$(git -C remote/app.git for-each-ref --format='%(refname)' 'refs/heads/held*' | wc -l | tr 1 x)" "$(git -C remote/app.git for-each-ref --format='%(refname)' 'refs/heads/held*' | wc -l)" \
+is "$(git -C remote/app.git for-each-ref --format='%(refname)' 'refs/heads/held*' | wc -l | tr 1 x)" \
+	"$(git -C remote/app.git for-each-ref --format='%(refname)' 'refs/heads/held*' | wc -l)" \
 	'... the remote has all of it or nothing'
 gate_start
 git -C work remote set-url origin "$gate_git/app.git"
 is "$(find gate/push gate/judged -mindepth 1)" '' 'nothing of it is left when the gate starts anew'
 check 'the next fetch' as_client git -C work fetch -q
 check 'and the next push' as_client git -C work push -q origin HEAD:held HEAD:held-too
-is "$(git -C remote/app.git rev-parse held held-too | sort -u)" "$(git -C work rev-parse HEAD)" '... all of it has arrived'
+is "$(git -C remote/app.git rev-parse held held-too | sort -u)" "$(git -C work rev-parse HEAD)" \
+	'... all of it has arrived'
 
 # A client that has sent half of its pack.
 commit three
@@ -221,7 +227,8 @@ if unshare -rm mount -t tmpfs -o size=6m none small 2>err; then
 	mkfifo small.ready
 	unshare -rm sh -c 'mount -t tmpfs -o size=6m none "$1" && shift && exec "$@"' sh small \
 		bb-gitgate serve --config gate.json --dir small/gate --git "127.0.0.1:$gate_git_port" \
-		--rules "$BB_SOURCE/rules/tokens.yaml" --secrets 4 --ready 5 >>gate.log 2>>small.err 4<secrets 5>small.ready </dev/null &
+		--rules "$BB_SOURCE/rules/tokens.yaml" --secrets 4 --ready 5 >>gate.log 2>>small.err 4<secrets \
+		5>small.ready </dev/null &
 	small_pid=$!
 	at_exit "kill $small_pid"
 	is "$(cat small.ready)" '' 'a gate with little space'

@@ -24,7 +24,8 @@ jq '.scanner = "trufflehog"' gate.json >other.json
 check_status 100 'another scanner' bb-gitgate serve --config other.json --dir gate --git "127.0.0.1:$(free_port)" --secrets 4 4<secrets
 like "$(cat err)" "'git-gate.scanner' is 'trufflehog'; wanted own, gitleaks or both" '... is none'
 
-# stand_in: the rest of standard input is what gitleaks does; $source is the directory and $report the file that it was given.
+# stand_in: the rest of standard input is what gitleaks does;
+# $source is the directory and $report the file that it was given.
 stand_in() {
 	{
 		printf '#!/bin/sh\nkey=%s\n' "$PWD/key"

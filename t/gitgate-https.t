@@ -17,7 +17,8 @@ git -C remote/app.git config http.receivepack true
 
 # entry NAME PATH [JQ]: one repository of the gate's configuration.
 entry() {
-	jq -cn --arg name "$1" --arg url "$2" '{name: $name, url: $url, auth: {user: "robot", token: "git-token:T"}} | '"${3:-.}"
+	jq -cn --arg name "$1" --arg url "$2" \
+		'{name: $name, url: $url, auth: {user: "robot", token: "git-token:T"}} | '"${3:-.}"
 }
 {
 	entry app "$(https_url app)"
@@ -46,11 +47,13 @@ for base in "$gate_git" "$gate_http"; do
 	is "$(cat out)" "$(git ls-remote remote/app.git)" '... shows the same as the remote directly'
 	git -C "${base%%:*}" commit -q --allow-empty -m "over $base"
 	check '... a push' as_client git -C "${base%%:*}" push -q origin "HEAD:refs/heads/by-${base%%:*}"
-	is "$(git -C remote/app.git rev-parse "by-${base%%:*}")" "$(git -C "${base%%:*}" rev-parse HEAD)" '... has arrived'
+	is "$(git -C remote/app.git rev-parse "by-${base%%:*}")" "$(git -C "${base%%:*}" rev-parse HEAD)" \
+		'... has arrived'
 done
 check 'a fetch' as_client git -C git fetch -q
 is "$(git -C git rev-parse origin/by-http)" "$(git -C http rev-parse HEAD)" '... brings it'
-printf '#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION >%s/options\ncat %s/go >/dev/null\n' "$PWD" "$PWD" >remote/app.git/hooks/pre-receive
+printf '#!/bin/sh\nenv | grep ^GIT_PUSH_OPTION >%s/options\ncat %s/go >/dev/null\n' "$PWD" "$PWD" \
+	>remote/app.git/hooks/pre-receive
 chmod +x remote/app.git/hooks/pre-receive
 mkfifo go
 
@@ -62,7 +65,8 @@ as_client git -C git push -q -o ci.skip origin HEAD:refs/heads/large >said 2>&1 
 client=$!
 wait_for test -s options
 # shellcheck disable=SC2016
-is "$(grep -lF -f token /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null)" '' 'the token is in no command line and no environment'
+is "$(grep -lF -f token /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null)" '' \
+	'the token is in no command line and no environment'
 is "$(grep -rlF -f token gate gate.json gate.log gate.err 2>/dev/null)" '' '... and in no file of the gate'
 is "$(grep -rlF "$(printf 'robot:%s' "$(cat token)" | base64 -w 0)" gate 2>/dev/null)" '' '... nor is its encoded form'
 : >go
@@ -103,14 +107,16 @@ check_status 1 'a push with a secret' as_client git -C git push -q origin HEAD:r
 like "$(cat err)" 'refused refs/heads/secret: github-pat in secret:1' '... is refused'
 is "$(https_requests)" "$heard" '... without a request to the remote'
 git -C git reset -q --hard HEAD~1
-check_status 1 'the gate'"'"'s own token in base64' sh -c 'base64 token >git/t && git -C git add t && git -C git commit -q -m t && exec git -C git push -q origin HEAD:refs/heads/t'
+check_status 1 'the gate'"'"'s own token in base64' \
+	sh -c 'base64 token >git/t && git -C git add t && git -C git commit -q -m t && exec git -C git push -q origin HEAD:refs/heads/t'
 like "$(cat err)" 'known-secret in t:1' '... is refused'
 git -C git reset -q --hard HEAD~1
 git -C remote/app.git config receive.denyNonFastForwards true
 printf '#!/bin/sh\necho "not today" >&2\nexit 1\n' >remote/app.git/hooks/pre-receive
 chmod +x remote/app.git/hooks/pre-receive
 git -C git commit -q --allow-empty -m more
-check_status 1 'a push that the remote refuses' as_client git -C git push -q origin HEAD:refs/heads/more HEAD:refs/heads/more-too
+check_status 1 'a push that the remote refuses' as_client git -C git push -q origin HEAD:refs/heads/more \
+	HEAD:refs/heads/more-too
 like "$(cat err)" 'git-gate: refused: the remote refused: .*not today' '... the client reads its reason'
 is "$(git -C remote/app.git for-each-ref)" "$before" '... nothing has changed'
 gate_stop

@@ -36,7 +36,8 @@ check_status 1 'one byte more' with_options 1 4097
 like "$(cat err)" 'longer than 4096 bytes \(PUSH_OPTION_BYTES_MAX\)' '... is refused by name'
 rm remote/app.git/hooks/pre-receive
 
-# within NAME: a push of HEAD arrives. beyond NAME PATTERN: it does not, the client reads the limit's name, and nothing has changed.
+# within NAME: a push of HEAD arrives. beyond NAME PATTERN: it does not, the client reads the limit's name, and
+# nothing has changed.
 tries=0
 within() {
 	tries=$((tries + 1))
@@ -164,9 +165,11 @@ is "$(git -C remote/app.git for-each-ref)" "$before" '... and changes nothing'
 n=0
 while [ $n -lt 100 ]; do
 	n=$((n + 1))
-	printf 'commit refs/heads/news/%d\ncommitter A <a@example.org> %d +0000\ndata 5\nnews\n\n' "$n" $((1700000000 + n))
+	printf 'commit refs/heads/news/%d\ncommitter A <a@example.org> %d +0000\ndata 5\nnews\n\n' "$n" \
+		$((1700000000 + n))
 done | git -C remote/app.git fast-import --quiet
-check 'a fetch with a large request' env GIT_TRACE_CURL="$PWD/trace" GIT_TRACE_CURL_NO_DATA=1 HOME="$PWD" GIT_CONFIG_GLOBAL="$PWD/gitconfig" \
+check 'a fetch with a large request' env GIT_TRACE_CURL="$PWD/trace" GIT_TRACE_CURL_NO_DATA=1 HOME="$PWD" \
+	GIT_CONFIG_GLOBAL="$PWD/gitconfig" \
 	git -c protocol.version=0 -C work fetch -q origin
 like "$(grep 'Send header: Content' trace)" 'Content-Encoding: gzip' '... which the client has compressed'
 is "$(git -C work for-each-ref --format='%(objectname)' refs/remotes/origin/news)" \

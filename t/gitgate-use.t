@@ -179,8 +179,10 @@ if [ "${BB_LONG:-}" ]; then
 	git -C seed-lib add -A
 	git -C seed-lib commit -q -m large
 	git -C seed-lib push -q "$PWD/remote/lib.git" HEAD:main
-	(cd project && bb start hello --yes --headless --prompt "git clone -q $lib lib && cd lib && git rev-parse HEAD && sha256sum blob-* &&
-		git commit -q --allow-empty -m more && git push -q origin HEAD:more") >out 2>err </dev/null
+	(cd project && bb start hello --yes --headless --prompt "
+		git clone -q $lib lib && cd lib && git rev-parse HEAD &&
+		sha256sum blob-* && git commit -q --allow-empty -m more && git push -q origin HEAD:more") \
+		>out 2>err </dev/null
 	is "$?" 0 'a repository of 200 MB is cloned, and pushed to'
 	is "$(cat out)" "$(git -C seed-lib rev-parse HEAD; cd seed-lib && sha256sum blob-*)" '... it is the same'
 	is "$(git -C remote/lib.git log -1 --format=%s more)" 'more' '... and the push has arrived'

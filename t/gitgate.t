@@ -12,7 +12,8 @@ remote_repo open
 remote_repo nokey
 remote_repo wrong
 ssh-keygen -q -t ed25519 -N '' -C '' -f other
-gate_config app . open '.push = {force: true, delete: true, tags: true, branches: ["agent/*", "main"]}' nokey 'del(.host_key)' \
+gate_config app . open '.push = {force: true, delete: true, tags: true, branches: ["agent/*", "main"]}' nokey \
+	'del(.host_key)' \
 	wrong ".host_key = \"$(cut -d ' ' -f 1,2 other.pub)\""
 gate_start
 is "$gate_said" '' 'the gate is ready'
@@ -37,7 +38,8 @@ for base in "$gate_git" "$gate_http"; do
 	check_status 128 'a repository that is not listed' as_client git ls-remote "$base/nope.git"
 	like "$(cat err)" "remote error: git-gate: there is no repository 'nope' here; there is: app, open, nokey, wrong" '... with those that are'
 	check_status 128 'no host key is pinned' as_client git ls-remote "$base/nokey.git"
-	like "$(cat err)" "git-gate: 'nokey' cannot be reached: its 'host_key' is not in the manifest" '... and the client reads why'
+	like "$(cat err)" "git-gate: 'nokey' cannot be reached: its 'host_key' is not in the manifest" \
+		'... and the client reads why'
 	check_status 128 'another host key is pinned' as_client git ls-remote "$base/wrong.git"
 	like "$(cat err)" "git-gate: unable to read the remote of 'wrong': the host's key is not the one that the manifest pins" '... and the client reads why'
 done
@@ -201,13 +203,15 @@ like "$(cat err)" 'git-gate: refused: the remote has changed meanwhile; fetch fi
 kill "$sshd_pid"
 wait "$sshd_pid"
 check_status 128 'the remote is not there: fetch' as_client git -C open fetch origin
-like "$(cat err)" "remote error: git-gate: unable to read the remote of 'open': .*(refused|closed)" '... with the reason, never stale data'
+like "$(cat err)" "remote error: git-gate: unable to read the remote of 'open': .*(refused|closed)" \
+	'... with the reason, never stale data'
 check_status 1 'the remote is not there: push' as_client git -C open push -q origin HEAD:agent/late
 like "$(cat err)" 'remote: git-gate: refused: unable to push to the remote: .*(refused|closed)' '... with the reason'
 
 # --- nothing of the key, nothing left ---
 secret=$(sed -n 2p key)
-is "$(grep -rlF "$secret" gate gate.log gate.err /proc/"$gate_pid"/environ 2>/dev/null)" '' 'the private key is in no file of the gate'
+is "$(grep -rlF "$secret" gate gate.log gate.err /proc/"$gate_pid"/environ 2>/dev/null)" '' \
+	'the private key is in no file of the gate'
 wait_for sh -c '[ -z "$(find gate/push gate/judged -mindepth 1)" ]'
 gate_stop
 is "$?" 0 'the gate ends when told'
@@ -222,7 +226,9 @@ check 'check: clean' bb-gitgate check --rules "$BB_SOURCE/rules/tokens.yaml" clo
 check_status 1 'check: not' bb-gitgate check --rules "$BB_SOURCE/rules/tokens.yaml" clone-git "$base" \
 	"$(git -C clone-git rev-parse dirty)" refs/heads/x
 like "$(cat out)" '^refused refs/heads/x: github-pat in dirty:1 \(commit [0-9a-f]{7}\)$' 'with the same text'
-check_status 1 'check: a tag' bb-gitgate check --rules "$BB_SOURCE/rules/tokens.yaml" clone-git "$zero" "$base" refs/tags/x
-check 'check: one that is allowed' bb-gitgate check --tags --rules "$BB_SOURCE/rules/tokens.yaml" clone-git "$zero" "$base" refs/tags/x
+check_status 1 'check: a tag' bb-gitgate check --rules "$BB_SOURCE/rules/tokens.yaml" clone-git "$zero" "$base" \
+	refs/tags/x
+check 'check: one that is allowed' bb-gitgate check --tags --rules "$BB_SOURCE/rules/tokens.yaml" clone-git "$zero" \
+	"$base" refs/tags/x
 check_status 100 'check: usage' bb-gitgate check clone-git
 done_testing

@@ -39,20 +39,25 @@ static const char *response(struct slice text, bool head_request)
 
 static void test_a_request(void)
 {
-	ok(!request(SLICE("POST /a?b HTTP/1.1\r\nHost: x.test\r\nX-Y:\t z \r\nContent-Length: 5\r\n\r\n")), "a request is read");
-	ok(slice_eq(head.method, SLICE("POST")) && slice_eq(head.target, SLICE("/a?b")) && head.minor == 1, "its first line");
+	ok(!request(SLICE("POST /a?b HTTP/1.1\r\nHost: x.test\r\nX-Y:\t z \r\nContent-Length: 5\r\n\r\n")),
+	   "a request is read");
+	ok(slice_eq(head.method, SLICE("POST")) && slice_eq(head.target, SLICE("/a?b")) && head.minor == 1,
+	   "its first line");
 	ok(slice_eq(head.host, SLICE("x.test")), "its host");
-	ok(head.n_fields == 3 && slice_eq(head.fields[1].value, SLICE("z")), "its fields, blanks around values dropped");
+	ok(head.n_fields == 3 && slice_eq(head.fields[1].value, SLICE("z")),
+	   "its fields, blanks around values dropped");
 	ok(head.body == HTTP_BODY_LENGTH && head.length == 5 && head.has_length, "its body's length");
 	ok(head.keep_alive && !head.expect_continue && !head.upgrade.len, "the connection may go on");
 	ok(head.fields[0].hop && !head.fields[1].hop && head.fields[2].hop, "host and framing are ours to write");
-	ok(http_find(&head, SLICE("x-y")) == &head.fields[1] && !http_find(&head, SLICE("x")), "fields are found by name");
+	ok(http_find(&head, SLICE("x-y")) == &head.fields[1] && !http_find(&head, SLICE("x")),
+	   "fields are found by name");
 	ok(http_find_id(&head, HTTP_HOST) == &head.fields[0] && !http_find_id(&head, HTTP_COOKIE), "and by number");
 }
 
 static void test_request_bodies(void)
 {
-	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\n\r\n")) && head.body == HTTP_BODY_NONE, "no framing field, no body");
+	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\n\r\n")) && head.body == HTTP_BODY_NONE,
+	   "no framing field, no body");
 	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")) && head.body == HTTP_BODY_LENGTH &&
 		   head.length == 0,
 	   "a declared empty body is declared");
@@ -66,12 +71,16 @@ static void test_request_bodies(void)
 
 static void test_connection(void)
 {
-	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n")) && !head.keep_alive, "close ends it");
-	ok(!request(SLICE("GET / HTTP/1.0\r\n\r\n")) && !head.keep_alive && !head.host.ptr, "HTTP/1.0 ends it, and needs no Host");
-	ok(!request(SLICE("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")) && head.keep_alive, "unless it asks otherwise");
+	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nConnection: Close\r\n\r\n")) && !head.keep_alive,
+	   "close ends it");
+	ok(!request(SLICE("GET / HTTP/1.0\r\n\r\n")) && !head.keep_alive && !head.host.ptr,
+	   "HTTP/1.0 ends it, and needs no Host");
+	ok(!request(SLICE("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")) && head.keep_alive,
+	   "unless it asks otherwise");
 	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, close\r\n\r\n")) && !head.keep_alive,
 	   "close is stronger");
-	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nConnection: x-a\r\nX-A: 1\r\nX-B: 2\r\n\r\n")) && head.fields[2].hop &&
+	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nConnection: x-a\r\nX-A: 1\r\nX-B: 2\r\n\r\n")) &&
+	   head.fields[2].hop &&
 		   !head.fields[3].hop,
 	   "a named field is hop-by-hop");
 	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")) &&
@@ -79,7 +88,8 @@ static void test_connection(void)
 	   "an upgrade is seen");
 	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n")) && !head.upgrade.len,
 	   "but not without Connection");
-	ok(!request(SLICE("GET / HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")) && !head.upgrade.len,
+	ok(!request(SLICE("GET / HTTP/1.0\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")) &&
+	   !head.upgrade.len,
 	   "nor in HTTP/1.0");
 	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nConnection: ,,close,\r\n\r\n")) && !head.keep_alive,
 	   "empty list elements are none");
@@ -88,7 +98,8 @@ static void test_connection(void)
 	   "an expectation is seen");
 	ok(!request(SLICE("PUT / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n")) && !head.expect_continue,
 	   "without a body there is nothing to wait for");
-	ok(!request(SLICE("PUT / HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")) && !head.expect_continue,
+	ok(!request(SLICE("PUT / HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n")) &&
+	   !head.expect_continue,
 	   "HTTP/1.0 knows no 100");
 }
 
@@ -159,7 +170,8 @@ static void test_refused_requests(void)
 		HEAD("Connection: host", "has to pass on"),
 		HEAD("Connection: a b", "not a token"),
 		{ SLICE("CONNECT x:1 HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"), "CONNECT with a body" },
-		{ SLICE("CONNECT x:1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"), "CONNECT with a body" },
+		{ SLICE("CONNECT x:1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"),
+		  "CONNECT with a body" },
 #undef HEAD
 	};
 
@@ -173,13 +185,16 @@ static void test_refused_requests(void)
 /* Accepted though it looks odd: there is one reading. */
 static void test_accepted_oddities(void)
 {
-	ok(!request(SLICE("get / HTTP/1.1\r\nHost: x\r\n\r\n")) && slice_eq(head.method, SLICE("get")), "a method keeps its case");
+	ok(!request(SLICE("get / HTTP/1.1\r\nHost: x\r\n\r\n")) && slice_eq(head.method, SLICE("get")),
+	   "a method keeps its case");
 	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nA:\r\nA: \xE9\r\n\r\n")) && head.n_fields == 3,
 	   "empty values, old text, repeated fields");
 	ok(!request(SLICE("GET / HTTP/1.1\r\nHost:\r\n\r\n")) && head.host.ptr && !head.host.len,
 	   "an empty Host is a Host: target.h refuses it");
-	ok(!request(SLICE("CONNECT x.test:443 HTTP/1.0\r\n\r\n")), "CONNECT in HTTP/1.0 without Host (Python up to 3.11)");
-	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nContent-Lengthy: 1\r\nX_Y: 1\r\n\r\n")) && head.body == HTTP_BODY_NONE,
+	ok(!request(SLICE("CONNECT x.test:443 HTTP/1.0\r\n\r\n")),
+	   "CONNECT in HTTP/1.0 without Host (Python up to 3.11)");
+	ok(!request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nContent-Lengthy: 1\r\nX_Y: 1\r\n\r\n")) &&
+	   head.body == HTTP_BODY_NONE,
 	   "names that only resemble");
 }
 
@@ -207,7 +222,8 @@ static void test_limits(void)
 	buf_truncate(&b, b.len - 4);
 	buf_add_str(&b, "x\r\n\r\n");
 	is_str(request(buf_slice(&b)), "a head of more than 64 KiB", "not of one byte more");
-	ok(http_parse_request(slice_sub(buf_slice(&b), 0, HTTP_HEAD_MAX - 1), &scanned, &head, &consumed, &why) == HTTP_MORE,
+	ok(http_parse_request(slice_sub(buf_slice(&b), 0, HTTP_HEAD_MAX - 1), &scanned, &head, &consumed,
+			      &why) == HTTP_MORE,
 	   "below the limit it wants more");
 	is_int(scanned, HTTP_HEAD_MAX - 1, "and remembers how far it looked");
 }
@@ -215,7 +231,8 @@ static void test_limits(void)
 /* What is wrong is found with the byte that makes it so. */
 static void test_early_refusal(void)
 {
-	is_str(request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nA b\r\n")), "a header line without a colon", "before the head has ended");
+	is_str(request(SLICE("GET / HTTP/1.1\r\nHost: x\r\nA b\r\n")), "a header line without a colon",
+	       "before the head has ended");
 	is_str(request(SLICE("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n")),
 	       "a request line that does not end in one space and HTTP/1.0 or HTTP/1.1", "a PROXY line");
 	is_str(request(SLICE("GET / HTTP/1.1\r\nHost: x\r")), "more", "a carriage return waits for its line feed");
@@ -225,22 +242,29 @@ static void test_early_refusal(void)
 static void test_responses(void)
 {
 	ok(!response(SLICE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), false) && head.status == 200 &&
-		   slice_eq(head.reason, SLICE("OK")) && head.body == HTTP_BODY_LENGTH && head.length == 3 && head.keep_alive,
+		   slice_eq(head.reason, SLICE("OK")) && head.body == HTTP_BODY_LENGTH && head.length == 3 &&
+		   head.keep_alive,
 	   "a response is read");
-	ok(!response(SLICE("HTTP/1.1 200\r\n\r\n"), false) && !head.reason.len && head.body == HTTP_BODY_CLOSE && !head.keep_alive,
+	ok(!response(SLICE("HTTP/1.1 200\r\n\r\n"), false) && !head.reason.len && head.body == HTTP_BODY_CLOSE &&
+	   !head.keep_alive,
 	   "without reason and length it lasts until the end");
-	ok(!response(SLICE("HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n"), false) && head.body == HTTP_BODY_CHUNKED,
+	ok(!response(SLICE("HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n"), false) &&
+	   head.body == HTTP_BODY_CHUNKED,
 	   "chunked");
 	ok(!response(SLICE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), true) && head.body == HTTP_BODY_NONE &&
 		   head.has_length,
 	   "to HEAD there is no body, but a length");
-	ok(!response(SLICE("HTTP/1.1 304 \r\nContent-Length: 3\r\n\r\n"), false) && head.body == HTTP_BODY_NONE, "304 has none");
-	ok(!response(SLICE("HTTP/1.1 204 \r\nTransfer-Encoding: chunked\r\n\r\n"), false) && head.body == HTTP_BODY_NONE, "204");
-	ok(!response(SLICE("HTTP/1.1 100 Continue\r\n\r\n"), false) && head.body == HTTP_BODY_NONE && head.keep_alive, "100");
+	ok(!response(SLICE("HTTP/1.1 304 \r\nContent-Length: 3\r\n\r\n"), false) && head.body == HTTP_BODY_NONE,
+	   "304 has none");
+	ok(!response(SLICE("HTTP/1.1 204 \r\nTransfer-Encoding: chunked\r\n\r\n"), false) &&
+	   head.body == HTTP_BODY_NONE, "204");
+	ok(!response(SLICE("HTTP/1.1 100 Continue\r\n\r\n"), false) && head.body == HTTP_BODY_NONE && head.keep_alive,
+	   "100");
 	ok(!response(SLICE("HTTP/1.1 101 \r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"), false) &&
 		   head.body == HTTP_BODY_TUNNEL && slice_eq(head.upgrade, SLICE("websocket")) && !head.keep_alive,
 	   "101 hands the connection over");
-	ok(!response(SLICE("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n"), false) && !head.keep_alive, "HTTP/1.0 ends");
+	ok(!response(SLICE("HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\n"), false) && !head.keep_alive,
+	   "HTTP/1.0 ends");
 	ok(!response(SLICE("HTTP/1.1 200 OK\r\nConnection: set-cookie, transfer-encoding\r\nSet-Cookie: a=b\r\n"
 			   "Transfer-Encoding: chunked\r\n\r\n"),
 		     false) &&
@@ -294,19 +318,25 @@ static void test_writing_requests(void)
 	static const struct http_extra extra[] = { { { "X-Key", 5 }, { "secret", 6 } } };
 	bool strip[HTTP_FIELDS_MAX] = { false };
 
-	request(SLICE("POST http://x/a HTTP/1.1\r\nHost: x\r\nProxy-Authorization: p\r\nAuthorization: a\r\nConnection: K, Upgrade\r\n"
-		      "K: v\r\nHTTP2-Settings: AA\r\nTE: trailers\r\nUpgrade: websocket\r\nKeep-Alive: 1\r\nAccept:  b \r\nContent-Length: 7\r\n\r\n"));
+	request(SLICE("POST http://x/a HTTP/1.1\r\nHost: x\r\nProxy-Authorization: p\r\nAuthorization: "
+		      "a\r\nConnection: K, Upgrade\r\n"
+		      "K: v\r\nHTTP2-Settings: AA\r\nTE: trailers\r\nUpgrade: websocket\r\nKeep-Alive: 1\r\nAccept:  b "
+		      "\r\nContent-Length: 7\r\n\r\n"));
 	strip[2] = true;
-	check_request(&(struct http_rewrite){ .target = SLICE("/a"), .host = SLICE("x"), .strip = strip, .add = extra, .n_add = 1,
+	check_request(&(struct http_rewrite){ .target = SLICE("/a"), .host = SLICE("x"), .strip = strip, .add = extra,
+					      .n_add = 1,
 					      .framing = HTTP_BODY_LENGTH },
 		      "POST /a HTTP/1.1\r\nHost: x\r\nAccept: b\r\nX-Key: secret\r\nContent-Length: 7\r\n\r\n",
 		      "hop-by-hop and stripped fields stay behind");
-	check_request(&(struct http_rewrite){ .target = SLICE("/a"), .host = SLICE("x"), .upgrade = true, .framing = HTTP_BODY_CHUNKED },
+	check_request(&(struct http_rewrite){ .target = SLICE("/a"), .host = SLICE("x"), .upgrade = true,
+					      .framing = HTTP_BODY_CHUNKED },
 		      "POST /a HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\nAccept: b\r\nTransfer-Encoding: chunked\r\n"
 		      "Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
 		      "an upgrade is passed on when asked");
-	check_request(&(struct http_rewrite){ .target = SLICE("/"), .host = SLICE("x"), .close = true, .expect_continue = true },
-		      "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\nAccept: b\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n",
+	check_request(&(struct http_rewrite){ .target = SLICE("/"), .host = SLICE("x"), .close = true,
+					      .expect_continue = true },
+		      "POST / HTTP/1.1\r\nHost: x\r\nAuthorization: a\r\nAccept: b\r\nExpect: "
+		      "100-continue\r\nConnection: close\r\n\r\n",
 		      "close and expect");
 }
 
@@ -330,14 +360,16 @@ static void test_refused_writing(void)
 		AUTO_BUF out = BUF_INIT;
 		const char *why = NULL;
 
-		ok(!http_write_request(&out, &head, &cases[i], &why) && why && !out.len, "not written: %zu (%s)", i, why ? why : "");
+		ok(!http_write_request(&out, &head, &cases[i], &why) && why && !out.len, "not written: %zu (%s)", i,
+		   why ? why : "");
 		if (cases[i].n_add)
 			ok(!http_write_response(&out, &head, &cases[i], &why) && !out.len, "nor in a response: %zu", i);
 	}
 }
 
 /* Parse a response, write it and compare. */
-static void check_response(struct slice text, bool to_head, const struct http_rewrite *r, const char *want, const char *name)
+static void check_response(struct slice text, bool to_head, const struct http_rewrite *r, const char *want,
+			   const char *name)
 {
 	AUTO_BUF out = BUF_INIT;
 	const char *why = NULL;
@@ -348,16 +380,21 @@ static void check_response(struct slice text, bool to_head, const struct http_re
 
 static void test_writing_responses(void)
 {
-	check_response(SLICE("HTTP/1.0 200 Fine\r\nContent-Length: 3\r\nConnection: x-a\r\nX-A: 1\r\nB: 2\r\n\r\n"), false,
+	check_response(SLICE("HTTP/1.0 200 Fine\r\nContent-Length: 3\r\nConnection: x-a\r\nX-A: 1\r\nB: 2\r\n\r\n"),
+		       false,
 		       &(struct http_rewrite){ .framing = HTTP_BODY_LENGTH },
 		       "HTTP/1.1 200 Fine\r\nB: 2\r\nContent-Length: 3\r\n\r\n", "a response");
 	check_response(SLICE("HTTP/1.1 200 OK\r\n\r\n"), false, &(struct http_rewrite){ .framing = HTTP_BODY_CHUNKED },
 		       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "an open end becomes chunked");
-	check_response(SLICE("HTTP/1.1 200 OK\r\n\r\n"), false, &(struct http_rewrite){ .framing = HTTP_BODY_CLOSE, .close = true },
+	check_response(SLICE("HTTP/1.1 200 OK\r\n\r\n"), false, &(struct http_rewrite){ .framing = HTTP_BODY_CLOSE,
+											.close = true },
 		       "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", "or stays one");
-	check_response(SLICE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), true, &(struct http_rewrite){ .keep_alive = true },
-		       "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: keep-alive\r\n\r\n", "HEAD keeps the length");
-	check_response(SLICE("HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n"), false, &(struct http_rewrite){ .close = false },
+	check_response(SLICE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), true,
+		       &(struct http_rewrite){ .keep_alive = true },
+		       "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: keep-alive\r\n\r\n",
+		       "HEAD keeps the length");
+	check_response(SLICE("HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n"), false,
+		       &(struct http_rewrite){ .close = false },
 		       "HTTP/1.1 204 No\r\n\r\n", "204 does not");
 	check_response(SLICE("HTTP/1.1 101 S\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"), false,
 		       &(struct http_rewrite){ .upgrade = true },

@@ -94,7 +94,8 @@ END
 
 check_status 100 'it does not run but as the first process' bb-inside
 like "$(cat err out)" 'for the first process of a container' 'in words'
-if ! setpriv --version >/dev/null 2>&1 || ! unshare --user --map-user=1000 --map-group=1000 --pid --fork true 2>/dev/null; then
+if ! setpriv --version >/dev/null 2>&1 || ! unshare --user --map-user=1000 --map-group=1000 --pid --fork true \
+	2>/dev/null; then
 	skip 'the rest' 'this machine permits no user namespaces'
 	done_testing
 fi

@@ -23,7 +23,8 @@ is "$(cat missing)" '' 'every program is there'
 is "$(find stage/usr/libexec/bot-bottle -name 'deps.sh' -o -name man)" '' 'nothing of the build is'
 is "$(find stage -type l)" '' 'no link leads back to the sources'
 find stage -name '*.[157]' | sed 's,.*/,,; s/\.[157]$//' | sort >pages
-is "$(for program in "$BB_BUILD"/bin/*; do grep -qx "${program##*/}" pages || echo "${program##*/}"; done)" '' 'every program has its manual'
+is "$(for program in "$BB_BUILD"/bin/*; do grep -qx "${program##*/}" pages || echo "${program##*/}"; done)" '' \
+	'every program has its manual'
 mkdir -p home/agents home/bottles
 printf -- '---\nagent_provider: {template: shell}\n---\n' >home/bottles/b.md
 printf -- '---\nbottle: b\n---\n' >home/agents/a.md

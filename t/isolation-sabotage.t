@@ -6,7 +6,8 @@ test_title='a bottle with one layer left out is not started, and the layer is na
 # without USER LAYER WHAT: leave it out; the agent must not run, and WHAT has to be in the reason.
 without() {
 	make_plan "$1" one ".bottle.argv = [\"echo\", \"the agent runs\"] | .sidecar.daemons[0].listeners[0].port = $port | .bottle.services[0].ports = [$port]"
-	check_status 111 "$1: without '$2' nothing starts" as "$1" BB_SABOTAGE="$2" BB_SABOTAGE_PROGRAMS="$BB_BUILD/bin" \
+	check_status 111 "$1: without '$2' nothing starts" as "$1" BB_SABOTAGE="$2" \
+		BB_SABOTAGE_PROGRAMS="$BB_BUILD/bin" \
 		"$BB_BUILD/t/lib/bb-launch-sabotaged" run --plan "$PWD/$1/one.plan"
 	is "$(cat out)" '' "$1: ... the agent has not run"
 	like "$(cat err)" "the bottle does not hold: layer '$3'" "$1: ... and the reason is named"
@@ -52,24 +53,28 @@ for user in $users; do
 	# A bb-prove that does not answer, lies or is not there.
 	mkdir -p bin
 	ln -sf "$BB_BUILD/bin/bb-sidecar" "$BB_BUILD/bin/bb-egress" bin/
-	for answer in 'exit 0' 'exit 1' 'echo "{"' 'echo "{\"kind\":\"verdict\",\"v\":1,\"holds\":true,\"checks\":[]}"; exit 1' \
+	for answer in 'exit 0' 'exit 1' 'echo "{"' \
+		'echo "{\"kind\":\"verdict\",\"v\":1,\"holds\":true,\"checks\":[]}"; exit 1' \
 		'echo "{\"kind\":\"verdict\",\"v\":1,\"holds\":false,\"checks\":[]}"' 'kill -9 $$'; do
 		printf '#!/bin/sh\n%s\n' "$answer" >bin/bb-prove
 		chmod 755 bin bin/bb-prove
 		make_plan "$user" one '.bottle.argv = ["echo", "the agent runs"]'
 		check_status 111 "$user: a bb-prove that says '$answer' lets nothing start" as "$user" BB_SABOTAGE= \
-			BB_SABOTAGE_PROGRAMS="$PWD/bin" "$BB_BUILD/t/lib/bb-launch-sabotaged" run --plan "$PWD/$user/one.plan"
+			BB_SABOTAGE_PROGRAMS="$PWD/bin" "$BB_BUILD/t/lib/bb-launch-sabotaged" run \
+			--plan "$PWD/$user/one.plan"
 		is "$(cat out)" '' "$user: ... not the agent"
 	done
 	rm bin/bb-prove
-	check_status 111 "$user: without bb-prove nothing starts" as "$user" BB_SABOTAGE= BB_SABOTAGE_PROGRAMS="$PWD/bin" \
+	check_status 111 "$user: without bb-prove nothing starts" as "$user" BB_SABOTAGE= \
+		BB_SABOTAGE_PROGRAMS="$PWD/bin" \
 		"$BB_BUILD/t/lib/bb-launch-sabotaged" run --plan "$PWD/$user/one.plan"
 	is "$(leftovers "$user")" '' "$user: ... and nothing is left"
 done
 
 # The launcher that is installed knows no sabotage.
 make_plan "${users%% *}" one '.bottle.argv = ["echo", "the agent runs"]'
-check 'the real launcher leaves nothing out' as "${users%% *}" BB_SABOTAGE=seccomp bb-launch-native run --plan "$PWD/${users%% *}/one.plan"
+check 'the real launcher leaves nothing out' as "${users%% *}" BB_SABOTAGE=seccomp bb-launch-native run \
+	--plan "$PWD/${users%% *}/one.plan"
 check_status 1 '... and does not have the word' grep -q SABOTAGE "$BB_BUILD/bin/bb-launch-native"
 
 done_testing

@@ -140,7 +140,8 @@ printf '{"name":"a"' | text 'half a document' 'the document: line'
 printf '{"name":"\377"}' | text 'bytes that are no UTF-8' 'the document: line 1'
 printf '{"name":"a\\u0000"}' | text 'a NUL inside' 'the document: line 1'
 printf '\357\273\277{"name":"a"}' | text 'a byte order mark' 'the document: line 1'
-awk 'BEGIN { for (i = 0; i < 65; i++) printf "["; for (i = 0; i < 65; i++) printf "]" }' | text 'a deep one' 'nested deeper than 64'
+awk 'BEGIN { for (i = 0; i < 65; i++) printf "["; for (i = 0; i < 65; i++) printf "]" }' |
+	text 'a deep one' 'nested deeper than 64'
 bb-json get x <&- >out 2>err
 is "$?" 111 'a closed standard input is the world'"'"'s fault'
 echo '{"name":"a"}' | bb-json get name >/dev/full 2>err

@@ -69,9 +69,11 @@ static bool is_declared(size_t i, size_t k)
 {
 	encode_fn *outer = encodings[k].encode, *inner = encodings[i].encode;
 
-	if (outer == encode_reversed || outer == encode_separated) /* of the secret, and of base64, base32 and hexadecimal */
-		return inner == encode_raw || inner == encode_base64 || inner == encode_base64url || inner == encode_base32 ||
-		       inner == encode_hex || inner == encode_HEX || inner == encode_base64_at1 || inner == encode_base64_at2;
+	if (outer == encode_reversed ||
+	    outer == encode_separated) /* of the secret, and of base64, base32 and hexadecimal */
+		return inner == encode_raw || inner == encode_base64 || inner == encode_base64url ||
+		       inner == encode_base32 || inner == encode_hex || inner == encode_HEX ||
+		       inner == encode_base64_at1 || inner == encode_base64_at2;
 	if (encodings[i].kind != ENCODE_TEXT && (encodings[k].kind == ENCODE_BINARY || outer == encode_unicode ||
 	    outer == encode_entities || outer == encode_hexentities))
 		return false;
@@ -86,7 +88,8 @@ static bool may_stand(size_t i, size_t k, size_t c)
 			 outer == encode_base64_at1 || outer == encode_base64_at2;
 
 	/* what has no mark has to begin where something begins */
-	if (is_unmarked(k) || (is_unmarked(i) && (outer == encode_raw || outer == encode_percent || outer == encode_quoted || outer == encode_backslash)))
+	if (is_unmarked(k) || (is_unmarked(i) && (outer == encode_raw || outer == encode_percent ||
+						  outer == encode_quoted || outer == encode_backslash)))
 		return c == 0 || c == 4;
 	/* in a path it is not to be told where compressed base64 begins: lib/known.h says so */
 	return !(encodings[i].kind == ENCODE_PACKED && in_base64 && c == 1);
@@ -114,8 +117,8 @@ static void test_recall(void)
 				buf_add_str(&text, carriers[c][1]);
 				tried++;
 				if (look(f, buf_slice(&text), max) != 7 && missed++ < 12)
-					printf("# missed: '%s' as %s in %s, carrier %zu, pieces of %zu\n", buf_str(&secret),
-					       encodings[i].name, encodings[k].name, c, max);
+					printf("# missed: '%s' as %s in %s, carrier %zu, pieces of %zu\n",
+					       buf_str(&secret), encodings[i].name, encodings[k].name, c, max);
 				fingerprints_release(f);
 			}
 		}
@@ -162,7 +165,8 @@ static void test_silence(void)
 	is_int(look(f, buf_slice(&text), 0), -1, "random base64 holds none of twenty secrets");
 	buf_truncate(&text, 0);
 	for (int i = 0; i < 3000; i++)
-		buf_add_format(&text, "%08x-%04x &#%d; \\u%04x the quick brown fox %d\n", rand(), rand() & 0xffff, rand() % 120, rand() & 0x7f, i);
+		buf_add_format(&text, "%08x-%04x &#%d; \\u%04x the quick brown fox %d\n", rand(), rand() & 0xffff,
+			       rand() % 120, rand() & 0x7f, i);
 	is_int(look(f, buf_slice(&text), 100), -1, "nor do hexadecimal digits and escapes");
 	fingerprints_release(f);
 }

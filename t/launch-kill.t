@@ -76,11 +76,13 @@ while [ "$n" -lt "$kills" ]; do
 		make_plan "$user" "kill-$n" '.bottle.argv = ["sh", "-c", "sleep 1000 & cat"]'
 		# shellcheck disable=SC2046 # a prefix of words, or none
 		/usr/bin/python3 killer.py "$n" env -i PATH="$BB_BUILD/bin:/usr/bin:/bin" HOME="$PWD/$user" \
-			$([ "$user" != "$ordinary" ] || echo "setpriv --reuid $ordinary --regid $ordinary --clear-groups") \
+			$([ "$user" != "$ordinary" ] ||
+			echo "setpriv --reuid $ordinary --regid $ordinary --clear-groups") \
 			"$BB_BUILD/bin/bb-launch-native" run --plan "$PWD/$user/kill-$n.plan" >told 2>&1
 		tap_result $? "$user: all end, with $(cat told)"
 		# What a failed agent leaves on purpose is not a remnant.
-		find "$user/home/state" -name .preserve -exec dirname {} \; 2>/dev/null | while read -r kept; do rm -rf "$kept"; done
+		find "$user/home/state" -name .preserve -exec dirname {} \; 2>/dev/null |
+			while read -r kept; do rm -rf "$kept"; done
 		as "$user" bb-launch-native cleanup >out 2>err
 		is "$? $(cat err)$(leftovers "$user")" '0 ' "$user: ... and nothing is left after a cleanup"
 	done

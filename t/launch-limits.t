@@ -32,12 +32,14 @@ like "$(cat err)" "cannot hold to 'limits.disk': .*BOT_BOTTLE_HOME on a file sys
 # --- where control groups are not delegated ---
 
 for user in $users; do
-	[ "$user" != root ] || [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ] || continue # root may divide every group
+	[ "$user" != root ] || [ "$(stat -fc %T /sys/fs/cgroup)" != cgroup2fs ] ||
+		continue # root may divide every group
 	for limit in 'memory: 50000000' 'cpus: "1"'; do
 		plan "$user" "{$limit}" 'echo ran'
 		check_status 111 "$user: '$limit' is refused" run_plan "$user" one
 		is "$(cat out)" '' "$user: ... before the start"
-		like "$(cat err)" 'control group.*systemd-run --user --scope -p Delegate=yes bb start' "$user: ... with the remedy"
+		like "$(cat err)" 'control group.*systemd-run --user --scope -p Delegate=yes bb start' \
+			"$user: ... with the remedy"
 		is "$(leftovers "$user")" '' "$user: ... and nothing is left"
 	done
 	as "$user" bb-launch-native check >out 2>err
@@ -76,7 +78,8 @@ wall, used = time.perf_counter(), time.process_time()
 while time.perf_counter() - wall < 3: pass
 print((time.process_time() - used) / 3 < 0.5)"'
 	check "$user: a bottle with limits runs" enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan"
-	is "$(tr '\n' ' ' <out)" '0::/ 1 True ' "$user: ... in a group of its own that it cannot see, at a fifth of a processor (and a margin)"
+	is "$(tr '\n' ' ' <out)" '0::/ 1 True ' \
+		"$user: ... in a group of its own that it cannot see, at a fifth of a processor (and a margin)"
 	is "$(ls -d "$here"/*/ | sed 's,.*/\(.*\)/$,\1,')" bot-bottle-host "$user: ... which is gone with it"
 	is "$(leftovers "$user")" '' "$user: ... like all else"
 
@@ -86,7 +89,8 @@ print((time.process_time() - used) / 3 < 0.5)"'
 	# bottle's first process, which is no end of an agent but of its world.
 	status=0
 	enter "$here" "$user" bb-launch-native run --plan "$PWD/$user/one.plan" >out 2>err || status=$?
-	like "$(tr '\n' ' ' <out)$status" '^137 (137|111)$' "$user: more memory than the limit is not to be had, nor by way of a file in memory"
+	like "$(tr '\n' ' ' <out)$status" '^137 (137|111)$' \
+		"$user: more memory than the limit is not to be had, nor by way of a file in memory"
 	like "$(cat err)" "warning: the memory that 'limits.memory' gives was used up" "$user: ... and it is said"
 	rm -rf "$user/home/state/one" # kept, since its agent failed
 

@@ -3,7 +3,8 @@ test_title='a bottle on a terminal: its own, of the right size, with job control
 . "$(dirname "$0")/lib/tap.sh"
 . "$BB_SOURCE/t/lib/bottle.sh"
 
-# A person with an interactive shell on a terminal that answers questions as xterm does. Prints TAP lines without numbers.
+# A person with an interactive shell on a terminal that answers questions as xterm does. Prints TAP lines without
+# numbers.
 cat >person.py <<'END'
 import fcntl, os, pty, re, select, signal, struct, sys, termios, time
 
@@ -216,7 +217,8 @@ for user in $users; do
 	become=
 	[ "$user" != "$ordinary" ] || become="setpriv --reuid $ordinary --regid $ordinary --clear-groups"
 	# shellcheck disable=SC2086
-	BOT_BOTTLE_HOME=$PWD/$user/home /usr/bin/python3 person.py "$user" "$PWD/$user/one.plan" "$BB_BUILD/bin/bb-launch-native" $become >lines 2>err
+	BOT_BOTTLE_HOME=$PWD/$user/home /usr/bin/python3 person.py "$user" "$PWD/$user/one.plan" \
+		"$BB_BUILD/bin/bb-launch-native" $become >lines 2>err
 	is "$?$(cat err)" 0 "$user: the person gets to the end"
 	while read -r line; do
 		case $line in

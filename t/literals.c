@@ -89,7 +89,8 @@ int main(void)
 		literals_scan(l, slice_of(text, len), 0, collect, &got);
 		for (uint32_t i = 0; i < LITERALS; i++)
 			for (size_t at = 0; at + lits[i].len <= len; at++) {
-				struct slice a = slice_of(text + at, lits[i].len), b = slice_of(lits[i].bytes, lits[i].len);
+				struct slice a = slice_of(text + at, lits[i].len),
+					     b = slice_of(lits[i].bytes, lits[i].len);
 
 				if (lits[i].fold ? slice_eq_fold(a, b) : slice_eq(a, b))
 					want.list[want.count++] = (struct found){ i, at };

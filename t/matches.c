@@ -9,11 +9,14 @@
 
 enum { SETS = 60, ENTRIES = 40 };
 
-static const char *const paths[] = { "/", "/a", "/a/", "/a/b", "/a/b/c", "/ab", "/ab/c", "/b/a", "/b/x1", "/b/x/y", "/c.d/e",
+static const char *const paths[] = { "/", "/a", "/a/", "/a/b", "/a/b/c", "/ab", "/ab/c", "/b/a", "/b/x1", "/b/x/y",
+				     "/c.d/e",
 				     "*", "" };
 static const char *const values[] = { "/", "/a", "/a/", "/a/b", "/ab", "/ab/c", "/b", "/b/x", "/c.d", "/none" };
-static const char *const regexes[] = { "/a/.*", "/a?/b", "/ab*", "/b/x[0-9]", "/b/x/?.*", "/a/b|/ab", "/(?:a|ab)/c", "/c\\.d/e", "/ab?/c",
-				       "/b/(?i)X1", "/a/?b", "/a/{0,1}b/c", "/.*/c", "(?i)/A/B", "/a/b{0,1}", "/ab/c", "/b" };
+static const char *const regexes[] = { "/a/.*", "/a?/b", "/ab*", "/b/x[0-9]", "/b/x/?.*", "/a/b|/ab", "/(?:a|ab)/c",
+				       "/c\\.d/e", "/ab?/c",
+				       "/b/(?i)X1", "/a/?b", "/a/{0,1}b/c", "/.*/c", "(?i)/A/B", "/a/b{0,1}", "/ab/c",
+				       "/b" };
 static const char *const methods[] = { "GET", "POST", "PUT" };
 
 static const char *one_of(const char *const *list, size_t n)
@@ -82,7 +85,8 @@ static int compare(const struct matches *set, const struct matches *blind)
 			bool same = yes == matches_judge(blind, &f, slice_str(paths[p]), "a.test", &other);
 
 			if (!same || (!yes && strcmp(no.rule, other.rule) != 0)) {
-				printf("# %s %s: %s, but %s\n", methods[m], paths[p], yes ? "permitted" : no.rule, other.rule);
+				printf("# %s %s: %s, but %s\n", methods[m], paths[p], yes ? "permitted" : no.rule,
+				       other.rule);
 				return -1;
 			}
 			permitted += yes;
@@ -117,6 +121,7 @@ int main(void)
 		matches_release(blind);
 	}
 	ok(same, "what the index finds decides as all entries would");
-	ok(permitted > 100 && refused > 100, "for requests that pass and for those that do not (%d, %d)", permitted, refused);
+	ok(permitted > 100 && refused > 100, "for requests that pass and for those that do not (%d, %d)", permitted,
+	   refused);
 	return tap_done();
 }

@@ -95,7 +95,8 @@ static void test_all(void)
 		if (code >= 0x10000)
 			bytes[n++] = (char)(0xF0 | code >> 18);
 		if (code >= 0x800)
-			bytes[n++] = (char)((code >= 0x10000 ? 0x80 : 0xE0) | (code >> 12 & (code >= 0x10000 ? 0x3F : 0x0F)));
+			bytes[n++] = (char)((code >= 0x10000 ? 0x80 : 0xE0) |
+					    (code >> 12 & (code >= 0x10000 ? 0x3F : 0x0F)));
 		bytes[n++] = (char)((code >= 0x800 ? 0x80 : 0xC0) | (code >> 6 & (code >= 0x800 ? 0x3F : 0x1F)));
 		bytes[n++] = (char)(0x80 | (code & 0x3F));
 		buf_add(&text, bytes, n);
@@ -106,7 +107,8 @@ static void test_all(void)
 	AUTO_BUF parts = normalised(buf_slice(&text), 3, true);
 
 	ok(bounded, "no character becomes more than NORMAL_GROWTH others");
-	ok(whole.len > 0 && slice_eq(buf_slice(&whole), buf_slice(&parts)), "all of Unicode in pieces of 3 bytes reads as in one");
+	ok(whole.len > 0 && slice_eq(buf_slice(&whole), buf_slice(&parts)),
+	   "all of Unicode in pieces of 3 bytes reads as in one");
 }
 
 int main(void)

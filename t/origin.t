@@ -35,9 +35,11 @@ is "$(get -o /dev/null -w '%{redirect_url}' 'https://api.example/redirect?to=htt
 	http://other.example/ 'a redirect goes where it was told to'
 check_status 56 'a connection is reset on request' get https://api.example/close
 check_status 18 'an answer is cut on request' get https://api.example/truncate/100
-is "$(get 'https://api.example/sse?n=3&ms=1' | grep -c '^data: {"n":[012],"at":[0-9]*}$')" 3 'three events are three events'
+is "$(get 'https://api.example/sse?n=3&ms=1' | grep -c '^data: {"n":[012],"at":[0-9]*}$')" 3 \
+	'three events are three events'
 is "$(curl -sS "http://127.0.0.1:$plain/headers" | jq -r .host)" "127.0.0.1:$plain" 'plain HTTP is served too'
-check_status 60 'another authority does not verify' curl -sS --connect-to "api.example:443:127.0.0.1:$tls" https://api.example/
+check_status 60 'another authority does not verify' curl -sS --connect-to "api.example:443:127.0.0.1:$tls" \
+	https://api.example/
 
 is "$(jq -r 'select(.target == "/echo") | .body.sha256' arrived | sort -u)" "$(sha256sum <body | cut -d' ' -f1)" \
 	'the record has the digest of what was sent'
@@ -64,8 +66,10 @@ check_status 1 'an answer of other bytes is an error' run --requests 1 --expect 
 is "$(jq -r .first_error out)" 'answer has other bytes than expected' 'that is named'
 check_status 1 'a status other than 200 is an error' run --requests 1 https://api.example/status/404
 check_status 1 'a cut answer is an error' run --requests 1 https://api.example/truncate/100
-check_status 1 'an answer that does not come is an error' run --requests 1 --limit 100 'https://api.example/slow?ms=5000'
-check_status 1 'a certificate of another authority is an error' "$load" --requests 1 --connect "127.0.0.1:$tls" https://api.example/
+check_status 1 'an answer that does not come is an error' run --requests 1 --limit 100 \
+	'https://api.example/slow?ms=5000'
+check_status 1 'a certificate of another authority is an error' "$load" --requests 1 --connect "127.0.0.1:$tls" \
+	https://api.example/
 check_status 100 'no URL is a wrong call' "$load"
 check_status 100 'nor is another scheme a URL' "$load" ftp://x/
 check_status 111 'certificates that are not there' "$load" --ca nowhere https://api.example/

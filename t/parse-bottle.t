@@ -21,7 +21,8 @@ wrong 'a list is no bottle' '- a' '2:1: not a mapping; write '"'key: value'"' li
 
 # --- extends (folding: parse-fold.t) ---
 
-wrong 'extends: a number' "$(with 'extends: 7')" "3:10: bottle 'b': extends: found the number 7, wanted a name; put it in quotes"
+wrong 'extends: a number' "$(with 'extends: 7')" \
+	"3:10: bottle 'b': extends: found the number 7, wanted a name; put it in quotes"
 wrong 'extends: no name' "$(with 'extends: Base')" \
 	"3:10: bottle 'b': extends: found the string 'Base', wanted a name: lower-case letters, digits and '-', a letter first"
 wrong 'extends: an empty list' "$(with 'extends: []')" \
@@ -40,7 +41,8 @@ right 'env: values are strings, as they are written' \
 right 'env: a secret that is asked for' "$(with 'env: {A: "?the PIN", B: "?"}')" '.env' \
 	'[{"source":"prompt","prompt":"the PIN","name":"A"},{"source":"prompt","prompt":"B","name":"B"}]'
 # shellcheck disable=SC2016 # ${} is the manifest's
-right 'env: a variable of the host' "$(with 'env: {A: "${HOST_1}"}')" '.env' '[{"source":"host","host":"HOST_1","name":"A"}]'
+right 'env: a variable of the host' "$(with 'env: {A: "${HOST_1}"}')" '.env' \
+	'[{"source":"host","host":"HOST_1","name":"A"}]'
 # shellcheck disable=SC2016
 right 'env: nothing else is interpolated' "$(with 'env: {A: "x${HOST}", B: "${HOST}x", C: "${}", D: "${a-b}", E: $HOST, F: " ${HOST}"}')" \
 	'[.env[] | [.source, .value]] | unique' \
@@ -62,41 +64,51 @@ for name in 1A A-B 'A B' 'A.B' 'Ä'; do
 		"3:7: bottle 'b': env: found the name '$name', wanted letters, digits and '_', and no digit first"
 done
 for name in HTTP_PROXY https_proxy NO_PROXY ALL_PROXY PATH HOME SSL_CERT_FILE NODE_EXTRA_CA_CERTS CURL_CA_BUNDLE \
-	REQUESTS_CA_BUNDLE GIT_SSL_CAINFO PIP_CERT CARGO_HTTP_CAINFO CODEX_CA_CERTIFICATE NODE_USE_ENV_PROXY LD_PRELOAD; do
+	REQUESTS_CA_BUNDLE GIT_SSL_CAINFO PIP_CERT CARGO_HTTP_CAINFO CODEX_CA_CERTIFICATE NODE_USE_ENV_PROXY \
+	LD_PRELOAD; do
 	wrong "env: $name is the launcher's" "$(with "env: {$name: x}")" \
 		"3:7: bottle 'b': env: found the name '$name', wanted another one: the launcher sets this itself"
 done
 
 # --- agent_provider ---
 
-right 'template: a built-in' 'agent_provider: {template: claude}' '[.agent_provider.template, .provider.name, .provider.origin]' \
+right 'template: a built-in' 'agent_provider: {template: claude}' \
+	'[.agent_provider.template, .provider.name, .provider.origin]' \
 	'["claude","claude","built-in"]'
 wrong 'template: unknown, with what is near' 'agent_provider: {template: clade}' \
 	"2:28: agent_provider.template: found 'clade', wanted a provider (did you mean 'claude'?): one of $(known_providers), or a plug-in in '$home/contrib'"
 wrong 'template: no name' 'agent_provider: {template: ../x}' \
 	"2:28: bottle 'b': agent_provider.template: found the string '../x', wanted a name: lower-case letters, digits and '-', a letter first"
-wrong 'template: a list' 'agent_provider: {template: [claude]}' "2:28: bottle 'b': agent_provider.template: found a list, wanted a name"
-wrong 'agent_provider: a string' 'agent_provider: claude' "2:17: bottle 'b': agent_provider: found the string 'claude', wanted a mapping"
-right 'auth_token: a variable of the host' 'agent_provider: {auth_token: CLAUDE_TOKEN}' '.agent_provider.auth_token' '"CLAUDE_TOKEN"'
+wrong 'template: a list' 'agent_provider: {template: [claude]}' \
+	"2:28: bottle 'b': agent_provider.template: found a list, wanted a name"
+wrong 'agent_provider: a string' 'agent_provider: claude' \
+	"2:17: bottle 'b': agent_provider: found the string 'claude', wanted a mapping"
+right 'auth_token: a variable of the host' 'agent_provider: {auth_token: CLAUDE_TOKEN}' '.agent_provider.auth_token' \
+	'"CLAUDE_TOKEN"'
 wrong 'auth_token: a pasted token is not shown' 'agent_provider: {auth_token: sk-ant-oat01-secret}' \
 	"2:30: bottle 'b': agent_provider.auth_token: found another text (not shown), wanted the name of an environment variable: letters, digits and '_', and no digit first"
 wrong 'auth_token: only where the provider has a slot' 'agent_provider: {template: shell, auth_token: T}' \
 	"2:47: agent_provider.auth_token: found it, but provider 'shell' has no token slot; remove it, or give a route 'auth'"
-right 'forward_host_credentials: false' 'agent_provider: {forward_host_credentials: false}' '.agent_provider.forward_host_credentials' 'false'
+right 'forward_host_credentials: false' 'agent_provider: {forward_host_credentials: false}' \
+	'.agent_provider.forward_host_credentials' 'false'
 wrong 'forward_host_credentials: no boolean' 'agent_provider: {forward_host_credentials: on}' \
 	"2:44: bottle 'b': agent_provider.forward_host_credentials: found the string 'on', wanted true or false"
 wrong 'forward_host_credentials: only where the provider can' 'agent_provider: {forward_host_credentials: true}' \
 	"2:44: agent_provider.forward_host_credentials: found true, but provider 'claude' does not support it; remove it"
 wrong 'settings: only what the provider declares' 'agent_provider: {template: shell, settings: {url: x}}' \
 	"2:51: agent_provider.settings has unknown key 'url'; provider 'shell' declares: none"
-wrong 'settings: a mapping' 'agent_provider: {settings: [x]}' "2:28: bottle 'b': agent_provider.settings: found a list, wanted a mapping"
+wrong 'settings: a mapping' 'agent_provider: {settings: [x]}' \
+	"2:28: bottle 'b': agent_provider.settings: found a list, wanted a mapping"
 wrong 'settings: no lists in it' 'agent_provider: {settings: {x: []}}' \
 	"2:32: bottle 'b': agent_provider.settings.x: found a list, wanted a string, a number, true or false"
 echo 'FROM scratch' >"$home/bottles/Dockerfile"
-right 'dockerfile: beside the bottle' 'agent_provider: {dockerfile: Dockerfile}' '.agent_provider.dockerfile' "\"$home/bottles/Dockerfile\""
-right 'dockerfile: absolute' "agent_provider: {dockerfile: $home/bottles/Dockerfile}" '.agent_provider.dockerfile' "\"$home/bottles/Dockerfile\""
+right 'dockerfile: beside the bottle' 'agent_provider: {dockerfile: Dockerfile}' '.agent_provider.dockerfile' \
+	"\"$home/bottles/Dockerfile\""
+right 'dockerfile: absolute' "agent_provider: {dockerfile: $home/bottles/Dockerfile}" '.agent_provider.dockerfile' \
+	"\"$home/bottles/Dockerfile\""
 cp "$home/bottles/Dockerfile" "$HOME/D"
-right 'dockerfile: below the home directory' 'agent_provider: {dockerfile: ~/D}' '.agent_provider.dockerfile' "\"$HOME/D\""
+right 'dockerfile: below the home directory' 'agent_provider: {dockerfile: ~/D}' '.agent_provider.dockerfile' \
+	"\"$HOME/D\""
 wrong 'dockerfile: it must be there' 'agent_provider: {dockerfile: /nowhere/D}' \
 	"2:30: agent_provider.dockerfile: found '/nowhere/D', wanted a file"
 wrong 'unknown key in agent_provider' 'agent_provider: {templat: shell}' \
@@ -104,8 +116,10 @@ wrong 'unknown key in agent_provider' 'agent_provider: {templat: shell}' \
 
 # --- git-gate ---
 
-right 'user: both' "$(with 'git-gate: {user: {name: Robo, email: r@example.org}}')" '.git_gate.user' '{"name":"Robo","email":"r@example.org"}'
-right 'user: one of them' "$(with "git-gate: {user: {name: '', email: r@example.org}}")" '.git_gate.user' '{"email":"r@example.org"}'
+right 'user: both' "$(with 'git-gate: {user: {name: Robo, email: r@example.org}}')" '.git_gate.user' \
+	'{"name":"Robo","email":"r@example.org"}'
+right 'user: one of them' "$(with "git-gate: {user: {name: '', email: r@example.org}}")" '.git_gate.user' \
+	'{"email":"r@example.org"}'
 wrong 'user: neither' "$(with "git-gate: {user: {name: ''}}")" \
 	"3:18: bottle 'b': git-gate.user: found neither name nor email, wanted one of them at least"
 wrong 'user: two lines' "$(with 'git-gate: {user: {name: "a\nb"}}')" \
@@ -123,17 +137,20 @@ right 'repos: an ssh URL, taken apart' \
 	"$(repo "url: 'ssh://git@git.example.org:2222/team/app.git', host_key: 'git.example.org ssh-ed25519 $key', key: {provider: static, path: ~/.ssh/k}")" \
 	'.git_gate.repos[0] | del(.host_key)' \
 	'{"name":"app","url":"ssh://git@git.example.org:2222/team/app.git","scheme":"ssh","user":"git","host":"git.example.org","port":2222,"path":"/team/app.git","key":{"provider":"static","path":"'"$HOME"'/.ssh/k"}}'
-right 'repos: the form of scp' "$(repo "url: 'git@git.example.org:team/app.git'")" '.git_gate.repos[0] | [.scheme, .user, .host, .port, .path]' \
+right 'repos: the form of scp' "$(repo "url: 'git@git.example.org:team/app.git'")" \
+	'.git_gate.repos[0] | [.scheme, .user, .host, .port, .path]' \
 	'["ssh","git","git.example.org",22,"team/app.git"]'
 right 'repos: https' "$(repo "url: 'https://git.example.org/app.git', auth: {token_ref: T}")" \
-	'.git_gate.repos[0] | [.scheme, .user, .host, .port, .path, .auth]' '["https",null,"git.example.org",443,"/app.git",{"token_ref":"T"}]'
+	'.git_gate.repos[0] | [.scheme, .user, .host, .port, .path, .auth]' \
+	'["https",null,"git.example.org",443,"/app.git",{"token_ref":"T"}]'
 right 'repos: an ssh remote without key is told' "$(repo "url: 'ssh://h.example/a.git'")" '[.warnings[].text]' \
 	'["git-gate.repos.app has no '"'key'"': fetch and push will be refused","git-gate.repos.app has no '"'host_key'"': fetch and push will be refused"]'
 right 'repos: a forge makes the key' "$(repo "url: 'ssh://h.example/a', key: {provider: gitea, forge_token_env: GITEA_TOKEN}")" \
 	'.git_gate.repos[0].key' '{"provider":"gitea","forge_token_env":"GITEA_TOKEN"}'
 right 'repos: what a push may do' "$(repo "url: 'https://h.example/a', push: {branches: ['agent/*', main], force: true, delete: false, tags: true}")" \
 	'.git_gate.repos[0].push' '{"branches":["agent/*","main"],"force":true,"delete":false,"tags":true}'
-wrong 'repos: no URL' "$(repo 'push: {force: true}')" "3:20: git-gate.repos.app.url: found nothing, wanted the URL of a git remote"
+wrong 'repos: no URL' "$(repo 'push: {force: true}')" \
+	"3:20: git-gate.repos.app.url: found nothing, wanted the URL of a git remote"
 wrong 'repos: a name with a slash' "$(with 'git-gate: {repos: {a/b: {}}}')" \
 	"3:20: bottle 'b': git-gate.repos: found the name 'a/b', wanted letters, digits and . _ -, at most 100"
 wrong 'repos: the name ..' "$(with 'git-gate: {repos: {..: {}}}')" \
@@ -158,12 +175,14 @@ bad_url 'ssh://h.example/a\tb' 'it holds a space or a control character'
 bad_url 'nothing' 'neither a URL nor HOST:PATH'
 wrong 'host_key: of another host' "$(repo "url: 'ssh://h.example/a', host_key: 'other.example ssh-ed25519 $key'")" \
 	"3:62: git-gate.repos.app.host_key: found the key of another host, wanted that of 'h.example'"
-right 'host_key: with the port, as known_hosts has it' "$(repo "url: 'ssh://h.example:2222/a', host_key: '[h.example]:2222 ssh-ed25519 $key'")" \
+right 'host_key: with the port, as known_hosts has it' \
+	"$(repo "url: 'ssh://h.example:2222/a', host_key: '[h.example]:2222 ssh-ed25519 $key'")" \
 	'.git_gate.repos[0].port' '2222'
 wrong 'host_key: no key' "$(repo "url: 'ssh://h.example/a', host_key: 'h.example ssh-ed25519 ???'")" \
 	"3:62: bottle 'b': git-gate.repos.app.host_key: found the string 'h.example ssh-ed25519 ???', wanted a host key: the key is not base64"
 wrong 'host_key: an unknown type' "$(repo "url: 'ssh://h.example/a', host_key: 'h.example dsa $key'")" \
-	"3:62: bottle 'b': git-gate.repos.app.host_key: found the string 'h.example dsa $(printf %s "$key" | cut -c 1-43)...', wanted a host key: the type of the key is unknown; take the line that ssh-keyscan prints"
+	"3:62: bottle 'b': git-gate.repos.app.host_key: found the string 'h.example dsa $(printf %s "$key" |
+	cut -c 1-43)...', wanted a host key: the type of the key is unknown; take the line that ssh-keyscan prints"
 right 'scanner: gitleaks as well' "$(with 'git-gate: {scanner: both}')" '.git_gate.scanner' '"both"'
 wrong 'scanner: another one' "$(with 'git-gate: {scanner: gitleak}')" \
 	"3:21: bottle 'b': git-gate.scanner: found the string 'gitleak', wanted one of own, gitleaks, both (did you mean 'gitleaks'?)"
@@ -202,15 +221,21 @@ right 'log: 2' "$(with 'egress: {log: 2}')" '.egress.log' '"full"'
 right 'log: the word off is a string, no boolean' "$(with 'egress: {log: off}')" '.egress.log' '"off"'
 right 'log: blocks' "$(with 'egress: {log: blocks}')" '.egress.log' '"blocks"'
 right 'log: full' "$(with 'egress: {log: full}')" '.egress.log' '"full"'
-wrong 'log: 3' "$(with 'egress: {log: 3}')" "3:15: bottle 'b': egress.log: found the number 3, wanted 0, 1 or 2 (or off, blocks, full)"
-wrong 'log: false' "$(with 'egress: {log: false}')" "3:15: bottle 'b': egress.log: found false, wanted one of off, blocks, full"
-right 'routes: kept in normal form' "$(with 'egress: {routes: [{host: API.example.com., ports: [8443]}]}')" '.egress.routes' \
+wrong 'log: 3' "$(with 'egress: {log: 3}')" \
+	"3:15: bottle 'b': egress.log: found the number 3, wanted 0, 1 or 2 (or off, blocks, full)"
+wrong 'log: false' "$(with 'egress: {log: false}')" \
+	"3:15: bottle 'b': egress.log: found false, wanted one of off, blocks, full"
+right 'routes: kept in normal form' "$(with 'egress: {routes: [{host: API.example.com., ports: [8443]}]}')" \
+	'.egress.routes' \
 	'[{"host":"api.example.com","ports":[8443]}]'
-right 'routes: a file of the user' "$(with 'egress: {routes: [{host: a.b, upstream: {ca_file: ~/ca.pem}}]}')" '.egress.routes[0].upstream.ca_file' "\"$HOME/ca.pem\""
-wrong 'routes: a mapping' "$(with 'egress: {routes: {host: a}}')" "3:18: bottle 'b': egress.routes: found a mapping, wanted a list of at most 10000 routes"
+right 'routes: a file of the user' "$(with 'egress: {routes: [{host: a.b, upstream: {ca_file: ~/ca.pem}}]}')" \
+	'.egress.routes[0].upstream.ca_file' "\"$HOME/ca.pem\""
+wrong 'routes: a mapping' "$(with 'egress: {routes: {host: a}}')" \
+	"3:18: bottle 'b': egress.routes: found a mapping, wanted a list of at most 10000 routes"
 wrong 'routes: a problem has its path' "$(with 'egress: {routes: [{host: a.b}, {host: x, ports: [0]}]}')" \
 	"3:50: bottle 'b': egress.routes[1].ports[0]: found the number 0, wanted a port from 1 to 65535"
-wrong 'routes: a wildcard over strangers is refused before the start' "$(with "egress: {routes: [{host: '*.co.uk'}]}")" \
+wrong 'routes: a wildcard over strangers is refused before the start' \
+	"$(with "egress: {routes: [{host: '*.co.uk'}]}")" \
 	"3:26: bottle 'b': egress.routes[0].host: found the string '*.co.uk', wanted a host name: it is a public suffix, below which anybody can have a host; name the hosts"
 
 # --- supervise ---
@@ -228,10 +253,12 @@ done
 
 # --- limits ---
 
-right 'limits: all, in base units' "$(with 'limits: {memory: 4g, cpus: 1.5, pids: 512, disk: 512MiB, wall: 1h30m}')" '.limits' \
+right 'limits: all, in base units' "$(with 'limits: {memory: 4g, cpus: 1.5, pids: 512, disk: 512MiB, wall: 1h30m}')" \
+	'.limits' \
 	'{"memory":4294967296,"cpus":"1.5","pids":512,"disk":536870912,"wall":5400}'
 right 'limits: each alone' "$(with 'limits: {wall: 90s}')" '.limits' '{"wall":90}'
-right 'limits: bytes, quoted numbers, days' "$(with "limits: {memory: 16777216, cpus: '2', disk: 1 tb, wall: 2d}")" '.limits' \
+right 'limits: bytes, quoted numbers, days' "$(with "limits: {memory: 16777216, cpus: '2', disk: 1 tb, wall: 2d}")" \
+	'.limits' \
 	'{"memory":16777216,"cpus":"2","disk":1099511627776,"wall":172800}'
 
 # bad_limit YAML COLUMN FOUND WANTED
@@ -290,7 +317,8 @@ old 'egress: {allowlist: []}' 10 egress allowlist "write one entry for each host
 old 'egress: {routes: [{host: a.b, path_allowlist: []}]}' 31 'egress.routes[0]' path_allowlist \
 	"write 'matches: [{paths: [{type: prefix, value: /PATH}]}]'"
 old 'egress: {routes: [{host: a.b, role: ~}]}' 31 'egress.routes[0]' role 'the word is reserved; remove it'
-old 'git-gate: {repos: {app: {identity: /k}}}' 26 git-gate.repos.app identity "write 'key: {provider: static, path: FILE}'"
+old 'git-gate: {repos: {app: {identity: /k}}}' 26 git-gate.repos.app identity \
+	"write 'key: {provider: static, path: FILE}'"
 old 'git-gate: {repos: {app: {provisioned_key: {}}}}' 26 git-gate.repos.app provisioned_key \
 	"write 'key: {provider: gitea, forge_token_env: NAME}'"
 old 'bottle: x' 1 '' bottle "an agent's file has it; a bottle holds what agents share"

@@ -32,7 +32,8 @@ resolve a
 is "$(get .bottles)" '["base","right","left","b"]' 'in the order of the list'
 
 resolve a --bottle left --bottle right
-is "$(get .bottles)" '["base","left","right"]' 'several bottles at start fold like parents, instead of the one the agent names'
+is "$(get .bottles)" '["base","left","right"]' \
+	'several bottles at start fold like parents, instead of the one the agent names'
 resolve --bottle right a -b left
 is "$(get .bottles)" '["base","right","left"]' 'options may stand before and behind the name'
 resolve a --bottle left --bottle left
@@ -47,7 +48,8 @@ env: {B: left, D: left}'
 bottle b 'extends: left
 env: {C: b, E: "?"}'
 resolve a
-is "$(get '[.env[] | [.name, .value]]')" '[["A","base"],["B","left"],["C","b"],["D","left"],["E",null]]' 'env is a union, the child wins'
+is "$(get '[.env[] | [.name, .value]]')" '[["A","base"],["B","left"],["C","b"],["D","left"],["E",null]]' \
+	'env is a union, the child wins'
 is "$(get '.origins | [."env.A", ."env.B", ."env.C", ."env.D"]')" \
 	"[\"$home/bottles/base.md:3\",\"$home/bottles/left.md:3\",\"$home/bottles/b.md:3\",\"$home/bottles/left.md:3\"]" \
 	'each value knows its file and line'
@@ -78,7 +80,8 @@ is "$(get '.origins | [."git_gate.user.name", ."git_gate.user.email", ."git_gate
 agent a 'bottle: b
 git-gate: {user: {email: agent@example.org}}'
 resolve a
-is "$(get .git_gate.user)" '{"name":"Child","email":"agent@example.org"}' "an agent's identity goes over its bottle's, field by field"
+is "$(get .git_gate.user)" '{"name":"Child","email":"agent@example.org"}' \
+	"an agent's identity goes over its bottle's, field by field"
 is "$(get '.origins."git_gate.user.email"')" "\"$home/agents/a.md:3\"" 'with its origin'
 agent a
 
@@ -120,7 +123,8 @@ limits: {memory: 1g, pids: 9}
 egress: {log: 2}"
 bottle b 'extends: base'
 resolve a
-is "$(get '[.agent_provider.auth_token, .supervise, .limits, .egress.log]')" '["T",false,{"memory":1073741824,"pids":9},"full"]' \
+is "$(get '[.agent_provider.auth_token, .supervise, .limits, .egress.log]')" \
+	'["T",false,{"memory":1073741824,"pids":9},"full"]' \
 	'a child that says nothing inherits'
 bottle b 'extends: base
 agent_provider: {template: shell}
@@ -131,20 +135,23 @@ resolve a
 is "$(get '[.agent_provider, .supervise, .limits, .egress.log]')" \
 	'[{"template":"shell","forward_host_credentials":false,"settings":{}},true,{"wall":3600},"off"]' \
 	'one that says something replaces the whole of it'
-is "$(get '.origins | [."limits.memory", ."limits.wall", .supervise]')" "[null,\"$home/bottles/b.md:5\",\"$home/bottles/b.md:4\"]" \
+is "$(get '.origins | [."limits.memory", ."limits.wall", .supervise]')" \
+	"[null,\"$home/bottles/b.md:5\",\"$home/bottles/b.md:4\"]" \
 	'and with it its origins'
 
 # --- chains that do not work ---
 
 bottle b 'extends: b'
 resolve a
-refused 'a bottle cannot extend itself' "$home/bottles/b.md" "2:10: bottle 'b': extends: a bottle cannot extend itself: b -> b"
+refused 'a bottle cannot extend itself' "$home/bottles/b.md" \
+	"2:10: bottle 'b': extends: a bottle cannot extend itself: b -> b"
 bottle x 'extends: y'
 bottle y 'extends: z'
 bottle z 'extends: x'
 bottle b 'extends: x'
 resolve a
-refused 'a cycle is shown as the chain it is' "$home/bottles/z.md" "2:10: bottle 'z': extends: a bottle cannot extend itself: x -> y -> z -> x"
+refused 'a cycle is shown as the chain it is' "$home/bottles/z.md" \
+	"2:10: bottle 'z': extends: a bottle cannot extend itself: x -> y -> z -> x"
 bottle b 'extends: [bse, nothing-like-it]'
 bottle base "$shell"
 resolve a
@@ -160,7 +167,8 @@ bottle right 'supervise: 1'
 bottle b 'extends: [left, right]
 limits: {pids: 0}'
 resolve a
-is "$(sed 's/:[^:]*: bottle.*//' err | sort)" "$(for f in "b.md:3" "left.md:2" "right.md:2"; do echo "bb-parse: $home/bottles/$f"; done)" \
+is "$(sed 's/:[^:]*: bottle.*//' err | sort)" \
+	"$(for f in "b.md:3" "left.md:2" "right.md:2"; do echo "bb-parse: $home/bottles/$f"; done)" \
 	'problems of all files of a chain are told at once'
 
 i=0
@@ -219,7 +227,8 @@ skills: [mine]'
 	unset BOT_BOTTLE_SKILLS_DIR
 	manifest_of a
 )
-is "$(get '.agent.skills[0].path')" "\"$HOME/.claude/skills/mine\"" "without BOT_BOTTLE_SKILLS_DIR they are below the user's home"
+is "$(get '.agent.skills[0].path')" "\"$HOME/.claude/skills/mine\"" \
+	"without BOT_BOTTLE_SKILLS_DIR they are below the user's home"
 
 agent a 'bottle: b
 name: other
@@ -272,7 +281,8 @@ bottle b "$shell"
 body=$(printf '\n\n  You are  a coder.\n\n---\nnot: front matter\n---\nEnd.\t\n\n.')
 agent a 'bottle: b' "${body%.}"
 resolve a
-is "$(get .agent.prompt)" '"You are  a coder.\n\n---\nnot: front matter\n---\nEnd."' 'the stripped body is the prompt, whatever it holds'
+is "$(get .agent.prompt)" '"You are  a coder.\n\n---\nnot: front matter\n---\nEnd."' \
+	'the stripped body is the prompt, whatever it holds'
 agent a 'bottle: b' ''
 resolve a
 is "$(get .agent.prompt)" '""' 'it may be empty'
@@ -301,13 +311,17 @@ bad_file 'an empty file' '' "1:1: found no front matter, wanted '---' as the fir
 bad_file 'a blank line first' '\n---\nbottle: b\n---\n' "1:1: found no front matter, wanted '---' as the first line"
 bad_file 'four dashes' '----\nbottle: b\n---\n' "1:1: found no front matter, wanted '---' as the first line"
 bad_file 'no end' '---\nbottle: b\n' "1:1: the front matter that begins here has no end, wanted a line '---'"
-bad_file 'an end in a comment' '---\nbottle: b\n--- # x\n' "1:1: the front matter that begins here has no end, wanted a line '---'"
+bad_file 'an end in a comment' '---\nbottle: b\n--- # x\n' \
+	"1:1: the front matter that begins here has no end, wanted a line '---'"
 bad_file 'a control character in the body' '---\nbottle: b\n---\nx\033[2Jy\n' '4:2: a control character; remove it'
 bad_file 'a NUL' '---\nbottle: b\n---\nx\000y\n' '4:2: a control character; remove it'
-bad_file 'a bare carriage return' '---\nbottle: b\n---\nab\rc\n' '4:3: a carriage return without a line feed; use LF or CRLF line ends'
+bad_file 'a bare carriage return' '---\nbottle: b\n---\nab\rc\n' \
+	'4:3: a carriage return without a line feed; use LF or CRLF line ends'
 bad_file 'bytes that are not UTF-8' '---\nbottle: b\n---\nab\377\n' '4:3: not UTF-8; save the file in that encoding'
-bad_file 'Latin-1 in the front matter' '---\nbottle: b\nname: \344\n---\n' '3:7: not UTF-8; save the file in that encoding'
+bad_file 'Latin-1 in the front matter' '---\nbottle: b\nname: \344\n---\n' \
+	'3:7: not UTF-8; save the file in that encoding'
 bad_file 'a tab as indentation' '---\nbottle: b\nskills:\n\t- x\n---\n' '4:1: a tab as indentation; use spaces'
-bad_file 'a key twice' '---\nbottle: b\n"b\\u006fttle": c\n---\n' "3:1: the key 'bottle' is given twice, first in line 2; keep one"
+bad_file 'a key twice' '---\nbottle: b\n"b\\u006fttle": c\n---\n' \
+	"3:1: the key 'bottle' is given twice, first in line 2; keep one"
 
 done_testing

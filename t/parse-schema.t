@@ -81,7 +81,8 @@ WRONG = {
     "bottle": [
         "egres: {}", "extends: 7", "extends: Base", "extends: []", "env: [A]", "env: {A: [b]}", "env: {1A: b}",
         "agent_provider: shell", "agent_provider: {template: 7}", "agent_provider: {auth_token: 'a b'}",
-        "agent_provider: {forward_host_credentials: 'yes'}", "git-gate: {user: {mail: x}}", "git-gate: {repos: {a/b: {}}}",
+        "agent_provider: {forward_host_credentials: 'yes'}", "git-gate: {user: {mail: x}}",
+        "git-gate: {repos: {a/b: {}}}",
         "git-gate: {repos: {a: {key: {provider: gitlab}}}}", "git-gate: {repos: {a: {key: {path: /k}}}}",
         "git-gate: {repos: {a: {identity: /k}}}", "egress: {log: 3}", "egress: {log: debug}", "egress: {allowlist: []}",
         "egress: {routes: {}}", "egress: {routes: [{ports: [1]}]}", "egress: {routes: [{host: a.b, ports: [0]}]}",
@@ -97,7 +98,8 @@ WRONG = {
     ],
     "agent": ["{bottle: base, env: {}}", "bottle: [base]", "{bottle: base, skills: x}", "{bottle: base, skills: [X]}",
               "{bottle: base, git-gate: {repos: {}}}", "{bottle: base, tools: []}"],
-    "provider": ["{}", "{command: 1}", "{command: x, comand: y}", "{command: x, prompt: {form: mail}}", "{command: x, args: a}",
+    "provider": ["{}", "{command: 1}", "{command: x, comand: y}", "{command: x, prompt: {form: mail}}",
+                 "{command: x, args: a}",
                  "{command: x, settings: {a: {type: list}}}", "{command: x, token: {name: t}}"],
     "routes": ["{}", "routes: {}", "routes: [{host: a.b, auth: {header: x-key, token_ref: T}}]", "route: []"],
 }
@@ -136,7 +138,8 @@ def judge(validators, home):
                 status, _, err = home.accepts(what, text)
                 valid = validator.is_valid(yaml.safe_load(text))
                 check(valid == expected and status == (0 if expected else 100),
-                      f"{what}: {'right' if expected else 'wrong'}: {text}", f"schema: {valid}", f"bb-parse: {status} {err}")
+                      f"{what}: {'right' if expected else 'wrong'}: {text}", f"schema: {valid}",
+                      f"bb-parse: {status} {err}")
 
 
 def front_matter(path):
@@ -161,7 +164,8 @@ def examples(validators):
 
 validators = {what: schema(what) for what in ("bottle", "agent", "provider", "routes")}
 whole = schema()
-check(whole.is_valid({"bottle": "base"}) and whole.is_valid({"supervise": True}), "the whole takes a bottle or an agent")
+check(whole.is_valid({"bottle": "base"}) and whole.is_valid({"supervise": True}),
+      "the whole takes a bottle or an agent")
 check(not whole.is_valid({"bottle": "base", "supervise": True}), "and no mixture")
 status, out, err = parse("schema", "x")
 check((status, out, err) == (100, "", "bb-parse: there is no schema 'x'; wanted bottle, agent, provider or routes\n"),

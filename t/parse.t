@@ -115,7 +115,8 @@ cd repo || exit 1
 repo=$PWD
 printf -- '---\nbottle: b\n---\nof the repository\n' >.bot-bottle/agents/mine.md
 resolve mine
-is "$(get '[.agent.scope, .agent.path, .agent.prompt]')" "[\"repository\",\"$repo/.bot-bottle/agents/mine.md\",\"of the repository\"]" \
+is "$(get '[.agent.scope, .agent.path, .agent.prompt]')" \
+	"[\"repository\",\"$repo/.bot-bottle/agents/mine.md\",\"of the repository\"]" \
 	'a repository can ship an agent'
 is "$(get '[.warnings[] | [.at, .text]]')" \
 	"[[\"$repo/.bot-bottle/bottles\",\"ignored: a repository can ship agents, never bottles; those are in '$home/bottles'\"]]" \
@@ -136,7 +137,8 @@ is "$(get '[.agent.scope, .agent.prompt, .warnings[0].at, .warnings[0].text]')" 
 	"[\"home\",\"prompt\",\"$repo/.bot-bottle/agents/a.md\",\"not used: '$home/agents/a.md' has that name and goes first; './a' names this one\"]" \
 	'home goes before the repository, with a warning'
 resolve ./a
-is "$(get '[.agent.name, .agent.scope, .agent.prompt, .warnings]')" '["a","repository","theirs",[]]' "'./a' names the repository's"
+is "$(get '[.agent.name, .agent.scope, .agent.prompt, .warnings]')" '["a","repository","theirs",[]]' \
+	"'./a' names the repository's"
 resolve ./b
 told "'./b' does not fall back to home" 100 "$repo/.bot-bottle/agents: there is no agent 'b' (did you mean 'a'?)"
 
@@ -322,7 +324,8 @@ is "$status" 100 'check bot-bottle.json'
 
 for name in claude shell; do
 	call provider $name
-	is "$status $(get '[.kind, .v, .name, .path, .origin]')" "0 [\"provider\",1,\"$name\",\"$(readlink -f "$BB_SOURCE/providers/$name")\",\"built-in\"]" \
+	is "$status $(get '[.kind, .v, .name, .path, .origin]')" \
+		"0 [\"provider\",1,\"$name\",\"$(readlink -f "$BB_SOURCE/providers/$name")\",\"built-in\"]" \
 		"provider $name: its document"
 done
 call provider shel
@@ -388,18 +391,22 @@ prompt: {form: flag-file, file: /p}' "2:9: provider 'own': prompt.flag: found no
 bad 'a relative path' 'command: x
 skills_dir: skills' "2:13: provider 'own': skills_dir: found the string 'skills', wanted a path: an absolute path inside the bottle"
 bad 'a path that climbs' 'command: x
-files: [{path: /home/../etc, template: x}]' "2:16: provider 'own': files[0].path: found the string '/home/../etc', wanted a path: no '..' element"
+files: [{path: /home/../etc, template: x}]' \
+	"2:16: provider 'own': files[0].path: found the string '/home/../etc', wanted a path: no '..' element"
 bad 'a mode that is none' 'command: x
-files: [{path: /x, mode: 999, template: x}]' "2:26: provider 'own': files[0].mode: found the number 999, wanted permissions: four octal digits, like 0600"
+files: [{path: /x, mode: 999, template: x}]' \
+	"2:26: provider 'own': files[0].mode: found the number 999, wanted permissions: four octal digits, like 0600"
 bad 'a variable of the launcher' 'command: x
 env: {HTTP_PROXY: x}' "2:7: provider 'own': env: found the name 'HTTP_PROXY', wanted another one: the launcher sets this itself"
 bad 'a token for many hosts' 'command: x
 token: {name: t, host: "*.example.com", scheme: Bearer, placeholder: x}' \
 	"2:24: provider 'own': token.host: found the string '*.example.com', wanted a host: one host: a token goes to no other"
 bad 'a token with two ways' 'command: x
-token: {name: t, host: a.b, scheme: Bearer, header: x, placeholder: x}' "2:37: provider 'own': token.scheme: found both, wanted one of scheme and header"
+token: {name: t, host: a.b, scheme: Bearer, header: x, placeholder: x}' \
+	"2:37: provider 'own': token.scheme: found both, wanted one of scheme and header"
 bad 'a token with none' 'command: x
-token: {name: t, host: a.b, placeholder: x}' "2:8: provider 'own': token.scheme: found neither, wanted one of scheme and header"
+token: {name: t, host: a.b, placeholder: x}' \
+	"2:8: provider 'own': token.scheme: found neither, wanted one of scheme and header"
 bad 'a program with a path' 'command: x
 needs: [/bin/sh]' "2:9: provider 'own': needs[0]: found the string '/bin/sh', wanted a name: a name without '/', not beginning with '.' or '-'"
 bad 'a setting of no type' 'command: x

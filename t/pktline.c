@@ -10,7 +10,8 @@ static void git(struct slice payload, bool good, const char *repo, unsigned vers
 	const char *why = NULL;
 	bool got = git_request_parse(payload, &r, &why);
 
-	ok(got == good && (!good || (slice_eq(r.repo, slice_str(repo)) && r.version == version)) && (good || why), "git: %s", name);
+	ok(got == good && (!good || (slice_eq(r.repo, slice_str(repo)) && r.version == version)) && (good || why),
+	   "git: %s", name);
 }
 
 static void http(const char *method, const char *target, const char *protocol, bool good, const char *name)
@@ -33,20 +34,23 @@ int main(void)
 	ok(pkt_length(SLICE("fff0"), &len) && len == PKT_MAX, "the longest packet");
 	ok(!pkt_length(SLICE("fff1"), &len), "one byte more");
 	ok(!pkt_length(SLICE("0003"), &len), "a length that is none");
-	ok(!pkt_length(SLICE("00g0"), &len) && !pkt_length(SLICE("+010"), &len) && !pkt_length(SLICE("010"), &len), "no digits");
+	ok(!pkt_length(SLICE("00g0"), &len) && !pkt_length(SLICE("+010"), &len) && !pkt_length(SLICE("010"), &len),
+	   "no digits");
 
 	{
 		struct git_request r;
 		const char *why = NULL;
 
-		ok(!git_request_parse_http(SLICE("GET"), SLICE("/a\0pp/info/refs?service=git-upload-pack"), SLICE(""), &r, &why) && why,
+		ok(!git_request_parse_http(SLICE("GET"), SLICE("/a\0pp/info/refs?service=git-upload-pack"), SLICE(""),
+					   &r, &why) && why,
 		   "a NUL in a name");
 	}
 
 	git(SLICE("git-upload-pack /app.git\0host=h\0"), true, "app", 0, "the first protocol");
 	git(SLICE("git-upload-pack /app\0host=h\0\0version=2\0"), true, "app", 2, "the second, without .git");
 	git(SLICE("git-receive-pack /a.b-c_d\0"), true, "a.b-c_d", 0, "no host");
-	git(SLICE("git-upload-pack /app.git\0host=h\0\0version=1:version=9\0"), true, "app", 1, "a version that is not known");
+	git(SLICE("git-upload-pack /app.git\0host=h\0\0version=1:version=9\0"), true, "app", 1,
+	    "a version that is not known");
 	git(SLICE("git-upload-archive /app.git\0host=h\0"), false, NULL, 0, "another service");
 	git(SLICE("git-upload-pack /../app.git\0host=h\0"), false, NULL, 0, "a path that climbs");
 	git(SLICE("git-upload-pack /a/b.git\0host=h\0"), false, NULL, 0, "a path with directories");

@@ -86,7 +86,8 @@ check_status 1 'another nonce gives another plan' cmp -s first third
 is "$(jq -n --slurpfile a first --slurpfile b third '
 	def calm: walk(if type == "string"
 		then gsub("sk-ant-oat01-[A-Za-z0-9]{32}"; "P") | gsub("probe-[a-z0-9]{16}"; "Q") | gsub("[A-Z]+_[A-Z]+_SECRET"; "C") else . end);
-	($a[0] | calm) == ($b[0] | calm)')" true 'in which nothing but the placeholder, the probe and the name of the canary differs'
+	($a[0] | calm) == ($b[0] | calm)')" true \
+		'in which nothing but the placeholder, the probe and the name of the canary differs'
 
 if grep -q __asan_init "$BB_BUILD/bin/bb-plan"; then
 	skip 'no file is looked at but the libraries' 'the sanitizers look at files of their own'
@@ -139,12 +140,15 @@ is "$(jq -c '.deploy_keys, (.sidecar.daemons[] | select(.name == "git-gate") | .
 []' '... is made by the launcher for the gate'
 jq "$made | .git_gate.scanner = \"both\"" "$cases/shell.manifest.json" >changed
 check 'a second scanner' plan_file shell changed --host-has T
-is "$(jq -r '.sidecar.daemons[] | select(.name == "git-gate") | .files[].content | fromjson | .scanner' out)" both '... is what the gate is told'
-refused 100 'a deploy key without a variable' "'manifest.git_gate.repos\[0\].key' lacks the key 'forge_token_env'" shell \
+is "$(jq -r '.sidecar.daemons[] | select(.name == "git-gate") | .files[].content | fromjson | .scanner' out)" both \
+	'... is what the gate is told'
+refused 100 'a deploy key without a variable' "'manifest.git_gate.repos\[0\].key' lacks the key 'forge_token_env'" \
+	shell \
 	"$made | del(.git_gate.repos[0].key.forge_token_env)"
 refused 100 'a key without a file' "'manifest.git_gate.repos\[0\].key' lacks the key 'path'" shell \
 	"$made | .git_gate.repos[0].key.provider = \"static\""
-refused 100 'a key of an unknown forge' "'manifest.git_gate.repos\[0\].key.provider' is 'svn', which makes no keys" shell \
+refused 100 'a key of an unknown forge' "'manifest.git_gate.repos\[0\].key.provider' is 'svn', which makes no keys" \
+	shell \
 	"$made | .git_gate.repos[0].key.provider = \"svn\""
 refused 100 'a token for a provider without a slot' \
 	"agent_provider.auth_token is set \(/b.md:2\), but provider 'shell' declares no token slot" shell \
@@ -160,7 +164,8 @@ is "$?" 111 'a program that the provider needs and the host has not is refused'
 like "$(cat err)" "^bb-plan: unable to find the program 'node', which provider 'pi' needs; install it" 'by name'
 check 'unless the image brings it' plan_file plugin "$cases/plugin.manifest.json" --in-image
 plan_file shell "$cases/shell.manifest.json" --preflight text --in-image >plan.json 2>err
-like "$(grep '^backend ' err)" "shares the host's kernel, not its files" 'whose files are then not said to be the host'"'"'s'
+like "$(grep '^backend ' err)" "shares the host's kernel, not its files" \
+	'whose files are then not said to be the host'"'"'s'
 jq '.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "OTHER"}' "$cases/plugin.manifest.json" >changed
 plan_file plugin changed >out 2>err
 is "$?" 100 'whose variable has to be set, too'
@@ -173,53 +178,63 @@ for name in HTTP_PROXY https_proxy NO_PROXY SSL_CERT_FILE NODE_EXTRA_CA_CERTS GI
 done
 refused 100 'a variable in the place of the placeholder' 'env.CLAUDE_CODE_OAUTH_TOKEN would replace the placeholder' \
 	claude '.env = [{"name": "CLAUDE_CODE_OAUTH_TOKEN", "source": "literal", "value": "x"}]'
-refused 100 'a slot with the name of the provider'"'"'s' "egress.routes\[1\].auth.token_ref is 'anthropic', the name of" \
+refused 100 'a slot with the name of the provider'"'"'s' \
+	"egress.routes\[1\].auth.token_ref is 'anthropic', the name of" \
 	claude '.egress.routes[1].auth = {"scheme": "Bearer", "token_ref": "anthropic"}' --host-has anthropic
 refused 100 'a line break in the git name' 'git-gate.user.name holds a control character' shell \
 	'.git_gate.user.name = "a\n[core]\n\tsshCommand = x"'
 refused 100 'a control character in the git address' 'git-gate.user.email holds a control character' shell \
 	'.git_gate.user.email = "a\u007f"'
-refused 100 'a provider file with a relative path' "'manifest.provider.files\[0\].path' is 'x', wanted an absolute path" \
+refused 100 'a provider file with a relative path' \
+	"'manifest.provider.files\[0\].path' is 'x', wanted an absolute path" \
 	file-prompt '.provider.files[0].path = "x"'
 refused 100 'a provider file that climbs' "'manifest.provider.files\[0\].path' is '/home/node/../x', wanted" \
 	file-prompt '.provider.files[0].path = "/home/node/../x"'
 
 # --- what the manifest may say, one thing at a time ---
 
-planned 'a literal may replace what is not owned' shell '.env = [{"name": "TERM", "source": "literal", "value": "dumb"}]' \
+planned 'a literal may replace what is not owned' shell \
+	'.env = [{"name": "TERM", "source": "literal", "value": "dumb"}]' \
 	'[.bottle.env[] | select(.name == "TERM").value] | join(" ")' dumb
-planned 'the provider cannot move the proxy' plugin . '[.bottle.env[] | select(.name == "HTTPS_PROXY").value] | join(" ")' \
+planned 'the provider cannot move the proxy' plugin . \
+	'[.bottle.env[] | select(.name == "HTTPS_PROXY").value] | join(" ")' \
 	'http://egress:9099'
 planned 'no variable is there twice' web . '[.bottle.env[].name] | length - (unique | length)' 0
 planned 'no secret has a value' web . '[.bottle.env[] | select(has("secret") and has("value"))] | length' 0
 planned 'an empty prompt leaves no argument and no file' claude '.agent.prompt = ""' \
 	'[.bottle.argv[], .bottle.files[].path] | map(select(test("prompt"))) | length' 0
 planned 'the log level reaches bb-egress' claude '.egress.log = "blocks"' '.sidecar.daemons[0].args[-1]' blocks
-planned 'without a level refusals are logged, so that the audit log has them' claude 'del(.egress.log)' '.sidecar.daemons[0].args[-1]' blocks
+planned 'without a level refusals are logged, so that the audit log has them' claude 'del(.egress.log)' \
+	'.sidecar.daemons[0].args[-1]' blocks
 planned 'a manifest without limits has none' shell . '.bottle.limits | length' 0
 planned 'supervise: its daemon and its name' claude . '[.sidecar.daemons[].name, .bottle.services[].name] | join(" ")' \
 	'egress supervise egress supervise'
 planned 'supervise: the agent is told, and a failure of that is a warning' claude . \
-	'.bottle.setup[] | [.argv[-1], .on_failure] | join(" ")' '{"type": "http", "url": "http://supervise:9100/", "timeout": 600000} warn'
+	'.bottle.setup[] | [.argv[-1], .on_failure] | join(" ")' \
+	'{"type": "http", "url": "http://supervise:9100/", "timeout": 600000} warn'
 planned 'supervise: a provider without a command for that is told nothing' web . '.bottle.setup | length' 0
 planned 'supervise: refusals say how to ask' claude . '.sidecar.daemons[0].args | index("--queue") != null' true
 planned 'supervise false: none of it' claude '.supervise = false' \
 	'[([.sidecar.daemons[].name, .bottle.services[].name] | join(" ")), (.bottle.setup | length), (.sidecar.daemons[0].args | index("--queue")), .preflight.supervise, ([.bottle.files[].content | select(test("9100"))] | length)] | map(tostring) | join("/")' \
 	'egress egress/0/null/false/0'
-planned 'a provider route may have a token of its own' plugin '.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "PI_TOKEN"}' \
+planned 'a provider route may have a token of its own' plugin \
+	'.provider.routes[0].auth = {"scheme": "Bearer", "token_ref": "PI_TOKEN"}' \
 	'.secrets | map(.name) | join(" ")' 'token:models token:PI_TOKEN canary:WAREHOUSE_WEBHOOK_SECRET'
 planned 'a token route that the provider has not is made' plugin . \
 	'.sidecar.daemons[0].files[0].content | fromjson | .routes[] | select(.host == "api.example.net").auth | tojson' \
 	'{"header":"x-api-key","token_ref":"token:models","placeholder":"pk-F155OPwalbEY65YL29cNm65QA16BEw1p"}'
-planned 'the canary gives way to a variable of its name' web '.env += [{"name": "WAREHOUSE_WEBHOOK_SECRET", "source": "literal", "value": "x"}]' \
+planned 'the canary gives way to a variable of its name' web \
+	'.env += [{"name": "WAREHOUSE_WEBHOOK_SECRET", "source": "literal", "value": "x"}]' \
 	'.bottle.env[] | select(.secret // "" | startswith("canary:")) | .name' ANALYTICS_WEBHOOK_SECRET
 planned 'bb-egress gets tokens and what else must not leave' web . '.sidecar.daemons[0].secrets | join(" ")' \
 	'token:EXAMPLE_TOKEN env:API_KEY env:PIN host:CORP_KEY canary:WAREHOUSE_WEBHOOK_SECRET' --sensitive CORP_KEY
 refused 100 'a sensitive variable has the name of one' ".*wants the name of a variable" web . --sensitive 'A B'
-planned 'the probe asks for no wildcard and no odd port' web '.egress.routes |= [.[3], .[2]]' '.probe | has("listed")' false
+planned 'the probe asks for no wildcard and no odd port' web '.egress.routes |= [.[3], .[2]]' '.probe | has("listed")' \
+	false
 planned 'hidden variables stay out of the preflight' claude . '.preflight.env | index("CLAUDE_CODE_OAUTH_TOKEN")' null
 planned 'a route may name the detector that only warns' claude \
-	'.egress.routes[1].dlp.outbound_detectors = ["entropy"]' '[.notes[] | select(.text | test("entropy"))] | length' 0
+	'.egress.routes[1].dlp.outbound_detectors = ["entropy"]' \
+	'[.notes[] | select(.text | test("entropy"))] | length' 0
 planned 'an empty list asks for nothing' claude '.egress.routes[1].dlp.outbound_detectors = []' \
 	'[.notes[] | select(.text | test("detector"))] | length' 0
 planned 'json quoting holds against what a label may be' file-prompt '.agent.prompt = "a\"b\\c\nd"' \
@@ -241,22 +256,28 @@ for path in agent provider agent_provider git_gate egress; do
 	refused 100 "$path of another type" "'manifest.$path' is not an object" web ".$path = \"x\""
 done
 refused 100 'an unknown key at the top' "'manifest' has the unknown key 'egres'" web '.egres = 1'
-refused 100 'an unknown key of a route' "'manifest.egress.routes\[1\]' has the unknown key 'role'" web '.egress.routes[1].role = "x"'
+refused 100 'an unknown key of a route' "'manifest.egress.routes\[1\]' has the unknown key 'role'" web \
+	'.egress.routes[1].role = "x"'
 refused 100 'an unknown key of a match' "'manifest.egress.routes\[0\].matches\[0\]' has the unknown key 'path'" web \
 	'.egress.routes[0].matches[0].path = "x"'
 refused 100 'an unknown key of a provider route' "'manifest.provider.routes\[0\]' has the unknown key 'x'" claude \
 	'.provider.routes[0].x = 1'
-refused 100 'a route without a host' "'manifest.egress.routes\[1\]' lacks the key 'host'" web 'del(.egress.routes[1].host)'
-refused 100 'a port that is a string' "'manifest.egress.routes.ports\[0\]' is not a whole number" web '.egress.routes[2].ports = ["x"]'
+refused 100 'a route without a host' "'manifest.egress.routes\[1\]' lacks the key 'host'" web \
+	'del(.egress.routes[1].host)'
+refused 100 'a port that is a string' "'manifest.egress.routes.ports\[0\]' is not a whole number" web \
+	'.egress.routes[2].ports = ["x"]'
 refused 100 'a detector that is a number' "'manifest.egress.routes.outbound_detectors\[0\]' is not a string" web \
 	'.egress.routes[2].dlp.outbound_detectors = [1]'
 refused 100 'a bottle that is a number' "'manifest.bottles\[0\]' is not a string" web '.bottles = [1]'
 refused 100 'a route that is a string' "'manifest.egress.routes\[0\]' is not an object" web '.egress.routes = ["x"]'
-refused 100 'a provider variable that is a number' "'manifest.provider.env.A' is not a string" claude '.provider.env.A = 1'
+refused 100 'a provider variable that is a number' "'manifest.provider.env.A' is not a string" claude \
+	'.provider.env.A = 1'
 refused 100 'an argument that is a number' "'manifest.provider.args\[0\]' is not a string" claude '.provider.args = [1]'
-refused 100 'an unknown source' "'manifest.env\[0\].source' is 'file', wanted literal, host or prompt" web '.env[0].source = "file"'
+refused 100 'an unknown source' "'manifest.env\[0\].source' is 'file', wanted literal, host or prompt" web \
+	'.env[0].source = "file"'
 refused 100 'a source without its member' "'manifest.env\[1\]' lacks the key 'host'" web 'del(.env[1].host)'
-refused 100 'an unknown form of prompt' "'manifest.provider.prompt.form' is 'x', which is none of ours" web '.provider.prompt.form = "x"'
+refused 100 'an unknown form of prompt' "'manifest.provider.prompt.form' is 'x', which is none of ours" web \
+	'.provider.prompt.form = "x"'
 refused 100 'a form without its member' "'manifest.provider.prompt' lacks the key 'env'" web 'del(.provider.prompt.env)'
 refused 100 'a limit of another type' "'manifest.limits.memory' is not a whole number" claude '.limits.memory = "4g"'
 refused 100 'a remote that is a string' "'manifest.git_gate.repos\[0\]' is not an object" web '.git_gate.repos = ["x"]'

@@ -104,7 +104,8 @@ static void test_hosts(void)
 		{ "GET https://dot.test/", "yes" },
 	};
 
-	ask_all("[{'host':'a.test'},{'host':'*.w.test'},{'host':'special.w.test','matches':[{'paths':[{'value':'/s'}]}]},"
+	ask_all("[{'host':'a.test'},{'host':'*.w.test'},{'host':'special.w.test','matches':[{'paths':[{'value':'/"
+		"s'}]}]},"
 		"{'host':'*.deep.w.test','matches':[{'paths':[{'value':'/d'}]}]},{'host':'192.0.2.1'},"
 		"{'host':'2001:db8::1'},{'host':'Dot.test.'}]",
 		q, COUNT_OF(q));
@@ -128,15 +129,19 @@ static void test_no_routes(void)
 static void test_ports(void)
 {
 	static const struct question q[] = {
-		{ "GET https://a.test:443/", "yes" }, { "GET https://a.test:8443/", "port" }, { "GET http://a.test:80/", "yes" },
-		{ "GET http://a.test:8080/", "port" }, { "GET http://a.test:443/", "port" },  { "GET https://a.test:80/", "port" },
-		{ "GET https://p.test:8443/", "yes" }, { "GET http://p.test:8443/", "yes" },  { "GET https://p.test/", "yes" },
-		{ "GET http://p.test:443/", "port" },  { "GET http://p.test/", "port" },      { "GET https://p.test:1/", "port" },
+		{ "GET https://a.test:443/", "yes" }, { "GET https://a.test:8443/", "port" },
+		{ "GET http://a.test:80/", "yes" },
+		{ "GET http://a.test:8080/", "port" }, { "GET http://a.test:443/", "port" },
+		{ "GET https://a.test:80/", "port" },
+		{ "GET https://p.test:8443/", "yes" }, { "GET http://p.test:8443/", "yes" },
+		{ "GET https://p.test/", "yes" },
+		{ "GET http://p.test:443/", "port" },  { "GET http://p.test/", "port" },
+		{ "GET https://p.test:1/", "port" },
 		{ "GET http://c.test/", "plain-http" }, { "GET https://c.test/", "yes" },
 	};
 
-	ask_all("[{'host':'a.test'},{'host':'p.test','ports':[443,8443]},{'host':'c.test','auth':{'token_ref':'T'}}]", q,
-		COUNT_OF(q));
+	ask_all("[{'host':'a.test'},{'host':'p.test','ports':[443,8443]},{'host':'c.test','auth':{'token_ref':'T'}}]",
+		q, COUNT_OF(q));
 }
 
 static void test_git(void)
@@ -231,7 +236,8 @@ static void test_paths(void)
 	};
 
 	ask_all("[{'host':'a.test','matches':[{'paths':[{'type':'prefix','value':'/api'},{'value':'/slash/'},"
-		"{'type':'exact','value':'/one'},{'type':'regex','value':'/r/[0-9]+'},{'value':'/caf\xC3\xA9'},{'value':'/[a]'},"
+		"{'type':'exact','value':'/one'},{'type':'regex','value':'/r/[0-9]+'},{'value':'/caf\xC3\xA9'},"
+		"{'value':'/[a]'},"
 		"{'type':'exact','value':'/@s%2fn'}]}]}]",
 		q, COUNT_OF(q));
 }
@@ -270,7 +276,8 @@ static void test_methods_and_headers(void)
 static void test_texts(void)
 {
 	struct error e = ERROR_INIT;
-	struct policy *p = compile("[{'host':'x.test'},{'host':'a.test','matches':[{'paths':[{'value':'/p'}],'methods':['GET']}]}]", &e);
+	struct policy *p = compile("[{'host':'x.test'},{'host':'a.test','matches':[{'paths':[{'value':'/p'}],"
+				   "'methods':['GET']}]}]", &e);
 
 	ask(p, "DELETE https://a.test/p");
 	is_str(v.refusal.text, "the route for 'a.test' does not permit method 'DELETE' here",
@@ -354,7 +361,8 @@ static void test_credentials(void)
 static void test_stripping(void)
 {
 	struct error e = ERROR_INIT;
-	struct policy *p = compile("[{'host':'x.test','auth':{'header':'X-API-Key','token_ref':'T'}},{'host':'free.test'}]", &e);
+	struct policy *p =
+		compile("[{'host':'x.test','auth':{'header':'X-API-Key','token_ref':'T'}},{'host':'free.test'}]", &e);
 
 	is_str(ask(p, "GET https://x.test/|Authorization: a|Accept: b|x-api-key: c|Cookie: d|Authorization: e"), "yes",
 	       "their own credentials do not stop the request");
@@ -368,8 +376,10 @@ static void test_stripping(void)
 static void test_route_views(void)
 {
 	struct error e = ERROR_INIT;
-	struct policy *p = compile("[{'host':'*.A.test','allow_private':true,'max_body':10,'upstream':{'connect':'127.0.0.1:8443'},"
-				   "'auth':{'header':'X-Key','token_ref':'T'}},{'host':'b.test','auth':{'token_env':'E'}},"
+	struct policy *p = compile("[{'host':'*.A.test','allow_private':true,'max_body':10,"
+				   "'upstream':{'connect':'127.0.0.1:8443'},"
+				   "'auth':{'header':'X-Key','token_ref':'T'}},{'host':'b.test',"
+				   "'auth':{'token_env':'E'}},"
 				   "{'host':'c.test','max_body':0}]",
 				   &e);
 	const struct route *r = policy_route(p, 0);
@@ -377,10 +387,12 @@ static void test_route_views(void)
 
 	is_int(policy_count(p), 3, "three routes");
 	is_str(r->host, "*.a.test", "the host is lower case");
-	ok(r->auth && r->allow_private && r->has_connect && r->connect.port == 8443 && r->max_body == 10, "what it permits");
+	ok(r->auth && r->allow_private && r->has_connect && r->connect.port == 8443 && r->max_body == 10,
+	   "what it permits");
 	is_str(r->auth_header, "x-key", "the header it injects");
 	is_str(policy_route(p, 1)->auth_header, "authorization", "or by default");
-	ok(policy_route(p, 1)->max_body == UINT64_MAX && policy_route(p, 2)->max_body == 0, "no limit, and a limit of 0");
+	ok(policy_route(p, 1)->max_body == UINT64_MAX && policy_route(p, 2)->max_body == 0,
+	   "no limit, and a limit of 0");
 	is_int(policy_find_host(p, &a), 0, "a host is found");
 	policy_release(policy_retain(p));
 	is_int(policy_count(p), 3, "a second holder lets go alone");
@@ -403,7 +415,8 @@ static void test_bad_routes(void)
 		{ "[{'host':'a.*.test'}]", "is no host" },
 		{ "[{'host':'::zz'}]", "is no host" },
 		{ "[{'host':'a.test:443'}]", "is no host" },
-		{ "[{'host':'a.test'},{'host':'A.test.'}]", "'routes[1]' has the host 'a.test', which 'routes[0]' has already" },
+		{ "[{'host':'a.test'},{'host':'A.test.'}]",
+		  "'routes[1]' has the host 'a.test', which 'routes[0]' has already" },
 		{ "[{'host':'a.test','ports':[]}]", "'ports' is not a list of at least one" },
 		{ "[{'host':'a.test','ports':[0]}]", "'ports[0]' is not from 1 to 65535" },
 		{ "[{'host':'a.test','ports':[80,65536]}]", "'ports[1]' is not from" },
@@ -418,24 +431,32 @@ static void test_bad_routes(void)
 		{ "[{'host':'a.test','matches':[{'paths':[]}]}]", "routes[0]: matches[0]: 'paths' is not a list" },
 		{ "[{'host':'a.test','matches':[{'methods':[]}]}]", "'methods' is not a list" },
 		{ "[{'host':'a.test','matches':[{'headers':{}}]}]", "'headers' is not a list" },
-		{ "[{'host':'a.test','matches':[{'paths':[{'value':'x'}]}]}]", "routes[0]: matches[0]: paths[0]: path 'x' can match no" },
-		{ "[{'host':'a.test','matches':[{'paths':[{'value':'/a/..'}]}]}]", "path '/a/..' can match no request" },
+		{ "[{'host':'a.test','matches':[{'paths':[{'value':'x'}]}]}]",
+		  "routes[0]: matches[0]: paths[0]: path 'x' can match no" },
+		{ "[{'host':'a.test','matches':[{'paths':[{'value':'/a/..'}]}]}]",
+		  "path '/a/..' can match no request" },
 		{ "[{'host':'a.test','matches':[{'paths':[{'value':'/a?b'}]}]}]", "the query is not part of a path" },
 		{ "[{'host':'a.test','matches':[{'paths':[{'value':'/a%'}]}]}]", "can match no request" },
-		{ "[{'host':'a.test','matches':[{'paths':[{'value':'/a','type':'glob'}]}]}]", "type 'glob' is none of" },
+		{ "[{'host':'a.test','matches':[{'paths':[{'value':'/a','type':'glob'}]}]}]",
+		  "type 'glob' is none of" },
 		{ "[{'host':'a.test','matches':[{'paths':[{'value':'/ok'},{'value':'(','type':'regex'}]}]}]",
 		  "paths[1]: regular expression '(' is wrong at byte 1" },
-		{ "[{'host':'a.test','matches':[{'methods':['GET','a b']}]}]", "methods[1]: method 'a b' is not a token" },
-		{ "[{'host':'a.test','matches':[{'headers':[{'name':'a:','value':'b'}]}]}]", "header name 'a:' is not a token" },
-		{ "[{'host':'a.test','matches':[{'headers':[{'name':'a','value':'b','type':'x'}]}]}]", "type 'x' is neither" },
-		{ "[{'host':'a.test','matches':[{'headers':[{'name':'a','value':'[','type':'regex'}]}]}]", "is wrong at byte" },
+		{ "[{'host':'a.test','matches':[{'methods':['GET','a b']}]}]",
+		  "methods[1]: method 'a b' is not a token" },
+		{ "[{'host':'a.test','matches':[{'headers':[{'name':'a:','value':'b'}]}]}]",
+		  "header name 'a:' is not a token" },
+		{ "[{'host':'a.test','matches':[{'headers':[{'name':'a','value':'b','type':'x'}]}]}]",
+		  "type 'x' is neither" },
+		{ "[{'host':'a.test','matches':[{'headers':[{'name':'a','value':'[','type':'regex'}]}]}]",
+		  "is wrong at byte" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
 		struct error e = ERROR_INIT;
 		struct policy *p = compile(cases[i].routes, &e);
 
-		ok(!p && e.status == STATUS_CALLER && strstr(e.text, cases[i].text), "refused: %s (%s)", cases[i].text, e.text);
+		ok(!p && e.status == STATUS_CALLER && strstr(e.text, cases[i].text), "refused: %s (%s)", cases[i].text,
+		   e.text);
 		policy_release(p);
 	}
 }
@@ -491,24 +512,29 @@ static void test_regex(void)
 	ok(regex_match(jit, SLICE("abC"), 0, &found, &group) == REGEX_YES && slice_eq(found, SLICE("bC")) &&
 		   slice_eq(group, SLICE("C")),
 	   "a match and its group");
-	ok(regex_match(jit, SLICE("abbc"), 2, &found, &group) == REGEX_YES && slice_eq(found, SLICE("bc")), "from a place on");
+	ok(regex_match(jit, SLICE("abbc"), 2, &found, &group) == REGEX_YES && slice_eq(found, SLICE("bc")),
+	   "from a place on");
 	ok(regex_match(jit, SLICE("ab"), 0, &found, &group) == REGEX_YES && slice_eq(group, SLICE("b")),
 	   "a group that took no part is the match");
-	ok(regex_match(jit, SLICE("xyz"), 0, NULL, NULL) == REGEX_NO && regex_match(jit, SLICE(""), 0, NULL, NULL) == REGEX_NO,
+	ok(regex_match(jit, SLICE("xyz"), 0, NULL, NULL) == REGEX_NO &&
+	   regex_match(jit, SLICE(""), 0, NULL, NULL) == REGEX_NO,
 	   "no match");
-	ok(regex_match(whole, SLICE("ab"), 0, NULL, NULL) == REGEX_YES && regex_match(whole, SLICE("abc"), 0, NULL, NULL) == REGEX_NO &&
+	ok(regex_match(whole, SLICE("ab"), 0, NULL, NULL) == REGEX_YES &&
+	   regex_match(whole, SLICE("abc"), 0, NULL, NULL) == REGEX_NO &&
 		   regex_match(whole, SLICE("xab"), 0, NULL, NULL) == REGEX_NO,
 	   "a whole match spans the subject, whichever alternative comes first");
 	ok(regex_match(whole, SLICE("a\n"), 0, NULL, NULL) == REGEX_NO, "a newline at the end included");
 	for (int i = 0; i < 5000; i++)
 		buf_add_char(&text, 'a');
 	buf_add_char(&text, '!');
-	is_int(regex_match(bomb, buf_slice(&text), 0, NULL, NULL), REGEX_LIMIT, "too much work is an answer of its own");
+	is_int(regex_match(bomb, buf_slice(&text), 0, NULL, NULL), REGEX_LIMIT,
+	       "too much work is an answer of its own");
 	buf_truncate(&text, 0);
 	for (int i = 0; i <= REGEX_PATTERN_MAX; i++)
 		buf_add_char(&text, 'a');
 	ok(!regex_new(buf_slice(&text), 0, &e) && strstr(e.text, "is longer than 4096"), "a pattern has a limit");
-	ok(!regex_new(SLICE("a\\C"), 0, &e) && strstr(e.text, "is wrong at byte"), "single code units are not to be had");
+	ok(!regex_new(SLICE("a\\C"), 0, &e) && strstr(e.text, "is wrong at byte"),
+	   "single code units are not to be had");
 	regex_release(jit);
 	regex_release(whole);
 	regex_release(bomb);

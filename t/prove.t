@@ -18,7 +18,8 @@ listed=$(awk '{ print $1 }' out | sort)
 check 'the list is a document too' bb-prove --list --json
 is "$(jq -r '.checks[].name' out | sort)" "$listed" 'both lists have the same names'
 is "$(jq -r '.kind, .v' out | tr '\n' ' ')" 'checks 1 ' 'the document says what it is'
-is "$(jq -r '.checks[] | select(.layer == "" or .tries == "") | .name' out)" '' 'each check has a layer and a description'
+is "$(jq -r '.checks[] | select(.layer == "" or .tries == "") | .name' out)" '' \
+	'each check has a layer and a description'
 is "$(printf '%s\n' "$listed" | uniq -d)" '' 'no name is there twice'
 check_status 100 'an unknown option is refused' bb-prove --lists
 check_status 100 'an operand is refused' bb-prove probe.json
@@ -59,7 +60,8 @@ refuses '.host_addresses = ["host.example"]' "'host.example' is not an IP addres
 refuses '.addresses = [{"address":"192.0.2.1","port":0}]' "'0' is not a port" 'port 0 is refused'
 refuses '.addresses = [{"address":"192.0.2.1"}]' "lacks the key 'port'" 'an endpoint without port is refused'
 refuses '.proxy = {"address":"egress","port":9099}' "'egress' is not an IP address" 'a proxy needs an address'
-refuses 'del(.unlisted) | .proxy = {"address":"127.0.0.1","port":9099}' 'no unlisted name' 'a proxy needs a name to refuse'
+refuses 'del(.unlisted) | .proxy = {"address":"127.0.0.1","port":9099}' 'no unlisted name' \
+	'a proxy needs a name to refuse'
 refuses '.unlisted = "a b"' "'a b' is not a host name" 'a name with a space is refused'
 refuses '.listed = "a\r\nb"' 'is not a host name' 'a name with a line end is refused'
 refuses '.services = [{"name":"x","ports":["9099"]}]' 'ports\[0\].*wrong type' 'a port must be a number'
@@ -134,7 +136,8 @@ is "$?" 1 'a machine that is no bottle does not hold'
 is "$(jq -r '.kind, .v, .holds' verdict.json | tr '\n' ' ')" 'verdict 1 false ' 'the verdict says so'
 is "$(jq -r '.checks[].name' verdict.json | sort)" "$listed" 'every check of the list was reported'
 
-# Checks that hold here for lack of what they try: a kernel without modules, kexec or a 32-bit entry; no proxy; no terminal.
+# Checks that hold here for lack of what they try: a kernel without modules, kexec or a 32-bit entry; no proxy; no
+# terminal.
 absent='^(foreign-abi|module|kexec|terminal|proxy-(host|port|address|tunnel))$'
 # Checks that root has to be the machine's own for.
 roots='^(bpf|reboot|clock|kernel-log|admin|setid|devices|proc|read-only|identity|perf|raw)$'

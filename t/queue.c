@@ -94,10 +94,12 @@ static void test_open(void)
 	struct error e = ERROR_INIT;
 	struct stat st;
 
-	ok(!queue_open(&q, absent, false, &e) && e.status == STATUS_WORLD, "a queue that is not there is not opened: %s", e.text);
+	ok(!queue_open(&q, absent, false, &e) && e.status == STATUS_WORLD,
+	   "a queue that is not there is not opened: %s", e.text);
 	queue_release(&q);
 	mkdir(open_to_all, 0755);
-	ok(!queue_open(&q, open_to_all, true, &e) && e.status == STATUS_CALLER, "nor one that is open to others: %s", e.text);
+	ok(!queue_open(&q, open_to_all, true, &e) && e.status == STATUS_CALLER, "nor one that is open to others: %s",
+	   e.text);
 	queue_release(&q);
 	ok(symlink(top, link) == 0 && !queue_open(&q, link, true, &e), "nor through a link");
 	queue_release(&q);
@@ -120,7 +122,8 @@ static void test_life(void)
 	ok(ask(&q, QUEUE_ALLOW, "routes: []\n", &t, &e), "a question is put %s", e.text);
 	ok(queue_is_id(slice_str(t.id)) && !t.again, "under a new id");
 	snprintf(name, sizeof(name), "%s.proposal.json", t.id);
-	ok(fstatat(q.dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & 07777) == 0600, "in a file for nobody else");
+	ok(fstatat(q.dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (st.st_mode & 07777) == 0600,
+	   "in a file for nobody else");
 	ok(queue_read(&q, t.id, &p, &e), "it is read back %s", e.text);
 	is_str(p.hash, t.hash, "with the hash that whoever asked knows");
 	is_str(doc_get_cstr(p.doc, "tool"), "allow", "the tool,");
@@ -165,10 +168,14 @@ static void test_void(void)
 {
 	static const char *const bad[] = {
 		"", "{", "[]", "{\"kind\":\"response\",\"v\":1}",
-		"{\"kind\":\"response\",\"v\":1,\"id\":\"%s\",\"status\":\"approved\",\"notes\":\"\",\"final_file\":\"\",\"decided_at\":\"\",\"proposal_hash\":\"00\"}",
-		"{\"kind\":\"response\",\"v\":1,\"id\":\"%s\",\"status\":\"yes\",\"notes\":\"\",\"final_file\":\"\",\"decided_at\":\"\",\"proposal_hash\":\"%s\"}",
-		"{\"kind\":\"response\",\"v\":1,\"id\":\"x%s\",\"status\":\"approved\",\"notes\":\"\",\"final_file\":\"\",\"decided_at\":\"\",\"proposal_hash\":\"%s\"}",
-		"{\"kind\":\"response\",\"v\":1,\"id\":\"%s\",\"status\":\"approved\",\"notes\":\"\",\"final_file\":\"\",\"decided_at\":\"\",\"proposal_hash\":\"%s\",\"x\":1}",
+		"{\"kind\":\"response\",\"v\":1,\"id\":\"%s\",\"status\":\"approved\",\"notes\":\"\","
+		"\"final_file\":\"\",\"decided_at\":\"\",\"proposal_hash\":\"00\"}",
+		"{\"kind\":\"response\",\"v\":1,\"id\":\"%s\",\"status\":\"yes\",\"notes\":\"\",\"final_file\":\"\","
+		"\"decided_at\":\"\",\"proposal_hash\":\"%s\"}",
+		"{\"kind\":\"response\",\"v\":1,\"id\":\"x%s\",\"status\":\"approved\",\"notes\":\"\","
+		"\"final_file\":\"\",\"decided_at\":\"\",\"proposal_hash\":\"%s\"}",
+		"{\"kind\":\"response\",\"v\":1,\"id\":\"%s\",\"status\":\"approved\",\"notes\":\"\","
+		"\"final_file\":\"\",\"decided_at\":\"\",\"proposal_hash\":\"%s\",\"x\":1}",
 	};
 	AUTO_QUEUE q = QUEUE_INIT;
 	AUTO_RESPONSE r = RESPONSE_INIT;
@@ -197,7 +204,8 @@ static void test_void(void)
 	ok(symlinkat("/etc/passwd", q.dir, name) == 0, "a link in place of an answer");
 	is_int(queue_check(&q, &t, &r, &e), QUEUE_VOID, "is not followed: %s", e.text);
 
-	ok(!answer(&q, t.id, "00", QUEUE_APPROVED, &e) && e.status == STATUS_NO, "an answer to other bytes is not written: %s", e.text);
+	ok(!answer(&q, t.id, "00", QUEUE_APPROVED, &e) && e.status == STATUS_NO,
+	   "an answer to other bytes is not written: %s", e.text);
 	snprintf(name, sizeof(name), "%s.proposal.json", t.id);
 	scribble(&q, name, "{\"kind\":\"proposal\",\"v\":1}");
 	ok(!answer(&q, t.id, t.hash, QUEUE_APPROVED, &e), "nor to a proposal that was broken meanwhile: %s", e.text);
@@ -221,7 +229,8 @@ static void test_edited(void)
 	ok(file_read_at(q.dir, name, QUEUE_BYTES_MAX, &text, &e), "the proposal is read");
 	memcpy(strstr(text.ptr, "harmless"), "harmful!", 8);
 	scribble(&q, name, buf_str(&text));
-	ok(!answer(&q, t.id, t.hash, QUEUE_APPROVED, &e) && e.status == STATUS_NO, "changed after it was shown: %s", e.text);
+	ok(!answer(&q, t.id, t.hash, QUEUE_APPROVED, &e) && e.status == STATUS_NO, "changed after it was shown: %s",
+	   e.text);
 	is_int(queue_check(&q, &t, &r, &e), QUEUE_WAITING, "there is no answer");
 }
 
@@ -257,7 +266,8 @@ static void test_foreign(void)
 	scribble(&q, "0189abcd-0123-4567-89ab-cdef01234568.proposal.json.tmp", "x");
 	scribble(&q, "proposal.json", "x");
 	scribble(&q, "bucket", "not a number");
-	ok(symlinkat("/etc/passwd", q.dir, "0189abcd-0123-4567-89ab-cdef01234569.proposal.json") == 0, "someone makes a link");
+	ok(symlinkat("/etc/passwd", q.dir, "0189abcd-0123-4567-89ab-cdef01234569.proposal.json") == 0,
+	   "someone makes a link");
 	mkfifoat(q.dir, "0189abcd-0123-4567-89ab-cdef0123456a.proposal.json", 0600);
 	mkdirat(q.dir, "0189abcd-0123-4567-89ab-cdef0123456b.proposal.json", 0700);
 	mkdirat(q.dir, "lost", 0);
@@ -342,7 +352,8 @@ static void test_rate(void)
 	ok(strstr(e.text, "try again in") != NULL, "when to try again");
 	scribble(&q, "bucket", "99999999999999\n");
 	ok(!ask(&q, QUEUE_ALLOW, "x", &t, &e), "a clock set back");
-	ok(strstr(e.text, "in 15 seconds") || strstr(e.text, "in 16 seconds"), "locks nobody out for longer than one turn: %s", e.text);
+	ok(strstr(e.text, "in 15 seconds") || strstr(e.text, "in 16 seconds"),
+	   "locks nobody out for longer than one turn: %s", e.text);
 }
 
 static void test_processed(void)
@@ -444,7 +455,8 @@ static void test_races(void)
 	if (child == 0)
 		_exit(answer_it(path, 1));
 	before = watch_clock();
-	is_int(queue_await(&q, &contested, before + 60000, &r, &e), QUEUE_ANSWERED, "an answer ends the waiting for it");
+	is_int(queue_await(&q, &contested, before + 60000, &r, &e), QUEUE_ANSWERED,
+	       "an answer ends the waiting for it");
 	ok(watch_clock() - before < 30000, "at once");
 	response_release(&r);
 	waitpid(child, NULL, 0);
@@ -520,7 +532,8 @@ static void test_read_only(void)
 	fresh(&q, "read-only");
 	ask(&q, QUEUE_ALLOW, "x", &t, &e);
 	fchmod(q.dir, 0500);
-	ok(!ask(&q, QUEUE_ALLOW, "y", &other, &e) && e.status == STATUS_WORLD, "a read-only queue takes no question: %s", e.text);
+	ok(!ask(&q, QUEUE_ALLOW, "y", &other, &e) && e.status == STATUS_WORLD,
+	   "a read-only queue takes no question: %s", e.text);
 	ok(!answer(&q, t.id, t.hash, QUEUE_APPROVED, &e) && e.status == STATUS_WORLD, "and no answer: %s", e.text);
 	fchmod(q.dir, 0700);
 }

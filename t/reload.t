@@ -33,7 +33,8 @@ like "$(cat err)" "unable to ask the sidecar in '\\.'; is the bottle running\\?:
 routes a.test b.test >second
 put second
 check 'new routes are confirmed' bb-sidecar reload --dir dir --sha256 "$hash"
-is "$(jq -c '[.kind, .v, .daemon, .event, .ok, .sha256]' out)" "[\"reload\",1,\"egress\",\"reload\",true,\"$hash\"]" '... with their digest'
+is "$(jq -c '[.kind, .v, .daemon, .event, .ok, .sha256]' out)" "[\"reload\",1,\"egress\",\"reload\",true,\"$hash\"]" \
+	'... with their digest'
 check 'a reload without a digest' bb-sidecar reload --dir dir
 is "$(jq -r .sha256 out)" "$hash" '... is answered with that of what was read'
 echo 'routes: [{host: "a b"}]' >third
@@ -62,7 +63,8 @@ kill -KILL "$(bb-sidecar health --dir dir | jq '.daemons[0].pid')"
 check 'while the daemon is down' bb-sidecar reload --dir dir --sha256 "$hash"
 is "$(jq -r .sha256 out)" "$hash" '... its next start confirms'
 routes never.test >never
-check_status 111 'bytes that are not there are not confirmed' bb-sidecar reload --dir dir --sha256 "$(sha256sum never | cut -d' ' -f1)"
+check_status 111 'bytes that are not there are not confirmed' bb-sidecar reload --dir dir --sha256 "$(sha256sum never |
+	cut -d' ' -f1)"
 like "$(cat err)" 'no daemon of the bottle has confirmed the reload in 15 seconds' '... after 15 seconds'
 
 # More than can wait at once: the rest is turned away, and the sidecar works on.
@@ -91,7 +93,8 @@ is "$(cat turned)" '32 8' 'of forty at once eight are kept'
 check '... and room is there again when they are gone' wait_for bb-sidecar reload --dir dir
 if [ "$(id -u)" -eq 0 ]; then
 	chmod 755 . dir && chmod 666 dir/reload.sock
-	check_status 111 'another user is not served' setpriv --reuid 47111 --regid 47111 --clear-groups "$BB_BUILD/bin/bb-sidecar" reload --dir dir
+	check_status 111 'another user is not served' setpriv --reuid 47111 --regid 47111 \
+		--clear-groups "$BB_BUILD/bin/bb-sidecar" reload --dir dir
 	like "$(cat err)" 'does not take requests of this user|Permission denied' '... and told'
 else
 	skip 'another user is not served' 'needs root to be another user'

@@ -33,17 +33,20 @@ if ! bb-launch-native check >out 2>err; then
 fi
 
 # The first life ends badly.
-(cd project && bb start hello --yes --headless --cwd --label kept --prompt 'echo more >>precious; echo note >~/note; exit 7' >../out 2>../err </dev/null)
+(cd project && bb start hello --yes --headless --cwd --label kept \
+	--prompt 'echo more >>precious; echo note >~/note; exit 7' >../out 2>../err </dev/null)
 is $? 7 'an agent fails'
 check 'its state is there' test -f home/state/kept/metadata.json
 
 # The second, with less allowed.
 bottle second '{host: two.example.com}'
 check 'a dry run shows what is in force now' bb resume kept --dry-run --json --headless --prompt true
-is "$(jq -c '[.identity, .label, [.preflight.routes[].host]]' out)" '["kept","kept",["two.example.com"]]' 'under the same identity'
+is "$(jq -c '[.identity, .label, [.preflight.routes[].host]]' out)" '["kept","kept",["two.example.com"]]' \
+	'under the same identity'
 is "$(jq -r .cwd out)" "$PWD/project" 'on the same directory'
 bb resume kept --yes --headless --prompt 'cat precious ~/note; echo $GREETING; curl -s -o /dev/null -w "%{http_code}\n" https://one.example.com/; exit 8' >out 2>err </dev/null
-is "$? $(tr '\n' ' ' <out)" '8 the only copy more note second 403 ' 'it finds its files, and what is no longer allowed is refused'
+is "$? $(tr '\n' ' ' <out)" '8 the only copy more note second 403 ' \
+	'it finds its files, and what is no longer allowed is refused'
 is "$(cat project/precious)" 'the only copy' 'the directory is as it was'
 
 # Good ends remove it.

@@ -45,7 +45,8 @@ git commit -qm 'renamed, not changed'
 git rm -q three
 git commit -qm 'removed'
 run 1 "a token that was removed later" bb-scan git
-is "$(cut -d: -f1-4 "$dir/out")" "$(echo "$second" | cut -c1-12) two:2:6: github-pat" "is found once, in the commit that brought it"
+is "$(cut -d: -f1-4 "$dir/out")" "$(echo "$second" | cut -c1-12) two:2:6: github-pat" \
+	"is found once, in the commit that brought it"
 run 0 "a range behind it" bb-scan git --range "$second..HEAD~1"
 run 1 "a range that holds it" bb-scan git --range "$first..HEAD"
 run 0 "one revision before it" bb-scan git --range "$first"
@@ -71,7 +72,8 @@ is "$(cat "$dir/out" "$dir/err" | grep -c -e $body1 -e $body2 -e $body3 || :)" 0
 # Reports.
 run 1 "JSON" bb-scan git --format json
 is "$(jq -r '.[] | select(.File == "two") | "\(.Author) \(.Email) \(.Date) \(.Message) \(.Fingerprint)"' "$dir/out")" \
-	"Ann Author ann@example.test 2026-03-04T05:06:07Z REDACTED $second:two:github-pat:2" "has gitleaks' words about the commit"
+	"Ann Author ann@example.test 2026-03-04T05:06:07Z REDACTED $second:two:github-pat:2" \
+	"has gitleaks' words about the commit"
 is "$(grep -c -e $body1 -e $body2 -e $body3 "$dir/out" || :)" 0 "and no secret, nor a message that may hold one"
 cp "$dir/out" ../base.json
 run 1 "with --show" bb-scan git --format json --show
@@ -133,7 +135,8 @@ export MY_SECRET
 { echo one; printf 'x %s y\n' "$(printf %s "$MY_SECRET" | base64)"; } >encoded
 run 0 "unknown to the rules" bb-scan encoded
 run 1 "known by its value" bb-scan --known-env MY_SECRET encoded
-is "$(cat out)" "encoded:2:3: known-secret: value of the variable MY_SECRET" "it is found in base64, and named by its variable"
+is "$(cat out)" "encoded:2:3: known-secret: value of the variable MY_SECRET" \
+	"it is found in base64, and named by its variable"
 run 100 "a variable that is not set" bb-scan --known-env NOT_SET encoded
 SHORT=abc1234 run 100 "one that is too short" bb-scan --known-env SHORT encoded
 SHORT=abc12345 run 0 "one that is just long enough" bb-scan --known-env SHORT encoded

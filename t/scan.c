@@ -54,8 +54,8 @@ static bool note(void *ctx, const struct finding *f)
 	struct log *log = ctx;
 
 	log->early = log->early || f->start < log->released;
-	buf_add_format(&log->text, "%s@%d-%d:%.*s;", f->rule ? f->rule->id : f->why, (int)f->secret_start, (int)f->secret_end,
-		       SLICE_ARG(f->secret));
+	buf_add_format(&log->text, "%s@%d-%d:%.*s;", f->rule ? f->rule->id : f->why, (int)f->secret_start,
+		       (int)f->secret_end, SLICE_ARG(f->secret));
 	return true;
 }
 
@@ -124,8 +124,10 @@ static void test_findings(const struct rules *rules)
 /* Texts full of pieces of what the rules look for. */
 static void test_splits(const struct rules *rules)
 {
-	static const char *const pieces[] = { "tok_", "abcd1234", "secret", " = ", "=", "hunter2", " ", "\n", "_key", "x",
-					      "tok_a1b2c3d4", "acme", "key-", "1234", "0123456789ab", "\"", ": ", "my_secret=abc123def", "# harmless", "example" };
+	static const char *const pieces[] = { "tok_", "abcd1234", "secret", " = ", "=", "hunter2", " ", "\n", "_key",
+					      "x",
+					      "tok_a1b2c3d4", "acme", "key-", "1234", "0123456789ab", "\"", ": ",
+					      "my_secret=abc123def", "# harmless", "example" };
 	bool same = true, held = true;
 	size_t findings = 0;
 
@@ -173,7 +175,8 @@ static void test_guesses(void)
 static void test_words(void)
 {
 	static const char text[] = "words:\n  verb: go|run\n  mu: never\n"
-				   "rules:\n  - {id: w, description: d, regex: 'key:{verb}{2}\\x{21}(?:{verb})', keywords: ['key:'], length: 32}\n";
+				   "rules:\n  - {id: w, description: d, regex: 'key:{verb}{2}\\x{21}(?:{verb})', "
+				   "keywords: ['key:'], length: 32}\n";
 	AUTO_PROBLEMS problems = PROBLEMS_INIT;
 	struct rules *rules = rules_new();
 	struct log log;
@@ -195,13 +198,18 @@ static void test_refusals(void)
 		{ "rules:\n  - {id: a, description: d, regex: xyz, keywords: [xyz], entropy: 9}\n", "from 0 to 8" },
 		{ "rules:\n  - {id: a, description: d, regex: xyz, keyword: xyz}\n", "did you mean" },
 		{ "rules:\n  - {id: a, description: d, keywords: [xyz]}\n", "one of regex, token and value" },
-		{ "rules:\n  - {id: a, description: d, regex: xyz, token: xyz, keywords: [xyz]}\n", "one of regex, token and value" },
+		{ "rules:\n  - {id: a, description: d, regex: xyz, token: xyz, keywords: [xyz]}\n",
+		  "one of regex, token and value" },
 		{ "rules:\n  - {id: a, description: d, value: xyz}\n", "needs the words" },
-		{ "rules:\n  - {id: a, description: d, regex: xyz, keywords: [xyz], near: [abc]}\n", "goes with value" },
+		{ "rules:\n  - {id: a, description: d, regex: xyz, keywords: [xyz], near: [abc]}\n",
+		  "goes with value" },
 		{ "rules:\n  - {id: a, description: d, value: xyz, keywords: [xyz], near: [abc]}\n", "near has them" },
-		{ "rules:\n  - {id: a, description: d, token: xyz, keywords: [xyz], at: keyword}\n", "goes with regex" },
-		{ "words: {b: x}\nrules:\n  - {id: a, description: d, regex: 'xyz{c}', keywords: [xyz]}\n", "rule 'a': what stands in braces" },
-		{ "rules:\n  - {id: a, description: d, regex: 'xyz{c}', keywords: [xyz]}\n", "rule 'a': what stands in braces" },
+		{ "rules:\n  - {id: a, description: d, token: xyz, keywords: [xyz], at: keyword}\n",
+		  "goes with regex" },
+		{ "words: {b: x}\nrules:\n  - {id: a, description: d, regex: 'xyz{c}', keywords: [xyz]}\n",
+		  "rule 'a': what stands in braces" },
+		{ "rules:\n  - {id: a, description: d, regex: 'xyz{c}', keywords: [xyz]}\n",
+		  "rule 'a': what stands in braces" },
 		{ "words: {B: x}\nrules: []\n", "of small letters" },
 		{ "words: {b: '('}\nrules: []\n", "does not compile" },
 	};
@@ -214,7 +222,8 @@ static void test_refusals(void)
 		ok(!rules_load(r, slice_str(cases[i].yaml), "rules.yaml", &p), "refused: %zu", i);
 		for (size_t n = 0; n < p.count; n++)
 			problem_format(&p.list[n], &text);
-		ok(strstr(buf_str(&text), cases[i].problem) != NULL, "says \"%s\" (%s)", cases[i].problem, buf_str(&text));
+		ok(strstr(buf_str(&text), cases[i].problem) != NULL, "says \"%s\" (%s)", cases[i].problem,
+		   buf_str(&text));
 		rules_release(r);
 	}
 }

@@ -59,7 +59,8 @@ static void judge(const char *name, const char *text, size_t len, const char *wa
 static void test_passes(void)
 {
 	PASSES("plain text", "hello\r\n\tworld\a\b");
-	PASSES("UTF-8, also with bytes that alone would be C1 controls", "\xe2\x80\x9b\xc3\x9b\xf0\x9f\x98\x80\xc2\xa9");
+	PASSES("UTF-8, also with bytes that alone would be C1 controls",
+	       "\xe2\x80\x9b\xc3\x9b\xf0\x9f\x98\x80\xc2\xa9");
 	PASSES("colours and cursor", "\033[1;38;2;1;2;3m\033[10;20H\033[2J\033[K");
 	PASSES("private modes", "\033[?1049h\033[?2004h\033[?25l\033[>4;2m\033[<u\033[=1;1u");
 	PASSES("questions that are answered to the agent", "\033[c\033[6n\033[?u\033[>q\033[?2026$p\033[14t");
@@ -95,17 +96,20 @@ static void test_dropped(void)
 	DROPPED("answerback", "\005");
 	DROPPED("C1 controls in UTF-8", "\xc2\x9b" "\xc2\x9d" "\xc2\x85");
 	DROPPED("C1 controls as bytes", "\x9b" "\x9d" "\x90");
-	DROPPED("a sequence without end", "\033[111111111111111111111111111111111111111111111111111111111111111111111111111m");
+	DROPPED("a sequence without end",
+		"\033[111111111111111111111111111111111111111111111111111111111111111111111111111m");
 	JUDGE("a string that is cancelled", "a\033]52;c;x\030b", "ab");
 	JUDGE("a C1 control after half a character", "a\xe2\x9b" "b\x9b" "c", "a\xe2\x9b" "bc");
-	JUDGE("an escape in a string that passes begins another sequence", "a\033]0;x\033]52;c;y\a" "b", "a\033]0;x\030b");
+	JUDGE("an escape in a string that passes begins another sequence", "a\033]0;x\033]52;c;y\a" "b",
+	      "a\033]0;x\030b");
 	JUDGE("an escape in a control sequence begins another one", "a\033[3\033[1mb", "a\033[1mb");
 }
 
 /* Nothing that is shown grows beyond the buffer, whatever is thrown at it. */
 static void test_bounds(void)
 {
-	static const char *const words[] = { "\033", "]", "0;", "52;", "P", "q", "_", "[", "1", "m", "\a", "\\", "\xc2", "\x9b", "\xe2",
+	static const char *const words[] = { "\033", "]", "0;", "52;", "P", "q", "_", "[", "1", "m", "\a", "\\", "\xc2",
+					     "\x9b", "\xe2",
 					     "\x18", "x", "t", "*y", "\005" };
 	char *bytes = alloc_zero(SIZE, 1);
 	size_t room = screen_room(SIZE), most = 0;

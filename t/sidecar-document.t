@@ -73,15 +73,18 @@ for name in '' . .. a/b A 'a b' -a a_b a.b "$(printf '%033d' 0)"; do
 done
 refuses '.daemons += .daemons' "two daemons are called 'one'"
 refuses '.daemons += [.daemons[0] | .name = "two"]' "two listeners are called 'web'"
-refuses '.daemons[0].listeners[0].name = "a/b"' "'sidecar.daemons[0].listeners[0].name' is 'a/b', which cannot name a listener"
+refuses '.daemons[0].listeners[0].name = "a/b"' \
+	"'sidecar.daemons[0].listeners[0].name' is 'a/b', which cannot name a listener"
 refuses '.daemons[0].keep[0] = "a/b"' "'sidecar.daemons[0].keep[0]' is 'a/b', which cannot name a memory file"
 
 # --- program and arguments ---
 
 refuses '.daemons[0].program = ""' "'sidecar.daemons[0].program' is '', wanted a plain name or an absolute path"
 refuses '.daemons[0].program = "../sh"' "'sidecar.daemons[0].program' is '../sh', wanted a plain name or an absolute path"
-for word in '{listener:other}' '{listener:}' '{listener}' '{keep:other}' '{secret}' '{}' '{' '{dir' '{ready:x}' '{{dir}}'; do
-	refuses ".daemons[0].args += [\"a$word\"]" "'sidecar.daemons[0].args' has 'a$word', which names nothing that the daemon is given"
+for word in '{listener:other}' '{listener:}' '{listener}' '{keep:other}' '{secret}' '{}' '{' '{dir' '{ready:x}' \
+	'{{dir}}'; do
+	refuses ".daemons[0].args += [\"a$word\"]" \
+		"'sidecar.daemons[0].args' has 'a$word', which names nothing that the daemon is given"
 done
 refuses '.daemons[0].args -= ["{listener:web}"]' "'sidecar.daemons[0].args' does not take the listener 'web'"
 refuses '.daemons[0].args -= ["{keep:ca}"]' "'sidecar.daemons[0].args' does not take what is kept as 'ca'"
@@ -91,22 +94,27 @@ refuses '.daemons[0].args = [range(257) | tostring]' "'sidecar.daemons[0].args' 
 # --- listeners, secrets, files ---
 
 for port in 0 -1 65536; do
-	refuses ".daemons[0].listeners[0].port = $port" "'sidecar.daemons[0].listeners[0].port' is $port, wanted 1 to 65535"
+	refuses ".daemons[0].listeners[0].port = $port" \
+		"'sidecar.daemons[0].listeners[0].port' is $port, wanted 1 to 65535"
 done
 refuses '.daemons[0].listeners[0].port = "80"' "'sidecar.daemons[0].listeners[0].port' is not a whole number"
 refuses '.daemons[0].listeners[0].fd = 3' "'sidecar.daemons[0].listeners[0]' has the unknown key 'fd'"
-refuses '.daemons[0].listeners = [range(9) | {name: "w\(.)", port: 80}]' "'sidecar.daemons[0].listeners' has more than 8 entries"
+refuses '.daemons[0].listeners = [range(9) | {name: "w\(.)", port: 80}]' \
+	"'sidecar.daemons[0].listeners' has more than 8 entries"
 refuses '.daemons[0].keep = [range(9) | "k\(.)"]' "'sidecar.daemons[0].keep' has more than 8 entries"
 refuses '.daemons[0].secrets += ["token:b"]' "'one' needs the secret 'token:b', which was not handed over"
 for path in '' . .. .x a/b /a; do
-	refuses ".daemons[0].files[0].path = \"$path\"" "'sidecar.daemons[0].files[0].path' is '$path', wanted a plain file name"
+	refuses ".daemons[0].files[0].path = \"$path\"" \
+		"'sidecar.daemons[0].files[0].path' is '$path', wanted a plain file name"
 done
 for mode in 600 4755 rw; do
-	refuses ".daemons[0].files[0].mode = \"$mode\"" "'sidecar.daemons[0].files[0].mode' is '$mode', wanted 0400, 0600, 0644, 0700 or 0755"
+	refuses ".daemons[0].files[0].mode = \"$mode\"" \
+		"'sidecar.daemons[0].files[0].mode' is '$mode', wanted 0400, 0600, 0644, 0700 or 0755"
 done
 refuses 'del(.daemons[0].files[0].content)' "'sidecar.daemons[0].files[0]' lacks the key 'content'"
 refuses '.daemons[0].files[0].owner = 1' "'sidecar.daemons[0].files[0]' has the unknown key 'owner'"
-refuses '.daemons[0].files = [range(65) | {path: "f\(.)", content: ""}]' "'sidecar.daemons[0].files' has more than 64 entries"
+refuses '.daemons[0].files = [range(65) | {path: "f\(.)", content: ""}]' \
+	"'sidecar.daemons[0].files' has more than 64 entries"
 
 # --- not a document at all ---
 
@@ -153,11 +161,13 @@ like "$(cat out)" '^usage: bb-sidecar \{--document FD [|] --stdin\} --dir DIR' '
 check 'bb-sidecar health --help' bb-sidecar health --help
 
 check_status 100 'no socket for a listener' run_document good.json
-is "$(cat err)" "bb-sidecar: no socket for the listener 'web'; give '--listener web=FD' or '--bind'" '... says how to give one'
+is "$(cat err)" "bb-sidecar: no socket for the listener 'web'; give '--listener web=FD' or '--bind'" \
+	'... says how to give one'
 check_status 100 'an address that is a name' run_document good.json --bind localhost
 is "$(cat err)" "bb-sidecar: 'localhost' is not a numeric address" '... is refused'
 check_status 111 'an address of others' run_document good.json --bind 192.0.2.1
-is "$(cat err)" "bb-sidecar: unable to listen on '192.0.2.1' port 18080 for 'web': Cannot assign requested address" '... cannot be bound'
+is "$(cat err)" "bb-sidecar: unable to listen on '192.0.2.1' port 18080 for 'web': Cannot assign requested address" \
+	'... cannot be bound'
 check_status 100 'a listener of nobody' run_document good.json --bind 127.0.0.1 --listener other=0
 is "$(cat err)" "bb-sidecar: no daemon has a listener 'other'" '... is refused'
 check_status 100 'a listener that does not listen' run_document good.json --listener web=4
@@ -165,7 +175,8 @@ is "$(cat err)" "bb-sidecar: the listener 'web' (descriptor 4) is not a listenin
 
 # --- the subset ---
 
-jq -c '.daemons += [.daemons[0] | .name = "two" | .listeners[0].name = "web2" | .args[3] = "{listener:web2}"]' good.json >two.json
+jq -c '.daemons += [.daemons[0] | .name = "two" | .listeners[0].name = "web2" | .args[3] = "{listener:web2}"]' \
+	good.json >two.json
 BOT_BOTTLE_SIDECAR_DAEMONS=one,three bb-sidecar --document 3 --dir dir 3<two.json >out 2>err
 is "$?" 100 'a subset with a name that the document does not have'
 is "$(cat err)" "bb-sidecar: BOT_BOTTLE_SIDECAR_DAEMONS names 'three', which is not in the document" '... is refused'

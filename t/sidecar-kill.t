@@ -26,7 +26,8 @@ round=0
 while [ "$round" -lt "$rounds" ]; do
 	round=$((round + 1))
 	bb-sidecar health --dir dir >health
-	for name in $(printf '%s\n' $daemons | awk -v seed="$seed$round" 'BEGIN { srand(seed) } { print rand(), $0 }' | sort | cut -d ' ' -f 2); do
+	for name in $(printf '%s\n' $daemons | awk -v seed="$seed$round" 'BEGIN { srand(seed) } { print rand(), $0 }' |
+		sort | cut -d ' ' -f 2); do
 		pid=$(jq --arg name "$name" '.daemons[] | select(.name == $name).pid // empty' health)
 		if [ -n "$pid" ] && kill -9 "$pid" 2>/dev/null; then
 			kills=$((kills + 1))

@@ -28,7 +28,8 @@ END
 cat >ask.py <<'END'
 import socket, sys
 try:
-    s = socket.create_connection((sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1", int(sys.argv[1])), timeout=float(sys.argv[2]))
+    host = sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1"
+    s = socket.create_connection((host, int(sys.argv[1])), timeout=float(sys.argv[2]))
     print(s.recv(100).decode().strip() or "closed")
 except ConnectionResetError: print("reset")
 except ConnectionRefusedError: print("refused")
@@ -85,7 +86,8 @@ wait "$sidecar"
 
 # --- inherited ---
 
-start python3 give.py 9001 9002 9003 -- bb-sidecar --document 3 --dir dir --listener web=7 --listener git=8 --listener git.2=9
+start python3 give.py 9001 9002 9003 -- bb-sidecar --document 3 --dir dir --listener web=7 --listener git=8 \
+	--listener git.2=9
 is "$(ask 9001 5) $(ask 9003 5)" 'web git' 'inherited listeners'
 is "$(ask 8001 5)" refused '... make the port of the document a mere name'
 
@@ -114,7 +116,8 @@ is "$(health | jq -c '[.ready, .daemons[0].last_status]')" '[false,9]' '... and 
 rm dir/web/broken
 wait_for state_is web ready
 is "$(ask 9001 5)" web 'when it is back, it serves'
-is "$(awk '/^flags/ { print $2 }' "/proc/$(health | jq '.daemons[0].pid')/fdinfo/3")" 02 '... with its socket in the mode in which it was given'
+is "$(awk '/^flags/ { print $2 }' "/proc/$(health | jq '.daemons[0].pid')/fdinfo/3")" 02 \
+	'... with its socket in the mode in which it was given'
 
 # --- the end while a daemon is down and others hold the listener, too ---
 
@@ -131,11 +134,13 @@ is "$(ask 9001 5)" refused '... closes its port'
 start python3 give.py 8003 -- bb-sidecar --document 3 --dir dir2 --bind 127.0.0.1
 wait "$sidecar"
 is "$?" 111 'a port that is taken'
-like "$(cat errors)" "^bb-sidecar: unable to listen on '127.0.0.1' port 8003 for 'git.2': Address already in use$" '... is named'
+like "$(cat errors)" "^bb-sidecar: unable to listen on '127.0.0.1' port 8003 for 'git.2': Address already in use$" \
+	'... is named'
 
 # --- a subset ---
 
-start env BOT_BOTTLE_SIDECAR_DAEMONS=web python3 give.py 9001 9003 -- bb-sidecar --document 3 --dir dir --listener web=7 --listener git.2=8
+start env BOT_BOTTLE_SIDECAR_DAEMONS=web python3 give.py 9001 9003 -- bb-sidecar --document 3 --dir dir \
+	--listener web=7 --listener git.2=8
 is "$(ask 9001 5)" web 'a subset serves'
 is "$(ask 9003 5)" refused '... and the listener of a daemon that is left out is closed'
 kill -TERM "$sidecar"

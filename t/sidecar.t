@@ -5,7 +5,8 @@ test_title='bb-sidecar: readiness, what reaches whom, deaths and restarts, signa
 
 # daemon NAME SCRIPT [JSON]: print one entry of a document: sh -c SCRIPT, with further members.
 daemon() {
-	jq -cn --arg name "$1" --arg script "$2" "{name: \$name, program: \"/bin/sh\", args: [\"-c\", \$script, \$name]} * (${3:-{\}})
+	jq -cn --arg name "$1" --arg script "$2" \
+		"{name: \$name, program: \"/bin/sh\", args: [\"-c\", \$script, \$name]} * (${3:-{\}})
 		| .args += (.more // []) | del(.more)"
 }
 
@@ -55,7 +56,8 @@ printf '7:token:a,5:alpha,7:token:b,4:beta,' >secrets
 
 # --- readiness ---
 
-document "$(daemon slow 'printf + >&"$1"; read -r go <../../gate; echo >&"$1"; exec sleep 1000' "$ready")" "$(daemon fast "$sleeper" "$ready")"
+document "$(daemon slow 'printf + >&"$1"; read -r go <../../gate; echo >&"$1"; exec sleep 1000' "$ready")" \
+	"$(daemon fast "$sleeper" "$ready")"
 mkfifo gate
 rm -rf dir && mkfifo ready
 bb-sidecar --document 3 --dir dir --ready 5 3<document.json 5>ready >log 2>errors &
@@ -72,7 +74,8 @@ echo go >gate
 is "$(od -An -c <&6 | tr -d ' ')" '\n' 'the ready descriptor gets exactly one newline, then its end'
 exec 6<&-
 check 'health says yes when all are ready' bb-sidecar health --dir dir
-is "$(jq -c '[.daemons[] | .name, .state, .restarts, (.pid | type)]' out)" '["slow","ready",0,"number","fast","ready",0,"number"]' \
+is "$(jq -c '[.daemons[] | .name, .state, .restarts, (.pid | type)]' out)" \
+	'["slow","ready",0,"number","fast","ready",0,"number"]' \
 	'... and how each is'
 check_status 111 'a second sidecar in the same directory' sh -c 'bb-sidecar --document 3 --dir dir 3<document.json'
 like "$(cat err)" "another sidecar runs in 'dir'" '... is refused'
@@ -89,7 +92,8 @@ document "$(daemon good "$sleeper" "$ready")" "$(daemon bad 'exit 100' "$ready")
 start
 wait "$sidecar"
 is "$?" 100 'a daemon that ends before it is ready ends the start with its status'
-like "$(cat errors)" "^\[sidecar\] 'bad' ended with status 100 before it was ready; the start is given up$" '... which is said'
+like "$(cat errors)" "^\[sidecar\] 'bad' ended with status 100 before it was ready; the start is given up$" \
+	'... which is said'
 document "$(daemon good "$sleeper" "$ready")" "$(daemon quitter 'exit 0' "$ready")"
 start
 wait "$sidecar"
@@ -98,7 +102,8 @@ document "$(daemon good "$sleeper" "$ready")" "$(daemon gone x | jq -c '.program
 start
 wait "$sidecar"
 is "$?" 127 'a program that is missing'
-like "$(cat errors)" "^\[sidecar\] unable to start 'gone': unable to run '/nonexistent/daemon': No such file" '... is named'
+like "$(cat errors)" "^\[sidecar\] unable to start 'gone': unable to run '/nonexistent/daemon': No such file" \
+	'... is named'
 : >plain && document "$(daemon gone x | jq -c --arg p "$PWD/plain" '.program = $p')"
 start
 wait "$sidecar"
@@ -132,21 +137,24 @@ TOKEN_OF_THE_HOST=hostage WANTED=wanted start
 is "$?" 0 'two daemons with a secret each'
 is "$(cat dir/a/secrets)" '7:token:a,5:alpha,' 'one gets its secret'
 is "$(cat dir/b/secrets)" '7:token:b,4:beta,' 'the other its own'
-unlike "$(cat dir/a/environ dir/b/environ)" 'hostage|alpha|beta' "neither the host's environment nor a secret is in theirs"
+unlike "$(cat dir/a/environ dir/b/environ)" 'hostage|alpha|beta' \
+	"neither the host's environment nor a secret is in theirs"
 like "$(cat dir/a/environ)" '^WANTED=wanted$' 'a variable that the document lists is'
 unlike "$(cat dir/b/environ)" '^WANTED=' '... for that daemon only'
 unlike "$(cat dir/a/cmdline dir/b/cmdline)" 'alpha|beta' 'no secret is in an argument'
 like "$(cat dir/a/cmdline)" "^$PWD/dir/a$" 'the directory of the daemon is'
 is "$(cat dir/a/where)" "$PWD/dir/a" '... and its working directory'
 is "$(cat dir/a/copy)" content 'files are there before the start'
-is "$(stat -c '%a %n' dir dir/a dir/a/f dir/a/g | tr '\n' ' ')" '700 dir 700 dir/a 644 dir/a/f 600 dir/a/g ' 'with their modes'
+is "$(stat -c '%a %n' dir dir/a dir/a/f dir/a/g | tr '\n' ' ')" '700 dir 700 dir/a 644 dir/a/f 600 dir/a/g ' \
+	'with their modes'
 wait_for sh -c "grep -qx sleep /proc/$(pid_of a)/comm"
 ls -l "/proc/$(pid_of a)/fd" >fds
 is "$(grep -c ' -> ' fds)" 5 'a daemon has its descriptors'
 is "$(sed -n 's/.* \([0-9]*\) -> .*/\1/p' fds | sort -n | tr '\n' ' ')" '0 1 2 3 4 ' '... and no others'
 like "$(cat fds)" ' 0 -> /dev/null$' '... and nothing to read'
 if [ "$(id -u)" -eq 0 ]; then
-	is "$(tr '\0' '\n' <"/proc/$sidecar/environ" | grep -c alpha)" 0 'no secret is in the environment of the sidecar'
+	is "$(tr '\0' '\n' <"/proc/$sidecar/environ" | grep -c alpha)" 0 \
+		'no secret is in the environment of the sidecar'
 fi
 is "$(ps -o args= -p "$sidecar" | grep -c alpha)" 0 '... nor in its arguments'
 is "$(grep -rl -e alpha -e beta dir log errors | sort | tr '\n' ' ')" 'dir/a/secrets dir/b/secrets ' \
@@ -182,7 +190,8 @@ check_status 1 'what the first life had started is gone' runs "$child"
 is "$(cat dir/a/kept.1)$(cat dir/a/kept.2)" key 'the memory file is kept, and rewound'
 is "$(cat dir/a/secrets.2)" '7:token:a,5:alpha,' 'the secrets are there again'
 is "$(cat dir/a/f.1 dir/a/f.2 | tr '\n' ' ')" 'first changed ' 'a file that changed is not put back'
-like "$(cat errors)" "^\[sidecar\] 'a' was killed by signal 9; .* is refused; next start in [0-9]+ ms$" 'the operator reads what happened'
+like "$(cat errors)" "^\[sidecar\] 'a' was killed by signal 9; .* is refused; next start in [0-9]+ ms$" \
+	'the operator reads what happened'
 like "$(cat errors)" "^\[sidecar\] 'a' is ready again$" '... and that it is over'
 is "$(sed -n 's/^\[sidecar\] //p' log | jq -r 'select(.event == "died") | "\(.daemon) \(.status) \(.again_in_ms <= 100)"')" \
 	'a 137 true' '... and the log has it as JSON'
@@ -196,7 +205,8 @@ document "$(daemon a 'if [ -e ready ]; then date +%s%N >>starts; exit 7; fi; : >
 start
 echo go >gate
 wait_for sh -c '[ "$(grep -c "\"died\"" log)" -ge 5 ]'
-is "$(sed -n 's/^\[sidecar\] //p' log | jq -r 'select(.event == "died") | .again_in_ms / 100 | ceil' | head -n 5 | tr '\n' ' ')" '1 2 4 8 16 ' \
+is "$(sed -n 's/^\[sidecar\] //p' log | jq -r 'select(.event == "died") | .again_in_ms / 100 | ceil' | head -n 5 |
+	tr '\n' ' ')" '1 2 4 8 16 ' \
 	'each start waits twice as long as the one before'
 like "$(grep refusing log | head -n 1)" '"daemon":"a"' 'a daemon that is down for long is said to refuse'
 stop INT
@@ -272,12 +282,15 @@ document "$(daemon a 'printf "\173\"a\":\"\\\\n\"\175\nsecond\npart"; printf "\0
 start
 wait_for grep -q '^\[b\] done$' log
 stop TERM
-is "$(grep '^\[a\]' log)" "$(printf '%s\n' '[a] {"a":"\n"}' '[a] second' '[a] part end')" 'lines get a prefix; JSON is passed on as it is'
+is "$(grep '^\[a\]' log)" "$(printf '%s\n' '[a] {"a":"\n"}' '[a] second' '[a] part end')" \
+	'lines get a prefix; JSON is passed on as it is'
 # shellcheck disable=SC1003
 is "$(grep '^\[a\]' errors)" "$(printf '%s\n' '[a] \x1B[31mred\x07\\' '[a] tail')" \
 	'text is escaped, and a last line without its newline is not lost'
-is "$(grep '^\[b\]' log | cut -c 1-8 | tr '\n' ' ')" '[b] xxxx [b] ...  [b] ...  [b] raw\ [b] done ' 'an over-long line is split and marked'
-is "$(grep '^\[b\]' log | sed -n 's/^\[b\] //; s/^\.\.\. //; s/ \.\.\.$//; /^x*$/p' | tr -d '\n' | wc -c)" 1400000 '... and nothing of it is lost'
+is "$(grep '^\[b\]' log | cut -c 1-8 | tr '\n' ' ')" '[b] xxxx [b] ...  [b] ...  [b] raw\ [b] done ' \
+	'an over-long line is split and marked'
+is "$(grep '^\[b\]' log | sed -n 's/^\[b\] //; s/^\.\.\. //; s/ \.\.\.$//; /^x*$/p' | tr -d '\n' | wc -c)" 1400000 \
+	'... and nothing of it is lost'
 like "$(cat log)" '^\[b\] raw\\u0001$' 'a raw control byte becomes the escape that JSON has for it'
 
 # A reader that does not read: the daemon waits, the sidecar does not.

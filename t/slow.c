@@ -68,8 +68,10 @@ static double cost(struct slice text, int runs)
 
 static void add_plain(struct buf *out, size_t size)
 {
-	static const char *const words[] = { "for (i = 0; i < n; i++)\n", "\treturn list->next;\n", "the quick brown fox ", "int value = 12;\n",
-					     "if (!found) ", "see section 4.2 of the manual. ", "{\n", "}\n", "/* it is a loop */ " };
+	static const char *const words[] = { "for (i = 0; i < n; i++)\n", "\treturn list->next;\n",
+					     "the quick brown fox ", "int value = 12;\n",
+					     "if (!found) ", "see section 4.2 of the manual. ", "{\n", "}\n",
+					     "/* it is a loop */ " };
 
 	while (out->len < size)
 		buf_add_str(out, words[(size_t)rand() % COUNT_OF(words)]);
@@ -120,7 +122,8 @@ static void add_escapes(struct buf *out, size_t size)
 /* Characters that each begin something. */
 static void add_begins(struct buf *out, size_t size)
 {
-	static const char *const begins[] = { "%25", "\\\\", "&amp;", "&#", "=3D", "=\r\n", "\x1f\x8b\x08", "PK\3\4", "\x28\xb5\x2f\xfd", "\x78\x9c",
+	static const char *const begins[] = { "%25", "\\\\", "&amp;", "&#", "=3D", "=\r\n", "\x1f\x8b\x08", "PK\3\4",
+					      "\x28\xb5\x2f\xfd", "\x78\x9c",
 					      "H4sI", "0x", "\\u00", "--b\r\n", "%%", "\\x5c" };
 
 	while (out->len < size)
@@ -187,7 +190,8 @@ static void test_texts(double plain)
 		one = cost(slice_sub(buf_slice(&once), 0, SIZE), RUNS);
 		eight = cost(slice_sub(buf_slice(&more), 0, GROWTH * SIZE), RUNS);
 		ok(one < DECODE_WORK_RATIO * NOISE * plain && eight < GROWTH * NOISE * (one > plain ? one : plain),
-		   "%s: %.1f times plain text, and eight times as much %.1f", texts[i].name, one / plain, eight / plain);
+		   "%s: %.1f times plain text, and eight times as much %.1f", texts[i].name, one / plain,
+		   eight / plain);
 	}
 }
 
@@ -220,7 +224,8 @@ static void test_bombs(void)
 		for (int k = 0; k < 8; k++)
 			buf_add_slice(&many, buf_slice(&bomb));
 		took = cost(buf_slice(&many), 2);
-		ok(took < COST_MAX * NOISE * plain, "%s: eight of %zu bytes for 64 MiB: %.1f times plain text of 64 MiB", bombs[i].name,
+		ok(took < COST_MAX * NOISE * plain,
+		   "%s: eight of %zu bytes for 64 MiB: %.1f times plain text of 64 MiB", bombs[i].name,
 		   bomb.len, took / plain);
 	}
 }

@@ -79,7 +79,8 @@ static void test_texts(void)
 		{ "a segment behind a number", "path", { "/1/@/x", "/2/@/x", "/3/@/x" } },
 		{ "a header", "X-Note", { "@", "@", "@" } },
 		{ "a cookie", "Cookie", { "s=1; c=@", "s=2; c=@", "s=3; c=@" } },
-		{ "a JSON string", "body", { "{\"n\":1,\"d\":\"@\"}", "{\"n\":2,\"d\":\"@\"}", "{\"n\":3,\"d\":\"@\"}" } },
+		{ "a JSON string", "body", { "{\"n\":1,\"d\":\"@\"}", "{\"n\":2,\"d\":\"@\"}",
+					     "{\"n\":3,\"d\":\"@\"}" } },
 		{ "JSON of other keys", "body", { "{\"a\":\"@\"}", "{\"b\":\"@\"}", "{\"c\":\"@\"}" } },
 		{ "XML", "body", { "<a n='1'><d>@</d></a>", "<a n='2'><d>@</d></a>", "<a n='3'><d>@</d></a>" } },
 		{ "a form", "body", { "n=1&d=@", "n=2&d=@", "n=3&d=@" } },
@@ -95,7 +96,8 @@ static void test_texts(void)
 
 		for (size_t k = 0; k < COUNT_OF(sizes); k++) {
 			for (size_t order = 0; order < 2; order++) {
-				size_t n = 40 / sizes[k], needed = (FINGERPRINT_FRAGMENT + sizes[k] - 1) / sizes[k], max = (size_t)rand() % 4;
+				size_t n = 40 / sizes[k], needed = (FINGERPRINT_FRAGMENT + sizes[k] - 1) / sizes[k],
+				       max = (size_t)rand() % 4;
 				struct world w;
 				bool clean = true;
 
@@ -104,17 +106,20 @@ static void test_texts(void)
 					struct slice piece = piece_of(&w, sizes[k], order ? n - 1 - i : i);
 
 					early += !clean;
-					clean = pass(&w, "one.test", carriers[c].part, carriers[c].texts[i % 3], piece, max);
+					clean = pass(&w, "one.test", carriers[c].part, carriers[c].texts[i % 3], piece,
+						     max);
 					/* other traffic in between */
 					pass(&w, "one.test", "User-Agent", "curl/8.0", piece, 0);
-					pass(&w, "other.test", "body", "{\"model\":\"m\",\"text\":[\"how are you\"]}", piece, 0);
+					pass(&w, "other.test", "body", "{\"model\":\"m\",\"text\":[\"how are you\"]}",
+					     piece, 0);
 				}
 				missed += clean;
 				tried++;
 				end(&w);
 			}
 		}
-		ok(tried == 10 && !missed && !early, "%s: %zu of %zu missed, %zu found too early", carriers[c].name, missed, tried, early);
+		ok(tried == 10 && !missed && !early, "%s: %zu of %zu missed, %zu found too early", carriers[c].name,
+		   missed, tried, early);
 	}
 }
 
@@ -125,8 +130,10 @@ static void test_hosts(void)
 	begin(&w);
 	ok(pass(&w, "a.test", "query", "d=@", piece_of(&w, 10, 0), 0), "the first piece goes to one host");
 	ok(!pass(&w, "b.test", "query", "d=@", piece_of(&w, 10, 1), 0), "the second to another is found");
-	ok(!pass(&w, "b.test", "query", "d=@", piece_of(&w, 10, 1), 0), "and is found again: what was found is not remembered");
-	ok(!pass(&w, "b.test", "X-Other", "x d=@", piece_of(&w, 10, 1), 0), "and by its name in another place of a request");
+	ok(!pass(&w, "b.test", "query", "d=@", piece_of(&w, 10, 1), 0),
+	   "and is found again: what was found is not remembered");
+	ok(!pass(&w, "b.test", "X-Other", "x d=@", piece_of(&w, 10, 1), 0),
+	   "and by its name in another place of a request");
 	ok(pass(&w, "b.test", "query", "d=@", SLICE("harmless"), 0), "others pass");
 	end(&w);
 }
@@ -144,7 +151,8 @@ static void test_one_text(void)
 		char name[] = "X-0";
 
 		name[2] = (char)('0' + i);
-		clean = spread_part(&t, slice_str(name), false) && spread_feed(&t, piece_of(&w, 5, i)) && spread_end(&t);
+		clean = spread_part(&t, slice_str(name), false) && spread_feed(&t, piece_of(&w, 5, i)) &&
+			spread_end(&t);
 		is_int(clean, i < 3, "header %zu of four", i + 1);
 	}
 	end(&w);
@@ -177,11 +185,13 @@ static void test_silence(void)
 		wrong += !pass(&w, "a.test", "query", "d=@&e=1", slice_str(value), 0);
 	}
 	is_int(wrong, 0, "random values are no pieces");
-	ok(pass(&w, "a.test", "query", "w=@", SLICE("test"), 0) && pass(&w, "a.test", "query", "w=@", SLICE("test12"), 0),
+	ok(pass(&w, "a.test", "query", "w=@", SLICE("test"), 0) && pass(&w, "a.test", "query", "w=@", SLICE("test12"),
+									0),
 	   "a secret of a few letters is not looked for in pieces");
 	end(&w);
 	begin(&w);
-	ok(pass(&w, "a.test", "query", "d=@", piece_of(&w, 5, 0), 0) && pass(&w, "a.test", "query", "d=@", piece_of(&w, 5, 1), 0) &&
+	ok(pass(&w, "a.test", "query", "d=@", piece_of(&w, 5, 0), 0) &&
+	   pass(&w, "a.test", "query", "d=@", piece_of(&w, 5, 1), 0) &&
 	   pass(&w, "a.test", "query", "d=@", piece_of(&w, 5, 2), 0), "15 letters in pieces pass");
 	ok(!pass(&w, "a.test", "query", "d=@", slice_sub(slice_str(w.secret), 15, 16), 0), "one more does not");
 	end(&w);
@@ -201,7 +211,8 @@ static void test_bound(void)
 		snprintf(name, sizeof(name), "n%d", i);
 		pass(&w, "a.test", name, "@", SLICE("v"), 0);
 	}
-	ok(!pass(&w, "a.test", "query", "d=@", piece_of(&w, 10, 1), 0), "a piece is remembered behind %d others", SPREAD_PLACES / 8);
+	ok(!pass(&w, "a.test", "query", "d=@", piece_of(&w, 10, 1), 0), "a piece is remembered behind %d others",
+	   SPREAD_PLACES / 8);
 	for (int i = 0; i < 4 * SPREAD_PLACES; i++) {
 		char name[16];
 

@@ -19,7 +19,8 @@ ask() {
 }
 tools='"tools":[{"name":"Bash"}]'
 is "$(ask "{\"model\":\"m\",$tools,\"messages\":[{\"role\":\"user\",\"content\":\"do\"}]}" |
-	jq -r '.stop_reason + " " + .content[1].input.command')" 'tool_use echo it' 'a first message is answered with the command'
+	jq -r '.stop_reason + " " + .content[1].input.command')" 'tool_use echo it' \
+	'a first message is answered with the command'
 is "$(ask "{\"stream\":true,\"model\":\"m\",$tools,\"messages\":[]}" | sed -n 's/^data: //p' |
 	jq -rj 'select(.type == "content_block_delta") | .delta.partial_json // empty' | jq -r .command)" 'echo it' \
 	'also as a stream'

@@ -60,7 +60,8 @@ is "$(cat out)" my-bottle 'and its host name'
 
 # Two of one label: the second is refused while the first is there.
 mkfifo started
-(cd project && exec bb start hello --yes --headless --label twin --prompt 'echo up; read end' <../started) >first 2>/dev/null &
+(cd project && exec bb start hello --yes --headless --label twin --prompt 'echo up; read end' <../started) >first \
+	2>/dev/null &
 twin=$!
 at_exit "kill $twin"
 exec 5>started
@@ -78,7 +79,8 @@ exec 5>&-
 wait $twin
 is $? 0 'the first is unharmed'
 
-printf '%s\n' 'expect start it\? \[y/N\] $' 'send y\n' 'expect \$ ?$' 'send tty; echo $((40 + 2))\n' 'expect /dev/pts/[0-9]+\r\n42' \
+printf '%s\n' 'expect start it\? \[y/N\] $' 'send y\n' 'expect \$ ?$' 'send tty; echo $((40 + 2))\n' \
+	'expect /dev/pts/[0-9]+\r\n42' \
 	'send exit 3\n' >script
 (cd project && python3 "$BB_SOURCE/t/lib/terminal.py" ../script bb start hello >../shown 2>../err)
 is "$? $(cat err)" '3 ' 'on a terminal it is asked for, attached and ended'

@@ -98,7 +98,8 @@ echo 0 >status
 export EXAMPLE_TOKEN=planted-value-4711
 check_status 0 'an agent with a credential' setsid "$bb" start fetcher --yes -x
 unlike "$(cat plan.json arguments err)" planted-value 'the value is nowhere'
-is "$(plan '.secrets[] | select(.name | startswith("canary:") | not) | [.name, .host] | join(" ")')" 'token:EXAMPLE_TOKEN EXAMPLE_TOKEN
+is "$(plan '.secrets[] | select(.name | startswith("canary:") | not) | [.name, .host] | join(" ")')" \
+	'token:EXAMPLE_TOKEN EXAMPLE_TOKEN
 env:KEY EXAMPLE_TOKEN' 'its names are'
 is "$(plan '[.secrets[].name | select(test("^canary:[A-Z]+_[A-Z]+_SECRET$"))] | length')" 1 '... and that of the canary'
 like "$(cat err)" '^\+ bb-parse agent fetcher$' '-x shows the parser'
@@ -110,7 +111,8 @@ unlike "$(cat err)" '=hello|: hello' 'without their values'
 unset EXAMPLE_TOKEN
 rm -f plan.json
 check_status 100 'a credential that is not set' setsid "$bb" start fetcher --yes
-like "$(cat err)" "^bb-plan: not set on this host: 'EXAMPLE_TOKEN' for egress.routes\[0\] \(.*/web.md:" 'is named with its place'
+like "$(cat err)" "^bb-plan: not set on this host: 'EXAMPLE_TOKEN' for egress.routes\[0\] \(.*/web.md:" \
+	'is named with its place'
 nothing_launched 'unset'
 EXAMPLE_TOKEN=''
 export EXAMPLE_TOKEN
@@ -128,11 +130,13 @@ is "$(plan .cwd)" "$PWD/project" 'by its own name, not that of a link'
 (cd project && setsid "$bb" start shipped --yes >../out 2>../err)
 is "$? $(plan '.cwd, .agent' | tr '\n' ' ')" '0 null shipped ' 'an agent of the repository, without the directory'
 (cd project && setsid "$bb" start hello --yes >../out 2>../err)
-is "$(plan '.bottle.env[] | select(.name == "BOT_BOTTLE_PROMPT").value')" 'Be brief.' 'of one name, that of the home is meant'
+is "$(plan '.bottle.env[] | select(.name == "BOT_BOTTLE_PROMPT").value')" 'Be brief.' \
+	'of one name, that of the home is meant'
 like "$(cat err)" '^warning: .*hello' 'with a warning in the preflight'
 is "$(grep -c 'warning: .*hello' err)" 1 'once'
 (cd project && setsid "$bb" start ./hello --yes >../out 2>../err)
-is "$(plan '.bottle.env[] | select(.name == "BOT_BOTTLE_PROMPT").value')" 'Of the repository.' 'but ./NAME is that of the repository'
+is "$(plan '.bottle.env[] | select(.name == "BOT_BOTTLE_PROMPT").value')" 'Of the repository.' \
+	'but ./NAME is that of the repository'
 like "$(plan .identity)" '^hello-[a-z0-9]{5}$' 'whose identity has no dot or slash'
 
 export EXAMPLE_TOKEN=x
@@ -185,7 +189,8 @@ wrong 100 'headless without a prompt' "'--headless' needs '--prompt TEXT'" hello
 wrong 100 'json without a dry run' "'--json' goes with '--dry-run' only" hello --json
 wrong 100 'an unknown colour' "unknown colour 'mauve'" hello --color mauve
 wrong 100 'a label of nothing' "'--label' wants a letter or digit in it, not '---'" hello --label ---
-wrong 100 'a label with an escape sequence' "'--label' wants at most 128 bytes of printable" hello --label "$(printf 'a\033[2J')"
+wrong 100 'a label with an escape sequence' "'--label' wants at most 128 bytes of printable" hello \
+	--label "$(printf 'a\033[2J')"
 unlike "$(cat err)" "$(printf '\033')" 'which is not sent to the terminal'
 wrong 100 'a bottle that is a path' "'--bottle' wants the name of a bottle, not '../x'" hello --bottle ../x
 wrong 100 'an agent that is a path' "'\.\./hello' is not the name of an agent" ../hello
@@ -193,12 +198,15 @@ wrong 100 'an agent that is an option' "'-x' is not the name of an agent" -- -x
 wrong 100 'an agent that is not there' "^bb-parse: .*nobody" nobody --yes
 wrong 100 'a bottle that is not there' "^bb-parse: .*nowhere" lost --yes
 wrong 100 'an unknown backend' "unknown backend 'fridge'; installed: native" hello --backend fridge --yes
-wrong 100 'a backend that is a path' "unknown backend '../bin/bb-launch-native'" hello --backend ../bin/bb-launch-native --yes
+wrong 100 'a backend that is a path' "unknown backend '../bin/bb-launch-native'" hello \
+	--backend ../bin/bb-launch-native --yes
 BOT_BOTTLE_BACKEND=fridge wrong 100 'an unknown backend in the environment' "unknown backend 'fridge'" hello --yes
-BOT_BOTTLE_HOME=relative wrong 100 'a relative home' "BOT_BOTTLE_HOME is 'relative': please give an absolute path" hello --yes
+BOT_BOTTLE_HOME=relative wrong 100 'a relative home' "BOT_BOTTLE_HOME is 'relative': please give an absolute path" \
+	hello --yes
 wrong 111 'no terminal to ask on' 'there is no terminal to ask on; .* --yes' hello
 wrong 111 'no terminal to choose on' 'there is no terminal to choose on; name the agent' --yes
-BOT_BOTTLE_BACKEND=fridge check_status 0 'the option counts more than the environment' setsid "$bb" start hello --backend native --yes
+BOT_BOTTLE_BACKEND=fridge check_status 0 'the option counts more than the environment' setsid "$bb" start hello \
+	--backend native --yes
 rm -f plan.json
 check 'help' "$bb" start --help
 like "$(cat out)" '^usage: bb start' 'shows the usage'

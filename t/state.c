@@ -17,8 +17,8 @@ static char home[] = "/tmp/bb-state.XXXXXX";
 static bool note(void *ctx, const struct state_entry *entry, struct error *e)
 {
 	(void)e;
-	buf_add_format(ctx, "%s%s%s%s ", entry->identity, entry->active ? "[active]" : "", entry->preserved ? "[preserved]" : "",
-		       entry->metadata ? "" : "[bare]");
+	buf_add_format(ctx, "%s%s%s%s ", entry->identity, entry->active ? "[active]" : "",
+		       entry->preserved ? "[preserved]" : "", entry->metadata ? "" : "[bare]");
 	return true;
 }
 
@@ -77,9 +77,11 @@ static void test_life(void)
 	ok(stat(s.dir, &st) == 0 && (st.st_mode & 07777) == 0700, "for nobody else");
 	is_all("one[active][bare] ", "it is active");
 	is_swept(false, "", "and is not swept away");
-	ok(!state_create(&other, home, "one", false, &e) && e.status == STATUS_CALLER, "nobody else gets it: %s", e.text);
+	ok(!state_create(&other, home, "one", false, &e) && e.status == STATUS_CALLER, "nobody else gets it: %s",
+	   e.text);
 	state_release(&other);
-	ok(!state_create(&other, home, "one", true, &e) && e.status == STATUS_CALLER, "not to resume it either: %s", e.text);
+	ok(!state_create(&other, home, "one", true, &e) && e.status == STATUS_CALLER, "not to resume it either: %s",
+	   e.text);
 	state_release(&other);
 	ok(describe(&s, "native"), "it is described");
 	is_all("one[active] ", "which is seen");
@@ -124,11 +126,13 @@ static void test_others(void)
 	state_release(&s);
 	ok(state_create(&s, home, "half", false, &e), "one that was never described");
 	state_release(&s);
-	ok(mkdir(victim, 0700) == 0 && symlink(victim, link) == 0 && mkdir(odd, 0700) == 0, "a link and a name that is none");
+	ok(mkdir(victim, 0700) == 0 && symlink(victim, link) == 0 && mkdir(odd, 0700) == 0,
+	   "a link and a name that is none");
 	is_swept(false, "half[bare] ", "a sweep takes its own and the undescribed, no link, no odd name");
 	ok(access(victim, F_OK) == 0 && access(odd, F_OK) == 0, "which are still there");
 	is_all("docker-1 ", "as is the other backend's");
-	ok(!state_create(&s, "relative", "a", false, &e) && e.status == STATUS_CALLER, "a home has to be absolute: %s", e.text);
+	ok(!state_create(&s, "relative", "a", false, &e) && e.status == STATUS_CALLER, "a home has to be absolute: %s",
+	   e.text);
 	state_release(&s);
 	ok(!state_create(&s, home, "../x", false, &e) && e.status == STATUS_CALLER, "a name has to be one: %s", e.text);
 }

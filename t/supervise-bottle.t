@@ -38,7 +38,8 @@ END
 start() {
 	script=$1
 	shift
-	(cd project && exec bb start asker --cwd --yes --headless "$@" --prompt ". ./mcp; $script") >said 2>errors </dev/null &
+	(cd project && exec bb start asker --cwd --yes --headless "$@" --prompt ". ./mcp; $script") >said 2>errors \
+		</dev/null &
 	bottle=$!
 	at_exit "kill $bottle"
 }
@@ -74,13 +75,16 @@ wait_for proposed
 check 'the question arrives in the queue outside' proposed
 cp "$(proposed)" proposal
 is "$(jq -r '[.kind, .tool, .proposed_file, .justification] | join("|")' proposal)" \
-	'proposal|egress-block|routes: [{host: a.test}, {host: b.test}]|b.test has the docs' 'with all that the agent wrote'
+	'proposal|egress-block|routes: [{host: a.test}, {host: b.test}]|b.test has the docs' \
+	'with all that the agent wrote'
 is "$(jq -r .bottle_slug proposal)" "$(ls home/state)" 'from this bottle'
-is "$(jq -r .current_file_hash proposal)" "$(sha256sum <"$(echo home/state/*/egress/routes.yaml)" | cut -d ' ' -f 1)" 'about the routes in force'
+is "$(jq -r .current_file_hash proposal)" "$(sha256sum <"$(echo home/state/*/egress/routes.yaml)" | cut -d ' ' -f 1)" \
+	'about the routes in force'
 is "$(stat -c %a home/state/*/queue "$(proposed)" | tr '\n' ' ')" '700 600 ' 'which nobody else can read'
 check 'it is answered' answered rejected 'use a.test instead'
 ended 'the agent goes on'
-like "$(head -n 1 said)" "'b.test' is in no route of this bottle; ask for it with the tool 'egress-block'" 'the refusal said how to ask'
+like "$(head -n 1 said)" "'b.test' is in no route of this bottle; ask for it with the tool 'egress-block'" \
+	'the refusal said how to ask'
 like "$(cat said)" '"host": *"a.test"' 'the routes in force were shown'
 like "$(cat said)" '^Rejected: ' 'the decision was read'
 like "$(cat said)" 'The operator says: use a.test instead' 'with its reason'
@@ -117,5 +121,6 @@ unset SUPERVISE_RESPONSE_TIMEOUT_SECONDS
 start 'curl -s http://b.test/; getent hosts supervise || echo unknown; curl -s --noproxy "*" http://127.0.0.1:9100/ || echo refused' --bottle closed
 ended 'a bottle without supervise'
 is "$(grep -c -x -e unknown -e refused said)" 2 'has neither its name nor its port'
-like "$(head -n 1 said)" "'b.test' is in no route of this bottle; only the operator can change the routes" 'and refusals name no tool'
+like "$(head -n 1 said)" "'b.test' is in no route of this bottle; only the operator can change the routes" \
+	'and refusals name no tool'
 done_testing

@@ -17,9 +17,12 @@ def code_of(message):
 def heads(d):
     body = json.dumps(PING).encode()
     for name, want, how in (
-            ('a foreign Host', 403, dict(host='evil.test')), ('a Host with tricks', 403, dict(host='supervise@evil.test')),
-            ('a Host that only begins like ours', 403, dict(host='supervise.evil.test')), ('no Host', 400, dict(host=None)),
-            ('our name on another port', 200, dict(host='localhost:1')), ('our address', 200, dict(host='127.0.0.1:9100')),
+            ('a foreign Host', 403, dict(host='evil.test')),
+            ('a Host with tricks', 403, dict(host='supervise@evil.test')),
+            ('a Host that only begins like ours', 403, dict(host='supervise.evil.test')),
+            ('no Host', 400, dict(host=None)),
+            ('our name on another port', 200, dict(host='localhost:1')),
+            ('our address', 200, dict(host='127.0.0.1:9100')),
             ('a foreign Origin', 403, dict(fields=['Origin: http://evil.test'])),
             ('Origin null', 403, dict(fields=['Origin: null'])),
             ('our Origin', 200, dict(fields=['Origin: http://localhost:9100'])),
@@ -29,8 +32,10 @@ def heads(d):
             ('no type', 415, dict(kind=None)), ('a coded body', 415, dict(fields=['Content-Encoding: gzip'])),
             ('a type with parameters', 200, dict(kind='application/json; charset=utf-8')),
             ('an Accept of images', 406, dict(accept='image/png')), ('any Accept', 200, dict(accept='*/*')),
-            ('no Accept', 200, dict(accept=None)), ('PUT', 405, dict(method='PUT')), ('TRACE', 405, dict(method='TRACE')),
-            ('a method in lower case', 405, dict(method='post')), ('two lengths', 400, dict(fields=['Content-Length: 4'])),
+            ('no Accept', 200, dict(accept=None)), ('PUT', 405, dict(method='PUT')),
+            ('TRACE', 405, dict(method='TRACE')),
+            ('a method in lower case', 405, dict(method='post')),
+            ('two lengths', 400, dict(fields=['Content-Length: 4'])),
             ('length and chunks', 400, dict(fields=['Transfer-Encoding: chunked']))):
         d.is_(d.request(body, **how)[0], want, '%s: %d' % (name, want))
 
@@ -38,11 +43,13 @@ def heads(d):
 def messages(d):
     sid = d.initialize()
     for name, data, code in (
-            ('no JSON', b'{', -32700), ('nothing', b' ', -32700), ('two values', b'{}{}', -32700), ('bad UTF-8', b'"\xff"', -32700),
+            ('no JSON', b'{', -32700), ('nothing', b' ', -32700), ('two values', b'{}{}', -32700),
+            ('bad UTF-8', b'"\xff"', -32700),
             ('a doubled key', b'{"jsonrpc":"2.0","jsonrpc":"2.0","id":1,"method":"ping"}', -32700),
             ('a NUL', b'{"jsonrpc":"2.0","id":"\\u0000","method":"ping"}', -32700), ('depth', b'[' * 100000, -32700),
             ('a huge number', b'{"jsonrpc":"2.0","id":' + b'9' * 400 + b',"method":"ping"}', -32700),
-            ('a number', b'5', -32600), ('an empty object', b'{}', -32600), ('JSON-RPC 1', b'{"id":1,"method":"ping"}', -32600),
+            ('a number', b'5', -32600), ('an empty object', b'{}', -32600), ('JSON-RPC 1', b'{"id":1,"method":"ping"}',
+                                                                             -32600),
             ('id null', b'{"jsonrpc":"2.0","id":null,"method":"ping"}', -32600),
             ('an id that is a list', b'{"jsonrpc":"2.0","id":[1],"method":"ping"}', -32600),
             ('a method that is a number', b'{"jsonrpc":"2.0","id":1,"method":1}', -32600)):
@@ -83,7 +90,8 @@ def floods(d):
     for i in range(40):
         s = d.connect()
         b = json.dumps({'jsonrpc': '2.0', 'id': i, 'method': 'tools/call', 'params': {'name': 'allow', 'arguments': {
-            'routes_yaml': 'routes: [{host: flood%d.test}]' % i, 'justification': 'x'}, '_meta': {'progressToken': i}}}).encode()
+            'routes_yaml': 'routes: [{host: flood%d.test}]' % i, 'justification': 'x'},
+            '_meta': {'progressToken': i}}}).encode()
         s.sendall(d.head(session=sid, length=len(b)) + b)
         many.append(s)
     d.ok(len(d.pending()) <= 20, 'a flood of calls makes 20 proposals at most')

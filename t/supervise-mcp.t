@@ -35,12 +35,14 @@ def sessions(d):
     d.ok('tools' in m['result']['capabilities'], 'and that it has tools')
     sid = d.initialize()
     d.ok(sid and sid.isascii() and sid.isprintable(), 'a session has an id')
-    d.is_(d.post({'jsonrpc': '2.0', 'method': 'notifications/initialized'}, session=sid)[0], 202, 'a notification is accepted')
+    d.is_(d.post({'jsonrpc': '2.0', 'method': 'notifications/initialized'}, session=sid)[0], 202,
+          'a notification is accepted')
     status, head, m = d.post(PING, session=sid)
     d.is_((status, m), (200, {'jsonrpc': '2.0', 'id': 1, 'result': {}}), 'a ping is answered')
     status, head, m = d.post(PING, session=sid, fields=['MCP-Protocol-Version: 2025-06-18'])
     d.is_(status, 200, 'also with a version')
-    d.is_(d.post(PING, session=sid, fields=['MCP-Protocol-Version: 1999-01-01'])[0], 400, 'not with one that is unknown')
+    d.is_(d.post(PING, session=sid, fields=['MCP-Protocol-Version: 1999-01-01'])[0], 400,
+          'not with one that is unknown')
     d.is_(d.post(PING)[0], 200, 'a ping needs no session')
     status, head, m = d.post({'jsonrpc': '2.0', 'id': 2, 'method': 'tools/list'})
     d.is_((status, code_of(m)), (400, -32600), 'tools do')
@@ -66,7 +68,8 @@ def sessions(d):
     s.close()
     d.is_(d.post(PING, path='/mcp')[0], 200, '/mcp is the same place')
     d.is_(d.post(PING, path='http://supervise:9100/mcp')[0], 200, 'so is its absolute form')
-    d.is_(d.request(PING, length=len(json.dumps(PING)), fields=['Expect: 100-continue'])[0], 100, 'a client that waits for 100 gets it')
+    d.is_(d.request(PING, length=len(json.dumps(PING)), fields=['Expect: 100-continue'])[0], 100,
+          'a client that waits for 100 gets it')
 
 
 def batches(d):
@@ -94,9 +97,11 @@ def tools(d):
     d.is_(names, ['allow', 'egress-block', 'list-egress-routes'], 'the tools')
     for t in m['result']['tools']:
         d.is_((t['inputSchema']['type'], bool(t['description'])), ('object', True), '%s is described' % t['name'])
-    d.is_(json.loads(text_of(d.call(sid, 'list-egress-routes')[2])), {'routes': [{'host': 'a.test'}]}, 'the routes in force')
+    d.is_(json.loads(text_of(d.call(sid, 'list-egress-routes')[2])), {'routes': [{'host': 'a.test'}]},
+          'the routes in force')
     d.is_(code_of(d.call(sid, 'rm -rf')[2]), -32602, 'an unknown tool')
-    d.is_(code_of(d.post({'jsonrpc': '2.0', 'id': 1, 'method': 'resources/list'}, session=sid)[2]), -32601, 'an unknown method')
+    d.is_(code_of(d.post({'jsonrpc': '2.0', 'id': 1, 'method': 'resources/list'}, session=sid)[2]), -32601,
+          'an unknown method')
     for arguments, word in (({}, 'missing'), ({'routes_yaml': 5, 'justification': 'x'}, 'routes_yaml'),
                             ({'routes_yaml': 'routes: []'}, 'justification'),
                             ({'routes_yaml': 'routes: []', 'justification': ' \n'}, 'empty'),
@@ -128,7 +133,8 @@ def waiting(d):
     d.is_((p['tool'], p['bottle_slug'], p['proposed_file'], p['justification']),
           ('allow', 'dev-x1', 'routes: [{host: b.test}]', 'I need b\x1b[31m'), 'the proposal holds what was asked')
     status, head, m = d.ask(sid, 'routes: [{host: b.test}]', accept='application/json')
-    d.ok('application/json' in head and id in text_of(m), 'without a stream it is one answer, about the same proposal', m)
+    d.ok('application/json' in head and id in text_of(m), 'without a stream it is one answer, about the same proposal',
+         m)
     d.is_(len(d.pending()), 1, 'it was not asked twice')
 
     result = {}
@@ -147,7 +153,8 @@ def waiting(d):
         d.is_(d.proposal(id)['tool'], 'egress-block', 'asked after a refusal')
         d.answer(id, status_word, 'go', file)
         t.join()
-        d.ok(word in text_of(last(result[status_word][2])), 'the waiting call is told: %s' % status_word, result[status_word])
+        d.ok(word in text_of(last(result[status_word][2])), 'the waiting call is told: %s' % status_word,
+             result[status_word])
 
     t = threading.Thread(target=ask, args=('void', 'allow', 'routes: [{host: v.test}]'))
     t.start()
@@ -161,15 +168,18 @@ def waiting(d):
     t = threading.Thread(target=ask, args=('cancelled', 'allow', 'routes: [{host: x.test}]'), kwargs={'id': 'c-1'})
     t.start()
     d.wait_pending()
-    d.post({'jsonrpc': '2.0', 'method': 'notifications/cancelled', 'params': {'requestId': 'c-1'}}, session=d.initialize())
+    d.post({'jsonrpc': '2.0', 'method': 'notifications/cancelled', 'params': {'requestId': 'c-1'}},
+           session=d.initialize())
     d.ok(t.is_alive(), 'a cancellation in another session is for another call')
-    d.is_(d.post({'jsonrpc': '2.0', 'method': 'notifications/cancelled', 'params': {'requestId': 'c-1'}}, session=sid)[0], 202,
+    d.is_(d.post({'jsonrpc': '2.0', 'method': 'notifications/cancelled', 'params': {'requestId': 'c-1'}},
+                 session=sid)[0], 202,
           'a cancellation is accepted')
     t.join()
     d.is_([e for e in result['cancelled'][2] if e], [], 'the call has no answer then')
     old = d.initialize('2025-03-26')
     batch = [{'jsonrpc': '2.0', 'id': i, 'method': 'tools/call', 'params': {
-        'name': 'allow', 'arguments': {'routes_yaml': 'routes: [{host: x.test}]', 'justification': 'x'}}} for i in range(3)]
+        'name': 'allow', 'arguments': {'routes_yaml': 'routes: [{host: x.test}]', 'justification': 'x'}}}
+        for i in range(3)]
     status, head, m = d.post(batch + [PING], session=old, accept='application/json')
     d.is_(sorted(a['id'] for a in m), [0, 1, 1, 2], 'the calls of a batch wait together')
 

@@ -36,8 +36,8 @@ class Home:
                 f.write(text)
 
     def start(self, *words):
-        return subprocess.Popen([APPROVE, *words, '--home', self.path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen([APPROVE, *words, '--home', self.path], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def run(self, *words):
         p = self.start(*words)

@@ -59,7 +59,8 @@ static void test_hosts(void)
 		bool parsed = host_parse(slice_str(cases[i].text), &a, &why);
 
 		if (cases[i].host)
-			ok(parsed && a.kind == cases[i].kind && strcmp(a.host, cases[i].host) == 0 && !a.port, "'%s' is host %s",
+			ok(parsed && a.kind == cases[i].kind && strcmp(a.host, cases[i].host) == 0 &&
+			   !a.port, "'%s' is host %s",
 			   cases[i].text, cases[i].host);
 		else
 			ok(!parsed && why, "'%s' is no host", cases[i].text);
@@ -88,12 +89,13 @@ static void test_authorities(void)
 		const char *text, *host;
 		unsigned port;
 	} cases[] = {
-		{ "a.test:443", "a.test", 443 }, { "a.test", "a.test", 0 },     { "[::1]:80", "::1", 80 }, { "[::1]", "::1", 0 },
-		{ "1.2.3.4:1", "1.2.3.4", 1 },   { "a.test:65535", "a.test", 65535 }, { "a.test:", NULL, 0 }, { "a.test:0", NULL, 0 },
-		{ "a.test:00443", NULL, 0 },     { "a.test:65536", NULL, 0 },   { "a.test:65979", NULL, 0 }, { "a.test:+1", NULL, 0 },
-		{ "a.test:1x", NULL, 0 },        { "a.test:1:2", NULL, 0 },     { ":80", NULL, 0 },        { "::1", NULL, 0 },
-		{ "::1:80", NULL, 0 },           { "u@a.test:80", NULL, 0 },    { "u:p@a.test", NULL, 0 }, { "[::1]x:80", NULL, 0 },
-		{ "[::1]80", NULL, 0 },          { "", NULL, 0 },               { "a.test:443/", NULL, 0 }, { "a.test.:443", NULL, 0 },
+		{ "a.test:443", "a.test", 443 }, { "a.test", "a.test", 0 }, { "[::1]:80", "::1", 80 },
+		{ "[::1]", "::1", 0 }, { "1.2.3.4:1", "1.2.3.4", 1 }, { "a.test:65535", "a.test", 65535 },
+		{ "a.test:", NULL, 0 }, { "a.test:0", NULL, 0 }, { "a.test:00443", NULL, 0 },
+		{ "a.test:65536", NULL, 0 }, { "a.test:65979", NULL, 0 }, { "a.test:+1", NULL, 0 },
+		{ "a.test:1x", NULL, 0 }, { "a.test:1:2", NULL, 0 }, { ":80", NULL, 0 }, { "::1", NULL, 0 },
+		{ "::1:80", NULL, 0 }, { "u@a.test:80", NULL, 0 }, { "u:p@a.test", NULL, 0 }, { "[::1]x:80", NULL, 0 },
+		{ "[::1]80", NULL, 0 }, { "", NULL, 0 }, { "a.test:443/", NULL, 0 }, { "a.test.:443", NULL, 0 },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++) {
@@ -102,7 +104,8 @@ static void test_authorities(void)
 		bool parsed = authority_parse(slice_str(cases[i].text), &a, &why);
 
 		if (cases[i].host)
-			ok(parsed && strcmp(a.host, cases[i].host) == 0 && a.port == cases[i].port, "'%s' is an authority",
+			ok(parsed && strcmp(a.host, cases[i].host) == 0 && a.port == cases[i].port,
+			   "'%s' is an authority",
 			   cases[i].text);
 		else
 			ok(!parsed && why, "'%s' is no authority", cases[i].text);
@@ -119,7 +122,8 @@ static void test_equality_and_form(void)
 	authority_parse(SLICE("a.test:443"), &b, &why);
 	authority_parse(SLICE("a.test:8443"), &c, &why);
 	authority_parse(SLICE("[::1]:80"), &v6, &why);
-	ok(authority_equal(&a, &b, SCHEME_HTTPS) && !authority_equal(&a, &b, SCHEME_HTTP) && !authority_equal(&b, &c, SCHEME_HTTPS),
+	ok(authority_equal(&a, &b, SCHEME_HTTPS) && !authority_equal(&a, &b, SCHEME_HTTP) &&
+	   !authority_equal(&b, &c, SCHEME_HTTPS),
 	   "equal names and ports are equal");
 	authority_format(&out, &b, SCHEME_HTTPS);
 	buf_add_char(&out, ' ');
@@ -339,7 +343,8 @@ static void test_facts(void)
 	ok(f.scheme == SCHEME_HTTPS && f.authority.port == 443, "in a tunnel it is https");
 	request_target(&out, &f);
 	is_str(buf_str(&out), "/a%41", "a path is sent as it came");
-	ok(!refuse(&no, 403, "x", "a%cb\xC3\xA9", '\n') && strcmp(no.text, "a?b??") == 0, "a refusal is one line of ASCII");
+	ok(!refuse(&no, 403, "x", "a%cb\xC3\xA9", '\n') && strcmp(no.text, "a?b??") == 0,
+	   "a refusal is one line of ASCII");
 }
 
 int main(void)

@@ -73,7 +73,8 @@ static void test_rule(const struct rules *rules, const struct kind *k)
 	}
 	if (!t.flawed) /* only its marks are fixed */
 		count_flawed(rules, k, WRONG_MARK, 0, &t);
-	ok(t.made == EACH && t.flawed && !t.missed && !t.alarms, "%s: %zu of %zu found, and %zu of %zu that are none", k->id,
+	ok(t.made == EACH && t.flawed && !t.missed && !t.alarms, "%s: %zu of %zu found, and %zu of %zu that are none",
+	   k->id,
 	   t.made - t.missed, t.made, t.alarms, t.flawed);
 }
 

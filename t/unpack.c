@@ -40,7 +40,8 @@ static int pack(const struct member *members, int (*filter)(struct archive *))
 		bool file = m->type == 'f';
 
 		archive_entry_set_pathname(entry, m->name);
-		archive_entry_set_filetype(entry, m->type == 'd' ? AE_IFDIR : m->type == 's' ? AE_IFLNK : m->type == 'c' ? AE_IFCHR :
+		archive_entry_set_filetype(entry, m->type == 'd' ? AE_IFDIR : m->type == 's' ? AE_IFLNK :
+					   m->type == 'c' ? AE_IFCHR :
 						  m->type == 'p' ? AE_IFIFO : AE_IFREG);
 		archive_entry_set_perm(entry, (mode_t)m->mode);
 		archive_entry_set_uid(entry, 4711);
@@ -155,15 +156,19 @@ static void test_bad(void)
 		{ ".. in the middle", "leads out of it", { { 'f', "a/../../x", "x", 0644 } } },
 		{ ".. at the end", "leads out of it", { { 'd', "a/..", "", 0755 } } },
 		{ "a way through a link", "not a directory", { { 's', "l", "..", 0 }, { 'f', "l/x", "x", 0644 } } },
-		{ "a way through a link inside", "not a directory", { { 'd', "d", "", 0755 }, { 's', "l", "d", 0 }, { 'f', "l/x", "x", 0644 } } },
+		{ "a way through a link inside", "not a directory", { { 'd', "d", "", 0755 }, { 's', "l", "d", 0 },
+								      { 'f', "l/x", "x", 0644 } } },
 		{ "a way through a file", "not a directory", { { 'f', "l", "x", 0644 }, { 'f', "l/x", "x", 0644 } } },
 		{ "a hard link out of it", "leads out of it", { { 'h', "h", "../archive", 0644 } } },
 		{ "a hard link to an absolute name", "absolute", { { 'h', "h", "/etc/passwd", 0644 } } },
-		{ "a hard link through a link", "not there", { { 's', "l", "..", 0 }, { 'h', "h", "l/archive", 0644 } } },
+		{ "a hard link through a link", "not there",
+		  { { 's', "l", "..", 0 }, { 'h', "h", "l/archive", 0644 } } },
 		{ "a hard link to nothing", "not there", { { 'h', "h", "nothing", 0644 } } },
 		{ "a hard link to a directory", "not there", { { 'd', "d", "", 0755 }, { 'h', "h", "d", 0644 } } },
-		{ "a file over a directory", "unable to unpack 'd'", { { 'd', "d", "", 0755 }, { 'f', "d", "x", 0644 } } },
-		{ "a directory over a file", "unable to unpack 'd'", { { 'f', "d", "x", 0644 }, { 'd', "d", "", 0755 } } },
+		{ "a file over a directory", "unable to unpack 'd'",
+		  { { 'd', "d", "", 0755 }, { 'f', "d", "x", 0644 } } },
+		{ "a directory over a file", "unable to unpack 'd'",
+		  { { 'f', "d", "x", 0644 }, { 'd', "d", "", 0755 } } },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(bad); i++) {
@@ -178,12 +183,15 @@ static void test_bad(void)
 /* Both limits, at them and past them; holes count. */
 static void test_limits(void)
 {
-	static const struct member three[] = { { 'f', "a", "1234", 0644 }, { 'f', "b", "5678", 0644 }, { 'd', "c", "", 0755 }, { 0, NULL, NULL, 0 } };
+	static const struct member three[] = { { 'f', "a", "1234", 0644 }, { 'f', "b", "5678", 0644 },
+					       { 'd', "c", "", 0755 }, { 0, NULL, NULL, 0 } };
 	struct error e;
 
 	ok(unpack_members(three, &(struct unpack_limits){ 8, 3 }, &e), "as many bytes and files as permitted");
-	ok(!unpack_members(three, &(struct unpack_limits){ 7, 3 }, &e) && strstr(e.text, "more than 7 bytes"), "one byte more: %s", e.text);
-	ok(!unpack_members(three, &(struct unpack_limits){ 8, 2 }, &e) && strstr(e.text, "more than 2 files"), "one file more: %s", e.text);
+	ok(!unpack_members(three, &(struct unpack_limits){ 7, 3 }, &e) && strstr(e.text, "more than 7 bytes"),
+	   "one byte more: %s", e.text);
+	ok(!unpack_members(three, &(struct unpack_limits){ 8, 2 }, &e) && strstr(e.text, "more than 2 files"),
+	   "one file more: %s", e.text);
 }
 
 /* Archives that end early or are none. */

@@ -31,10 +31,12 @@ static void read_all(struct slice bytes, bool masked, size_t step, uint64_t max,
 			if (result == WEBSOCKET_DATA && p.last)
 				buf_truncate(&message, 0);
 			if (result == WEBSOCKET_CONTROL && p.opcode == WEBSOCKET_CLOSE && p.data.len)
-				buf_add_format(said, "close %d '%.*s' ", (unsigned char)p.data.ptr[0] << 8 | (unsigned char)p.data.ptr[1],
+				buf_add_format(said, "close %d '%.*s' ",
+					       (unsigned char)p.data.ptr[0] << 8 | (unsigned char)p.data.ptr[1],
 					       SLICE_ARG(slice_sub(p.data, 2, p.data.len)));
 			else if (result == WEBSOCKET_CONTROL)
-				buf_add_format(said, "%s '%.*s' ", p.opcode == WEBSOCKET_PING ? "ping" : p.opcode == WEBSOCKET_PONG ? "pong" : "close",
+				buf_add_format(said, "%s '%.*s' ", p.opcode == WEBSOCKET_PING ? "ping" :
+					       p.opcode == WEBSOCKET_PONG ? "pong" : "close",
 					       SLICE_ARG(p.data));
 		}
 		if (input.len)
@@ -61,7 +63,8 @@ static const struct {
 	{ "a close without a code", SLICE("\x88\x00"), "close '' " },
 	{ "a close with code and reason", SLICE("\x88\x05\x03\xe8" "bye"), "close 1000 'bye' " },
 	{ "what follows a close is read away", SLICE("\x88\x02\x03\xe8\x81\x05hello\xff\xff"), "close 1000 '' " },
-	{ "UTF-8 of every length", SLICE("\x81\x0a" "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"), "text 'a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80' " },
+	{ "UTF-8 of every length", SLICE("\x81\x0a" "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"),
+	  "text 'a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80' " },
 	{ "a character in two fragments", SLICE("\x01\x01\xc3\x80\x01\xa9"), "text '\xc3\xa9' " },
 	{ "reserved bit 1 (a compressed frame)", SLICE("\xc1\x01x"), "bad 1002" },
 	{ "reserved bit 2", SLICE("\xa1\x01x"), "bad 1002" },
@@ -79,7 +82,8 @@ static const struct {
 	{ "65535 in eight bytes", SLICE("\x82\x7f\x00\x00\x00\x00\x00\x00\xff\xff"), "bad 1002" },
 	{ "a length of 2^63", SLICE("\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00"), "bad 1002" },
 	{ "a message of 2^63 - 1 bytes", SLICE("\x82\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"), "bad 1009" },
-	{ "lengths that add up to more than 2^64", SLICE("\x02\x01x\x80\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"), "bad 1009" },
+	{ "lengths that add up to more than 2^64", SLICE("\x02\x01x\x80\x7f\x7f\xff\xff\xff\xff\xff\xff\xff"),
+	  "bad 1009" },
 	{ "a close with half a code", SLICE("\x88\x01\x03"), "bad 1002" },
 	{ "a close with code 999", SLICE("\x88\x02\x03\xe7"), "bad 1002" },
 	{ "a close with code 1005", SLICE("\x88\x02\x03\xed"), "bad 1002" },
@@ -181,17 +185,20 @@ static void test_limits(void)
 	ok(websocket_read(&r, &input, &message, &p) == WEBSOCKET_MORE, "a message of 64 MiB");
 	r = (struct websocket_reader){ .masked = false };
 	input = SLICE("\x82\x7f\0\0\0\0\x04\0\0\1");
-	ok(websocket_read(&r, &input, &message, &p) == WEBSOCKET_BAD && p.code == WEBSOCKET_TOO_BIG, "and one byte more");
+	ok(websocket_read(&r, &input, &message, &p) == WEBSOCKET_BAD && p.code == WEBSOCKET_TOO_BIG,
+	   "and one byte more");
 
 	for (size_t i = 0; i < WEBSOCKET_PIECE_MAX + 1; i++)
 		buf_add_char(&message, 'x');
-	ok(websocket_write(&w, &bytes, WEBSOCKET_TEXT, true, buf_slice(&message), NULL), "a message of more than one piece");
+	ok(websocket_write(&w, &bytes, WEBSOCKET_TEXT, true, buf_slice(&message), NULL),
+	   "a message of more than one piece");
 	buf_truncate(&message, 0);
 	r = (struct websocket_reader){ .masked = false };
 	input = buf_slice(&bytes);
 	ok(websocket_read(&r, &input, &message, &p) == WEBSOCKET_DATA && !p.last && message.len == WEBSOCKET_PIECE_MAX,
 	   "is given piece by piece");
-	ok(websocket_read(&r, &input, &message, &p) == WEBSOCKET_DATA && p.last && message.len == WEBSOCKET_PIECE_MAX + 1 && !input.len,
+	ok(websocket_read(&r, &input, &message, &p) == WEBSOCKET_DATA && p.last && message.len == WEBSOCKET_PIECE_MAX +
+	   1 && !input.len,
 	   "up to its end");
 }
 
@@ -213,11 +220,14 @@ static void test_writing(void)
 
 		for (size_t j = 0; j < len; j++)
 			buf_add_char(&payload, (char)(j * 7));
-		websocket_write(&w, &bytes, WEBSOCKET_BINARY, false, slice_sub(buf_slice(&payload), 0, len / 2), i & 1 ? mask : NULL);
+		websocket_write(&w, &bytes, WEBSOCKET_BINARY, false, slice_sub(buf_slice(&payload), 0, len / 2),
+				i & 1 ? mask : NULL);
 		websocket_write(&w, &bytes, WEBSOCKET_PING, true, SLICE("p"), i & 1 ? mask : NULL);
-		websocket_write(&w, &bytes, WEBSOCKET_BINARY, true, slice_sub(buf_slice(&payload), len / 2, len), i & 1 ? mask : NULL);
+		websocket_write(&w, &bytes, WEBSOCKET_BINARY, true, slice_sub(buf_slice(&payload), len / 2, len),
+				i & 1 ? mask : NULL);
 		input = buf_slice(&bytes);
-		while (websocket_read(&r, &input, &message, &p) != WEBSOCKET_MORE && !(p.last && p.opcode == WEBSOCKET_BINARY))
+		while (websocket_read(&r, &input, &message, &p) != WEBSOCKET_MORE &&
+		       !(p.last && p.opcode == WEBSOCKET_BINARY))
 			;
 		ok(p.last && !input.len && slice_eq(buf_slice(&message), buf_slice(&payload)), "%zu bytes, %s", len,
 		   i & 1 ? "masked" : "not masked");
@@ -232,12 +242,15 @@ static void test_order(void)
 	char long_text[127] = "";
 
 	memset(long_text, 'x', 126);
-	ok(!websocket_write(&w, &out, WEBSOCKET_CONTINUATION, true, SLICE(""), NULL), "a continuation is the writer's own");
-	ok(!websocket_write(&w, &out, 3, true, SLICE(""), NULL) && !websocket_write(&w, &out, 11, true, SLICE(""), NULL),
+	ok(!websocket_write(&w, &out, WEBSOCKET_CONTINUATION, true, SLICE(""), NULL),
+	   "a continuation is the writer's own");
+	ok(!websocket_write(&w, &out, 3, true, SLICE(""), NULL) && !websocket_write(&w, &out, 11, true, SLICE(""),
+										    NULL),
 	   "unknown opcodes are not written");
 	ok(!websocket_write(&w, &out, WEBSOCKET_PING, false, SLICE(""), NULL), "nor a control frame in fragments");
 	ok(!websocket_write(&w, &out, WEBSOCKET_PING, true, slice_str(long_text), NULL), "nor one of 126 bytes");
-	ok(websocket_write(&w, &out, WEBSOCKET_PING, true, slice_sub(slice_str(long_text), 0, 125), NULL), "one of 125 is");
+	ok(websocket_write(&w, &out, WEBSOCKET_PING, true, slice_sub(slice_str(long_text), 0, 125), NULL),
+	   "one of 125 is");
 	ok(websocket_write(&w, &out, WEBSOCKET_TEXT, false, SLICE("a"), NULL), "a message begins");
 	ok(!websocket_write(&w, &out, WEBSOCKET_BINARY, true, SLICE("b"), NULL), "another may not begin inside it");
 	buf_truncate(&out, 0);
@@ -245,7 +258,8 @@ static void test_order(void)
 	ok(payload.len == 125, "a long reason is cut");
 	ok(websocket_write(&w, &out, WEBSOCKET_CLOSE, true, slice_sub(buf_slice(&payload), 0, 4), NULL), "a close may");
 	ok(slice_eq(buf_slice(&out), SLICE("\x88\x04\x03\xf0xx")), "and is one");
-	ok(!websocket_write(&w, &out, WEBSOCKET_TEXT, true, SLICE("c"), NULL) && !websocket_write(&w, &out, WEBSOCKET_CLOSE, true, SLICE(""), NULL),
+	ok(!websocket_write(&w, &out, WEBSOCKET_TEXT, true, SLICE("c"), NULL) &&
+	   !websocket_write(&w, &out, WEBSOCKET_CLOSE, true, SLICE(""), NULL),
 	   "nothing follows it");
 }
 
@@ -266,8 +280,10 @@ static const char *answered(const char *fields, const char *protocols)
 
 static void test_handshake(void)
 {
-	static const char *const keys[] = { "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ===", "", "dGhlIHNhbXBsZSBub25jZR==",
-					    "dGhlIHNhbXBsZSBub25j-Q==", "dGhlIHNhbXBsZSBub25jZQQQ", "dGhlIHNhbXBsZSBub25j ZQ=" };
+	static const char *const keys[] = { "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ===", "",
+					    "dGhlIHNhbXBsZSBub25jZR==",
+					    "dGhlIHNhbXBsZSBub25j-Q==", "dGhlIHNhbXBsZSBub25jZQQQ",
+					    "dGhlIHNhbXBsZSBub25j ZQ=" };
 	char accept[WEBSOCKET_ACCEPT + 1];
 
 	websocket_accept(SLICE("dGhlIHNhbXBsZSBub25jZQ=="), accept);
@@ -276,14 +292,18 @@ static void test_handshake(void)
 	for (size_t i = 0; i < COUNT_OF(keys); i++)
 		ok(!websocket_is_key(slice_str(keys[i])), "'%s' is none", keys[i]);
 	ok(!answered("Upgrade: websocket\r\n" ACCEPT, ""), "the answer is one");
-	ok(!answered("Upgrade: WebSocket\r\n" ACCEPT "Sec-WebSocket-Protocol: b\r\n", "a, b"), "with a subprotocol of the offer, too");
+	ok(!answered("Upgrade: WebSocket\r\n" ACCEPT "Sec-WebSocket-Protocol: b\r\n", "a, b"),
+	   "with a subprotocol of the offer, too");
 	ok(answered("Upgrade: websocket\r\n", ""), "without the accept it is none");
-	ok(answered("Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOO=\r\n", ""), "with another accept");
+	ok(answered("Upgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOO=\r\n", ""),
+	   "with another accept");
 	ok(answered("Upgrade: websocket\r\n" ACCEPT ACCEPT, ""), "with two");
 	ok(answered("Upgrade: h2c\r\n" ACCEPT, ""), "for another protocol");
 	ok(answered(ACCEPT, ""), "for none");
-	ok(answered("Upgrade: websocket\r\n" ACCEPT "Sec-WebSocket-Extensions: permessage-deflate\r\n", ""), "with an extension");
-	ok(answered("Upgrade: websocket\r\n" ACCEPT "Sec-WebSocket-Protocol: c\r\n", "a, b"), "with another subprotocol");
+	ok(answered("Upgrade: websocket\r\n" ACCEPT "Sec-WebSocket-Extensions: permessage-deflate\r\n", ""),
+	   "with an extension");
+	ok(answered("Upgrade: websocket\r\n" ACCEPT "Sec-WebSocket-Protocol: c\r\n", "a, b"),
+	   "with another subprotocol");
 	ok(answered("Upgrade: websocket\r\n" ACCEPT "Sec-WebSocket-Protocol: \r\n", ""), "with an empty one");
 }
 

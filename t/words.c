@@ -43,7 +43,8 @@ static void test_examples(struct words *w)
 		AUTO_BUF out = BUF_INIT;
 
 		is_str(words_of(w, slice_str(examples[i].text), 0, &out), examples[i].words, "%s", examples[i].name);
-		is_str(words_of(w, slice_str(examples[i].text), 1, &out), examples[i].words, "%s, byte by byte", examples[i].name);
+		is_str(words_of(w, slice_str(examples[i].text), 1, &out), examples[i].words, "%s, byte by byte",
+		       examples[i].name);
 	}
 }
 
@@ -65,7 +66,8 @@ static void test_lengths(struct words *w)
 	for (size_t i = 0; i < WORDS_LONGEST; i++)
 		buf_add_char(&text, i % 2 ? '3' : 'r');
 	words_of(w, buf_slice(&text), 0, &out);
-	ok(out.len == WORDS_LONGEST && !memchr(out.ptr, '3', out.len), "the digits of a word of WORDS_LONGEST are read");
+	ok(out.len == WORDS_LONGEST && !memchr(out.ptr, '3', out.len),
+	   "the digits of a word of WORDS_LONGEST are read");
 	buf_add_str(&text, "3");
 	words_of(w, buf_slice(&text), 0, &out);
 	ok(out.ptr[WORDS_LONGEST] == '3', "those behind them are looked at alone");
@@ -74,7 +76,8 @@ static void test_lengths(struct words *w)
 /* Random text of what matters, with runs of one kind. */
 static void add_random(struct buf *text)
 {
-	static const char *const kinds[] = { "abcdefghijklmnopqrstuvwxyz", "ABCnrt", " ", "0123456789", ".:;!?/@<>|[]#={}", "\\'", "*,()-_\t\n", "\xd0\x82\xff" };
+	static const char *const kinds[] = { "abcdefghijklmnopqrstuvwxyz", "ABCnrt", " ", "0123456789",
+					     ".:;!?/@<>|[]#={}", "\\'", "*,()-_\t\n", "\xd0\x82\xff" };
 
 	while (text->len < 600) {
 		const char *kind = kinds[rand() % (int)COUNT_OF(kinds)];

@@ -77,7 +77,8 @@ static void test_refusals(void)
 	refuses("a:\n  b: \"c\n  d\"\n", "f:3:3: a line that continues a value must be indented further than its key");
 	refuses("a: |\n     \n  b\n", "f:3:3: a blank line before this one is longer than its indentation\n"
 					   "f:3:3: not YAML: did not find expected key while parsing a block mapping");
-	refuses("a: @b\n", "f:1:4: not YAML: found character that cannot start any token while scanning for the next token");
+	refuses("a: @b\n", "f:1:4: not YAML: found character that cannot start any token while scanning for the next "
+			   "token");
 	refuses("a: b: c\n", "f:1:5: not YAML: mapping values are not allowed in this context");
 	refuses("a: [b\n", "f:2:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence");
 	refuses("a: 'b\n", "f:2:1: not YAML: found unexpected end of stream while scanning a quoted scalar");
@@ -110,19 +111,22 @@ static void test_accepted(void)
 static void test_places(void)
 {
 	AUTO_PROBLEMS problems = PROBLEMS_INIT;
-	AUTO_YAML *y = yaml_load(SLICE("\xEF\xBB\xBF# c\r\n\xC3\xA4: {b: [1,\r\n  two]}\r\nc:\r\n- d: |\r\n    e\r\n"), "dir/f.md", 10,
-				 &problems);
-	const struct yaml_node *root = yaml_root(y), *a = yaml_get(root, "\xC3\xA4"), *b = yaml_get(a, "b"), *c = yaml_get(root, "c");
+	AUTO_YAML *y = yaml_load(SLICE("\xEF\xBB\xBF# c\r\n\xC3\xA4: {b: [1,\r\n  two]}\r\nc:\r\n- d: |\r\n    e\r\n"),
+				 "dir/f.md", 10, &problems);
+	const struct yaml_node *root = yaml_root(y), *a = yaml_get(root, "\xC3\xA4"), *b = yaml_get(a, "b"),
+			       *c = yaml_get(root, "c");
 
 	is_str(yaml_file(y), "dir/f.md", "the name of the file is kept");
 	is_int(root->count, 2, "two members");
-	ok(a && a->key_line == 11 && a->key_column == 1 && a->line == 11 && a->column == 4, "columns count characters, lines from the first");
+	ok(a && a->key_line == 11 && a->key_column == 1 && a->line == 11 && a->column == 4,
+	   "columns count characters, lines from the first");
 	ok(b && b->key_line == 11 && b->key_column == 5 && b->column == 8, "a key in flow style");
 	ok(b && b->first->line == 11 && b->first->column == 9, "an item");
 	ok(b && b->first->next->line == 12 && b->first->next->column == 3, "an item in the next line");
 	ok(c && c->type == YAML_LIST && c->line == 14 && c->column == 1, "a list without indentation");
 	ok(c && c->first->type == YAML_MAP && c->first->line == 14 && c->first->column == 3, "a mapping in it");
-	ok(c && slice_eq(c->first->first->text, SLICE("e\n")) && c->first->first->line == 14 && c->first->first->column == 6,
+	ok(c && slice_eq(c->first->first->text, SLICE("e\n")) && c->first->first->line == 14 &&
+	   c->first->first->column == 6,
 	   "a block scalar: CRLF is LF in it");
 	ok(!yaml_get(root, "x") && !yaml_get(b, "x") && !yaml_get(NULL, "x"), "absent members are absent");
 }
@@ -135,15 +139,15 @@ static void test_meaning(void)
 		char kind; /* null, bool, int, float, string */
 		int64_t value;
 	} rows[] = {
-		{ "~", 'n', 0 },	 { "null", 'n', 0 },   { "Null", 'n', 0 },     { "NULL", 'n', 0 },    { "nULL", 's', 0 },
-		{ "true", 'b', 1 },	 { "True", 'b', 1 },   { "TRUE", 'b', 1 },     { "false", 'b', 0 },   { "FALSE", 'b', 0 },
-		{ "yes", 's', 0 },	 { "no", 's', 0 },     { "on", 's', 0 },       { "off", 's', 0 },     { "y", 's', 0 },
-		{ "tRUE", 's', 0 },	 { "0", 'i', 0 },      { "-0", 'i', 0 },       { "+12", 'i', 12 },    { "-7", 'i', -7 },
-		{ "0755", 'i', 755 },	 { "0o17", 'i', 15 },  { "0x1F", 'i', 31 },    { "0xg", 's', 0 },     { "0o8", 's', 0 },
-		{ "-0x1", 's', 0 },	 { "1_000", 's', 0 },  { "1:30", 's', 0 },     { "0b11", 's', 0 },    { "+", 's', 0 },
-		{ "1.5", 'f', 0 },	 { ".5", 'f', 0 },     { "5.", 'f', 0 },       { "1e3", 'f', 0 },     { "-1.5E-3", 'f', 0 },
-		{ ".inf", 'f', 0 },	 { "-.Inf", 'f', 0 },  { ".nan", 'f', 0 },     { "-.nan", 's', 0 },   { ".", 's', 0 },
-		{ "1e", 's', 0 },	 { "e1", 's', 0 },     { "1.2.3", 's', 0 },    { "2001-01-01", 's', 0 }, { "1e+", 's', 0 },
+		{ "~", 'n', 0 }, { "null", 'n', 0 }, { "Null", 'n', 0 }, { "NULL", 'n', 0 }, { "nULL", 's', 0 },
+		{ "true", 'b', 1 }, { "True", 'b', 1 }, { "TRUE", 'b', 1 }, { "false", 'b', 0 }, { "FALSE", 'b', 0 },
+		{ "yes", 's', 0 }, { "no", 's', 0 }, { "on", 's', 0 }, { "off", 's', 0 }, { "y", 's', 0 },
+		{ "tRUE", 's', 0 }, { "0", 'i', 0 }, { "-0", 'i', 0 }, { "+12", 'i', 12 }, { "-7", 'i', -7 },
+		{ "0755", 'i', 755 }, { "0o17", 'i', 15 }, { "0x1F", 'i', 31 }, { "0xg", 's', 0 }, { "0o8", 's', 0 },
+		{ "-0x1", 's', 0 }, { "1_000", 's', 0 }, { "1:30", 's', 0 }, { "0b11", 's', 0 }, { "+", 's', 0 },
+		{ "1.5", 'f', 0 }, { ".5", 'f', 0 }, { "5.", 'f', 0 }, { "1e3", 'f', 0 }, { "-1.5E-3", 'f', 0 },
+		{ ".inf", 'f', 0 }, { "-.Inf", 'f', 0 }, { ".nan", 'f', 0 }, { "-.nan", 's', 0 }, { ".", 's', 0 },
+		{ "1e", 's', 0 }, { "e1", 's', 0 }, { "1.2.3", 's', 0 }, { "2001-01-01", 's', 0 }, { "1e+", 's', 0 },
 		{ "9223372036854775807", 'i', -1 }, { "127.0.0.1", 's', 0 }, { "=", 's', 0 },
 	};
 
@@ -151,7 +155,8 @@ static void test_meaning(void)
 		AUTO_FREE char *text = alloc_format("a: %s\nb: '%s'\n", rows[i].text, rows[i].text);
 		AUTO_YAML *y = load(text);
 		const struct yaml_node *plain = yaml_get(yaml_root(y), "a"), *quoted = yaml_get(yaml_root(y), "b");
-		char kind = yaml_is_null(plain) ? 'n' : yaml_is_bool(plain) ? 'b' : yaml_is_int(plain) ? 'i' : yaml_is_float(plain) ? 'f' : 's';
+		char kind = yaml_is_null(plain) ? 'n' : yaml_is_bool(plain) ? 'b' : yaml_is_int(plain) ? 'i' :
+			yaml_is_float(plain) ? 'f' : 's';
 		int64_t v = 0;
 
 		is_int(kind, rows[i].kind, "%s is of its kind", rows[i].text);
@@ -159,7 +164,8 @@ static void test_meaning(void)
 		if (kind == 'b')
 			is_int(yaml_bool(plain), rows[i].value, "and its value");
 		if (kind == 'i' && rows[i].value >= -10)
-			ok(yaml_int(plain, &v) == (rows[i].value != -1) && v == (rows[i].value == -1 ? 0 : rows[i].value),
+			ok(yaml_int(plain, &v) == (rows[i].value != -1) &&
+			   v == (rows[i].value == -1 ? 0 : rows[i].value),
 			   "its value, unless it is too large to be safe");
 	}
 }
@@ -168,8 +174,8 @@ static void test_describe(void)
 {
 	static const char *const rows[][2] = {
 		{ "[]", "an empty list" }, { "[x]", "a list" }, { "{}", "an empty mapping" }, { "{x: y}", "a mapping" },
-		{ "", "nothing" }, { "~", "null" }, { "true", "true" }, { "-5", "the number -5" }, { "1.5", "the number 1.5" },
-		{ "on", "the string 'on'" }, { "'5'", "the string '5'" },
+		{ "", "nothing" }, { "~", "null" }, { "true", "true" }, { "-5", "the number -5" },
+		{ "1.5", "the number 1.5" }, { "on", "the string 'on'" }, { "'5'", "the string '5'" },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -193,7 +199,8 @@ static void test_describe_long(void)
 		buf_add_str(&text, "\xC3\xA4");
 	y = load(buf_str(&text));
 	yaml_describe(yaml_get(yaml_root(y), "a"), false, &out);
-	ok(slice_is_utf8(buf_slice(&out)) && out.len < 80 && slice_ends(buf_slice(&out), SLICE("...'")), "a long text is cut");
+	ok(slice_is_utf8(buf_slice(&out)) && out.len < 80 && slice_ends(buf_slice(&out), SLICE("...'")),
+	   "a long text is cut");
 	buf_truncate(&out, 0);
 	yaml_describe(yaml_get(yaml_root(y), "a"), true, &out);
 	is_str(buf_str(&out), "another text (not shown)", "a secret is not shown");
@@ -234,8 +241,10 @@ static void test_front(void)
 	ok(slice_eq(front.yaml, SLICE("a: 1\n")) && front.line == 2, "its text and its line");
 	front_body(&front, &body);
 	is_str(buf_str(&body), "x\ny", "the stripped body");
-	ok(front_split(SLICE("---\n---"), "f", &front, &problems) && !front.yaml.len && !front.body.len, "both may be empty");
-	ok(front_split(SLICE("---\na: |\n---\nb\n---\n"), "f", &front, &problems) && slice_eq(front.yaml, SLICE("a: |\n")),
+	ok(front_split(SLICE("---\n---"), "f", &front, &problems) && !front.yaml.len && !front.body.len,
+	   "both may be empty");
+	ok(front_split(SLICE("---\na: |\n---\nb\n---\n"), "f", &front, &problems) &&
+	   slice_eq(front.yaml, SLICE("a: |\n")),
 	   "the first line of dashes ends it, whatever it stands in");
 	is_int(problems.total, 0, "no problem so far");
 	ok(!front_split(SLICE("a: 1\n---\n"), "f", &front, &problems) && problems.total == 1, "no first line: refused");

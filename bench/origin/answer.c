@@ -169,7 +169,8 @@ void answer_start(const struct origin *o, const struct request *r, struct slice 
 	if (path_number(r->path, "/bytes/", &n))
 		answer_pattern(out, r, a, n, 0);
 	else if (path_number(r->path, "/chunked/", &n))
-		answer_pattern(out, r, a, n, (size_t)(request_number(r, "size", 16384) | (request_number(r, "size", 1) == 0)));
+		answer_pattern(out, r, a, n,
+			       (size_t)(request_number(r, "size", 16384) | (request_number(r, "size", 1) == 0)));
 	else if (path_number(r->path, "/status/", &n) && n >= 200 && n <= 599)
 		answer_bytes(out, r, a, (unsigned)n, "text/plain", slice_str("as asked\n"));
 	else if (path_number(r->path, "/truncate/", &n))

@@ -78,7 +78,8 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 		o->home = alloc_copy(arg, strlen(arg));
 	} else if (strcmp(name, "timeout") == 0) {
 		if (!slice_to_u64(slice_str(arg), &o->timeout) || o->timeout == 0 || o->timeout > NOTIFY_TIMEOUT_MAX)
-			return error_set(e, STATUS_CALLER, "'--timeout' is '%s', wanted 1 to %d seconds", arg, NOTIFY_TIMEOUT_MAX);
+			return error_set(e, STATUS_CALLER, "'--timeout' is '%s', wanted 1 to %d seconds", arg,
+					 NOTIFY_TIMEOUT_MAX);
 	} else if (strcmp(name, "json") == 0) {
 		o->json = true;
 	} else if (strcmp(name, "save") == 0) {
@@ -87,7 +88,8 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 		o->once = true;
 	} else if (strcmp(name, "shown") == 0) {
 		if (strlen(arg) < 16 || strlen(arg) >= DIGEST_HEX || strspn(arg, "0123456789abcdef") != strlen(arg))
-			return error_set(e, STATUS_CALLER, "'--shown' is '%s', wanted the digest that 'show' has printed", arg);
+			return error_set(e, STATUS_CALLER,
+					 "'--shown' is '%s', wanted the digest that 'show' has printed", arg);
 		o->seen = arg;
 	} else {
 		*(strcmp(name, "bottle") == 0	? &o->bottle
@@ -194,7 +196,8 @@ static bool run_decision(struct options *o, const char *id, bool approve, struct
 		return false;
 	item_seen(i, buf_slice(&routes), seen);
 	if (o->seen && !slice_starts(slice_str(seen), slice_str(o->seen)))
-		return error_set(e, STATUS_NO, "proposal %.8s or the routes in force have changed since it was shown; look again",
+		return error_set(e, STATUS_NO,
+				 "proposal %.8s or the routes in force have changed since it was shown; look again",
 				 i->proposal.id);
 	ruling.seen = seen;
 	ruling.file = o->file ? &file : NULL;
@@ -202,7 +205,8 @@ static bool run_decision(struct options *o, const char *id, bool approve, struct
 		return false;
 	printf("%s %s\n", queue_status_names[status], i->proposal.id);
 	if (o->save && queue_tool_is_routes(i->proposal.tool))
-		propose_saving(o, i, buf_slice(&routes), o->file ? buf_slice(&file) : doc_get_str(i->proposal.doc, "proposed_file"));
+		propose_saving(o, i, buf_slice(&routes),
+			       o->file ? buf_slice(&file) : doc_get_str(i->proposal.doc, "proposed_file"));
 	return program_flush(e);
 }
 
@@ -249,17 +253,20 @@ struct command {
 static const struct command commands[] = {
 	{ "list", "what is pending, oldest first", "list [--json] [--bottle IDENTITY]", list_defs, 0, run_list },
 	{ "show", "all of one proposal, and what it would change", "show [--json] ID", show_defs, 1, run_show },
-	{ "approve", "put what a proposal asks for in force", "approve ID [--reason TEXT] [--file FILE] [--shown DIGEST] [--save]",
+	{ "approve", "put what a proposal asks for in force",
+	  "approve ID [--reason TEXT] [--file FILE] [--shown DIGEST] [--save]",
 	  approve_defs, 1, run_approve },
 	{ "reject", "refuse a proposal", "reject ID --reason TEXT [--shown DIGEST]", reject_defs, 1, run_reject },
-	{ "wait", "wait until something is pending", "wait [--timeout SECONDS] [--notify COMMAND] [--bottle IDENTITY]", wait_defs, 0,
+	{ "wait", "wait until something is pending", "wait [--timeout SECONDS] [--notify COMMAND] [--bottle IDENTITY]",
+	  wait_defs, 0,
 	  run_wait },
 };
 
 static const struct program main_program = {
 	"bb-approve",
 	"decide what agents ask for",
-	"[--notify COMMAND]\n       bb-approve {list | show | approve | reject | wait} [OPTION]... [ID]\n       bb-approve --once [--json]",
+	"[--notify COMMAND]\n       bb-approve {list | show | approve | reject | wait} [OPTION]... [ID]\n       "
+	"bb-approve --once [--json]",
 	main_defs,
 };
 
@@ -300,7 +307,8 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 	take_operands(&program, argc, argv, &o, &operands);
 	if (operands.count != c->operands)
-		return program_usage(operands.count < c->operands ? "which proposal? say its id" : "too many arguments");
+		return program_usage(operands.count < c->operands ? "which proposal? say its id"
+								  : "too many arguments");
 	ok = prepare(&o, &e) && c->run(&o, &operands, &e);
 	free(o.home);
 	return ok ? STATUS_YES : program_fail(&e);

@@ -47,7 +47,8 @@ static bool check_ruling(const struct item *i, const struct ruling *r, struct er
 	if (r->approve && !routes && !r->reason.len)
 		return error_set(e, STATUS_CALLER, "approve aborted (empty reason)");
 	if (r->file && (!r->approve || !routes))
-		return error_set(e, STATUS_CALLER, "a proposal of '%s' cannot be modified", queue_tool_names[i->proposal.tool]);
+		return error_set(e, STATUS_CALLER, "a proposal of '%s' cannot be modified",
+				 queue_tool_names[i->proposal.tool]);
 	return true;
 }
 
@@ -62,7 +63,8 @@ static bool check_seen(struct decider *d, struct error *e)
 	now.proposal = d->proposal;
 	item_seen(&now, buf_slice(&d->before), seen);
 	if (strcmp(seen, d->ruling->seen) != 0)
-		return error_set(e, STATUS_NO, "proposal %.8s or the routes in force have changed since it was shown; look again",
+		return error_set(e, STATUS_NO,
+				 "proposal %.8s or the routes in force have changed since it was shown; look again",
 				 d->proposal.id);
 	return true;
 }
@@ -101,7 +103,9 @@ static bool put_in_force(const struct item *i, struct slice routes, struct error
 	return write_routes(i, path, routes, e) && reload_ask(i->dir, hash, NULL, e);
 }
 
-/* The old routes are back, whether the bottle runs or not; failing that, the error says so: the operator has to know. */
+/*
+ * The old routes are back, whether the bottle runs or not; failing that, the error says so: the operator has to know.
+ */
 static void put_back(const struct decider *d, struct error *e)
 {
 	AUTO_FREE char *path = item_routes_path(d->item);
@@ -164,10 +168,12 @@ static bool record(struct decider *d, struct error *e)
 	doc_put_int(detail, "uid", (int64_t)geteuid());
 	doc_put_int(detail, "repeats", (int64_t)d->proposal.repeats);
 	if (!queue_tool_is_routes(d->proposal.tool))
-		doc_put_slice(detail, "subject", slice_sub(doc_get_str(d->proposal.doc, "proposed_file"), 0, CHAIN_TEXT_MAX / 4));
+		doc_put_slice(detail, "subject",
+			      slice_sub(doc_get_str(d->proposal.doc, "proposed_file"), 0, CHAIN_TEXT_MAX / 4));
 	else
 		changes_unified(buf_slice(&d->before),
-				d->ruling->approve ? d->after : doc_get_str(d->proposal.doc, "proposed_file"), &difference);
+				d->ruling->approve ? d->after : doc_get_str(d->proposal.doc, "proposed_file"),
+				&difference);
 	audit_add(&d->audit, &(struct chain_entry){ .component = "approve",
 						    .event = "decision",
 						    .action = queue_status_names[d->status],

@@ -20,7 +20,8 @@ static bool run_editor(const char *path, struct error *e)
 	pid_t pid = spawn_start(&s, e);
 	int status = pid < 0 ? -1 : spawn_wait(pid, e);
 
-	return status == 0 || (status > 0 && error_set(e, STATUS_CALLER, "modify aborted: the editor ended with status %d", status));
+	return status == 0 ||
+	       (status > 0 && error_set(e, STATUS_CALLER, "modify aborted: the editor ended with status %d", status));
 }
 
 bool edit_text(struct slice text, struct buf *edited, struct error *e)

@@ -7,7 +7,10 @@
 #include "buf.h"
 #include "error.h"
 
-/* Edit text in a file of its own, which only this user can read and which is removed. False when nothing is to be done with it. */
+/*
+ * Edit text in a file of its own, which only this user can read and which is removed. False when nothing is to be done
+ * with it.
+ */
 bool edit_text(struct slice text, struct buf *edited, struct error *e);
 
 #endif

@@ -83,7 +83,8 @@ static bool visit(void *ctx, const struct state_entry *entry, struct error *e)
 static int compare(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
-	int order = strcmp(doc_get_cstr(x->proposal.doc, "arrival_timestamp"), doc_get_cstr(y->proposal.doc, "arrival_timestamp"));
+	int order = strcmp(doc_get_cstr(x->proposal.doc, "arrival_timestamp"),
+			   doc_get_cstr(y->proposal.doc, "arrival_timestamp"));
 
 	return order ? order : strcmp(x->proposal.id, y->proposal.id);
 }
@@ -114,7 +115,8 @@ const struct item *inbox_find(const struct inbox *b, const char *id, struct erro
 	const struct item *found = NULL;
 
 	if (strlen(id) < ID_PREFIX_MIN || strspn(id, "0123456789abcdef-") != strlen(id)) {
-		error_set(e, STATUS_CALLER, "'%s' is not the id of a proposal, nor the first %d digits of one", id, ID_PREFIX_MIN);
+		error_set(e, STATUS_CALLER, "'%s' is not the id of a proposal, nor the first %d digits of one", id,
+			  ID_PREFIX_MIN);
 		return NULL;
 	}
 	for (size_t i = 0; i < b->count; i++) {

@@ -41,7 +41,9 @@ bool inbox_load(struct inbox *b, const char *home, const char *identity, struct 
 /* Read only what has an id that begins so, however much waits in front of it. */
 bool inbox_load_begins(struct inbox *b, const char *home, const char *id, struct error *e);
 
-/* The item of an id, or of the first digits of one. STATUS_NO when there is none, STATUS_CALLER when there are several. */
+/*
+ * The item of an id, or of the first digits of one. STATUS_NO when there is none, STATUS_CALLER when there are several.
+ */
 const struct item *inbox_find(const struct inbox *b, const char *id, struct error *e);
 
 /* The item of a whole id, or NULL. */

@@ -32,7 +32,8 @@ static bool run(const struct item *i, const char *command, bool quiet, struct er
 	return pid >= 0 && spawn_wait(pid, e) >= 0;
 }
 
-bool notify_new(struct notified *n, const struct inbox *b, const char *command, bool quiet, bool *arrived, struct error *e)
+bool notify_new(struct notified *n, const struct inbox *b, const char *command, bool quiet, bool *arrived,
+		struct error *e)
 {
 	struct notified now = { alloc_zero(b->count + 1, sizeof(*now.list)), 0 };
 	bool first = !n->list, any = false, ok = true;

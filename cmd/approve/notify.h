@@ -34,6 +34,7 @@ struct notified_one *notified_find(const struct notified *n, const char *id);
  * Remember what is in the inbox; run the command (NULL: none) for what was not there at the last look, its output to
  * nowhere with quiet. *arrived, if not NULL, tells whether there was any. A command that fails is no error.
  */
-bool notify_new(struct notified *n, const struct inbox *b, const char *command, bool quiet, bool *arrived, struct error *e);
+bool notify_new(struct notified *n, const struct inbox *b, const char *command, bool quiet, bool *arrived,
+		struct error *e);
 
 #endif

@@ -25,7 +25,9 @@ size_t page_count(const struct page *p, size_t width);
 /* One of them; empty beyond the last. A view. */
 struct slice page_line(const struct page *p, size_t width, size_t n);
 
-/* Append text with all that is neither visible ASCII nor a space or newline as \u{HEX}, or \xHH where it is not UTF-8. */
+/*
+ * Append text with all that is neither visible ASCII nor a space or newline as \u{HEX}, or \xHH where it is not UTF-8.
+ */
 void page_ascii(struct slice text, struct buf *out);
 
 #endif

@@ -26,7 +26,8 @@ static struct doc *in_manifest(const struct doc *route)
 	return d;
 }
 
-void save_propose(const struct doc *before, const struct doc *after, const char *home, const char *bottle, struct buf *out)
+void save_propose(const struct doc *before, const struct doc *after, const char *home, const char *bottle,
+		  struct buf *out)
 {
 	buf_add_str(out, "# to have it in every bottle, put this into ");
 	if (bottle) {

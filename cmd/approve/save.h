@@ -12,6 +12,7 @@
  * Append the routes of after that before does not have as they are, in the keys of a
  * manifest, as YAML; bottle names the file that is meant, or is NULL.
  */
-void save_propose(const struct doc *before, const struct doc *after, const char *home, const char *bottle, struct buf *out);
+void save_propose(const struct doc *before, const struct doc *after, const char *home, const char *bottle,
+		  struct buf *out);
 
 #endif

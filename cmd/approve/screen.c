@@ -163,7 +163,8 @@ static void draw_page(struct screen *s)
 
 	if (s->page.top + height > count)
 		s->page.top = count > height ? count - height : 0;
-	put_line(0, s->view == VIEW_HELP ? SLICE("help  q: back") : SLICE("a: approve  m: modify  r: reject  q: back"), false);
+	put_line(0, s->view == VIEW_HELP ? SLICE("help  q: back") : SLICE("a: approve  m: modify  r: reject  q: back"),
+		 false);
 	for (size_t y = 0; y < height; y++)
 		put_line(1 + (int)y, page_line(&s->page, (size_t)COLS, s->page.top + y), false);
 }
@@ -292,7 +293,8 @@ static void rule(struct screen *s, bool approve)
 	bool optional = approve && i && queue_tool_is_routes(i->proposal.tool);
 	char reason[INPUT_MAX] = "";
 
-	if (!ask(s, optional ? "approve: reason, or enter: " : approve ? "approve: reason: " : "reject: reason: ", reason))
+	if (!ask(s, optional ? "approve: reason, or enter: " : approve ? "approve: reason: " : "reject: reason: ",
+		 reason))
 		say(s, "%s aborted", approve ? "approve" : "reject");
 	else
 		finish(s, approve, reason, NULL);
@@ -308,7 +310,8 @@ static void modify(struct screen *s)
 	bool edited;
 
 	if (!i || !queue_tool_is_routes(i->proposal.tool)) {
-		say(s, i ? "a proposal of '%s' cannot be modified" : "%s", i ? queue_tool_names[i->proposal.tool] : "it is no longer pending");
+		say(s, i ? "a proposal of '%s' cannot be modified" : "%s",
+		    i ? queue_tool_names[i->proposal.tool] : "it is no longer pending");
 		return;
 	}
 	def_prog_mode();
@@ -404,7 +407,8 @@ static void press(struct screen *s, int key)
 
 bool screen_run(const char *home, const char *notify, struct error *e)
 {
-	struct screen s = { .home = home, .notify = notify, .inbox = INBOX_INIT, .known = NOTIFIED_INIT, .page = PAGE_INIT,
+	struct screen s = { .home = home, .notify = notify, .inbox = INBOX_INIT, .known = NOTIFIED_INIT,
+			    .page = PAGE_INIT,
 			    .message = BUF_INIT };
 	SCREEN *terminal = newterm(NULL, stdout, stdin);
 	bool ok = true;

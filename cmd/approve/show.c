@@ -153,10 +153,12 @@ void show_page(const struct item *i, struct slice routes, const struct buf *file
 		buf_add_format(out, ", and asked %" PRIu64 " times more", p->repeats);
 	buf_add_char(out, '\n');
 	if (is_stale(i, routes))
-		buf_add_str(out, "warning   the routes in force have changed since it was asked: an approval undoes that change\n");
+		buf_add_str(out, "warning   the routes in force have changed since it was asked: an approval undoes "
+				 "that change\n");
 	if (about_routes)
 		add_difference(routes, proposed, out);
-	add_part(about_routes ? "justification, by the agent" : "why it is asked", doc_get_str(p->doc, "justification"), out);
+	add_part(about_routes ? "justification, by the agent" : "why it is asked", doc_get_str(p->doc, "justification"),
+		 out);
 	add_part(!about_routes ? "what it is about" : file ? "routes, as modified" : "proposed routes", proposed, out);
 }
 
@@ -169,8 +171,9 @@ bool show_item(const struct item *i, struct buf *out, struct error *e)
 		return false;
 	item_seen(i, buf_slice(&routes), seen);
 	show_page(i, buf_slice(&routes), NULL, out);
-	buf_add_format(out, "\nbb supervise approve %s --shown %.16s%s\nbb supervise reject %s --reason REASON\n", i->proposal.id, seen,
-		       queue_tool_is_routes(i->proposal.tool) ? "" : " --reason REASON", i->proposal.id);
+	buf_add_format(out, "\nbb supervise approve %s --shown %.16s%s\nbb supervise reject %s --reason REASON\n",
+		       i->proposal.id, seen, queue_tool_is_routes(i->proposal.tool) ? "" : " --reason REASON",
+		       i->proposal.id);
 	return true;
 }
 

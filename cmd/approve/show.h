@@ -20,8 +20,8 @@ void show_rest(const struct inbox *b, struct buf *out);
 struct doc *show_list_document(const struct inbox *b);
 
 /*
- * All of one, lines that end with a newline: what it is, what it would change, why, the file. routes are those in force,
- * file, if not NULL, those that are to be approved instead of the proposed ones.
+ * All of one, lines that end with a newline: what it is, what it would change, why, the file. routes are those in
+ * force, file, if not NULL, those that are to be approved instead of the proposed ones.
  */
 void show_page(const struct item *i, struct slice routes, const struct buf *file, struct buf *out);
 

@@ -58,7 +58,8 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 
 	if (strcmp(name, "name") == 0) {
 		if (!state_is_identity(slice_str(arg)))
-			return error_set(e, STATUS_CALLER, "'%s' cannot name a snapshot: use a-z, 0-9 and single dashes", arg);
+			return error_set(e, STATUS_CALLER,
+					 "'%s' cannot name a snapshot: use a-z, 0-9 and single dashes", arg);
 		c->name = arg;
 	} else if (strcmp(name, "force") == 0) {
 		c->force = true;
@@ -77,14 +78,18 @@ static bool choose(void *ctx, const struct state_entry *entry, struct error *e)
 	if (c->identity ? strcmp(c->identity, entry->identity) != 0 : !entry->active)
 		return true;
 	if (!entry->metadata || !entry->plan || (!entry->active && !entry->preserved))
-		return c->identity ? error_set(e, STATUS_CALLER, "the bottle '%s' neither runs nor is kept", entry->identity) : true;
+		return c->identity ? error_set(e, STATUS_CALLER, "the bottle '%s' neither runs nor is kept",
+					       entry->identity)
+				   : true;
 	c->on_engine = backend && strcmp(backend, "docker") == 0;
 	if (!backend || (!c->on_engine && strcmp(backend, "native") != 0))
 		return error_set(e, STATUS_CALLER,
-				 "the bottle '%s' is of the backend '%s'; only bottles of 'native' and 'docker' can be committed",
+				 "the bottle '%s' is of the backend '%s'; only bottles of 'native' and 'docker' can be "
+				 "committed",
 				 entry->identity, backend ? backend : "?");
 	if (c->on_engine && !entry->active)
-		return error_set(e, STATUS_CALLER, "the bottle '%s' has ended, and its container with it", entry->identity);
+		return error_set(e, STATUS_CALLER, "the bottle '%s' has ended, and its container with it",
+				 entry->identity);
 	if (c->metadata)
 		return error_set(e, STATUS_CALLER, "several bottles run; say which one: 'bb list active' shows them");
 	c->metadata = doc_retain(entry->metadata);
@@ -164,19 +169,21 @@ static bool read_changes(const void *job, struct layer_count *count, struct erro
 }
 
 /* The process: it can read below the working directory, if it is asked to, and write what is open. */
-static void read_confined(read_fn *fn, const void *job, struct search *search, const char *where, uid_t uid, struct verdict *v)
+static void read_confined(read_fn *fn, const void *job, struct search *search, const char *where, uid_t uid,
+			  struct verdict *v)
 {
 	const char *const readable[] = { where, NULL };
 	const struct confine_call *const calls[] = { layer_calls, NULL };
-	const struct confinement c = { .role = "commit", .uid = uid, .readable = readable, .tied = true, .calls = calls };
+	const struct confinement c = { .role = "commit", .uid = uid, .readable = readable, .tied = true,
+				       .calls = calls };
 
 	if (confine(&c, &v->error) && fn(job, &v->count, &v->error))
 		v->findings = search_finish(search);
 }
 
 /* Have it run to its end, and take its verdict. */
-static bool have_read(read_fn *fn, const void *job, struct search *search, const char *where, uid_t uid, struct verdict *v,
-		      struct error *e)
+static bool have_read(read_fn *fn, const void *job, struct search *search, const char *where, uid_t uid,
+		      struct verdict *v, struct error *e)
 {
 	int ends[2], status;
 	ssize_t n;
@@ -196,7 +203,8 @@ static bool have_read(read_fn *fn, const void *job, struct search *search, const
 		return error_sys(e, "unable to start a process");
 	status = spawn_wait(pid, e);
 	if (status != 0 || n != (ssize_t)sizeof(*v))
-		return error_set(e, STATUS_WORLD, "the process that reads the bottle's files ended with status %d", status);
+		return error_set(e, STATUS_WORLD, "the process that reads the bottle's files ended with status %d",
+				 status);
 	v->error.text[sizeof(v->error.text) - 1] = '\0';
 	if (v->error.status != STATUS_YES)
 		*e = v->error;
@@ -204,8 +212,8 @@ static bool have_read(read_fn *fn, const void *job, struct search *search, const
 }
 
 /* Have the archive of a native bottle written. */
-static bool write_archive(const struct commit *c, const char *const *left_out, int archive, int staging, struct verdict *v,
-			  struct error *e)
+static bool write_archive(const struct commit *c, const char *const *left_out, int archive, int staging,
+			  struct verdict *v, struct error *e)
 {
 	static const char *const names[] = { "upper", "workspace", NULL };
 	AUTO_FD dir = open(c->overlay, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -224,11 +232,12 @@ static bool write_archive(const struct commit *c, const char *const *left_out, i
 }
 
 /* Have the layer of a container written. */
-static bool write_layer(struct container *container, const char *const *left_out, int layer, int staging, struct verdict *v,
-			struct error *e)
+static bool write_layer(struct container *container, const char *const *left_out, int layer, int staging,
+			struct verdict *v, struct error *e)
 {
 	struct search *search = search_new(e);
-	struct changeset_job job = { .set = &container->set, .from = staging, .to = layer, .look = search_look, .tell = tell,
+	struct changeset_job job = { .set = &container->set, .from = staging, .to = layer, .look = search_look,
+				     .tell = tell,
 				     .ctx = search };
 
 	return search && container_copy(container, left_out, staging, e) &&
@@ -288,7 +297,8 @@ static bool show(const struct commit *c, const struct doc *d, struct error *e)
 	       (long long)doc_get_int(d, "bytes"), doc_get_cstr(d, "sha256"));
 	printf("go on with it:              bb resume %s\n", c->name);
 	if (c->on_engine)
-		printf("take its image elsewhere:   docker save " IMAGE_COMMITTED "%s | ssh HOST docker load\n", c->name);
+		printf("take its image elsewhere:   docker save " IMAGE_COMMITTED "%s | ssh HOST docker load\n",
+		       c->name);
 	printf("take it to another machine: tar -C %s -cf - %s | ssh HOST "
 	       "'mkdir -p -m 700 .bot-bottle/snapshots && tar -C .bot-bottle/snapshots -xf -'\n",
 	       buf_str(&word), c->name);

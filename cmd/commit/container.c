@@ -77,7 +77,8 @@ static bool copy_root(void *ctx, const char *root, struct error *e)
 	buf_add_format(&path, "/containers/%s/archive?path=/", copying->container->name);
 	engine_quote(&path, slice_str(root));
 	return engine_download(&copying->container->engine, buf_str(&path), copying->to, e) ||
-	       error_wrap(e, "unable to copy '/%s' of '%s' to the disk of the snapshots", root, copying->container->name);
+	       error_wrap(e, "unable to copy '/%s' of '%s' to the disk of the snapshots", root,
+			  copying->container->name);
 }
 
 /* The list and the files of one moment. */
@@ -186,12 +187,12 @@ static bool take_line(void *ctx, const struct doc *line, struct error *e)
 	struct slice failure = doc_type_of(line) == DOC_OBJECT ? doc_get_str(line, "error") : SLICE("");
 
 	(void)ctx;
-	return !failure.len ||
-	       error_set(e, STATUS_WORLD, "the engine does not take the image: %.*s", SLICE_ARG(slice_sub(failure, 0, ERROR_TEXT_MAX / 2)));
+	return !failure.len || error_set(e, STATUS_WORLD, "the engine does not take the image: %.*s",
+					 SLICE_ARG(slice_sub(failure, 0, ERROR_TEXT_MAX / 2)));
 }
 
-char *container_publish(struct container *c, const char *home, const char *name, int layer, const char *diff, const char *dir,
-			struct error *e)
+char *container_publish(struct container *c, const char *home, const char *name, int layer, const char *diff,
+			const char *dir, struct error *e)
 {
 	AUTO_FREE char *tag = alloc_format(IMAGE_COMMITTED "%s:latest", name);
 	AUTO_FREE char *path = alloc_format("/images/%s/json", tag);
@@ -209,7 +210,8 @@ char *container_publish(struct container *c, const char *home, const char *name,
 	    !engine_call(&c->engine, "GET", path, NULL, &image, e))
 		return NULL;
 	id = doc_get_cstr(image, "Id");
-	if (!id || !slice_eq(doc_get_str(doc_get(doc_get(image, "Config"), "Labels"), LABEL_SNAPSHOT_HOME), slice_str(home))) {
+	if (!id ||
+	    !slice_eq(doc_get_str(doc_get(doc_get(image, "Config"), "Labels"), LABEL_SNAPSHOT_HOME), slice_str(home))) {
 		error_set(e, STATUS_WORLD, "the engine's image '%s' is not the one that it was given", tag);
 		return NULL;
 	}

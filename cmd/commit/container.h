@@ -27,8 +27,9 @@ struct container {
 bool container_find(struct container *c, const char *identity, const char *home, struct error *e);
 
 /*
- * Find out what has changed, but for what is left out (changeset.h), and copy what holds it into a file, both of the same
- * moment: it stands still meanwhile, whatever happens but that this process is killed. Not more than fits on the disk.
+ * Find out what has changed, but for what is left out (changeset.h), and copy what holds it into a file, both of the
+ * same moment: it stands still meanwhile, whatever happens but that this process is killed. Not more than fits on the
+ * disk.
  */
 bool container_copy(struct container *c, const char *const *left_out, int to, struct error *e);
 
@@ -36,8 +37,8 @@ bool container_copy(struct container *c, const char *const *left_out, int to, st
  * Give the engine the image with one more layer, a tar archive whose digest is diff. dir is for temporary files.
  * Returns the image's id, which the caller frees; NULL with an error.
  */
-char *container_publish(struct container *c, const char *home, const char *name, int layer, const char *diff, const char *dir,
-			struct error *e);
+char *container_publish(struct container *c, const char *home, const char *name, int layer, const char *diff,
+			const char *dir, struct error *e);
 
 /* Remove an image that has been replaced, unless it is in use. */
 void container_forget(struct container *c, const char *image);

@@ -56,7 +56,8 @@ static bool take_finding(void *ctx, const struct finding *f)
 	struct search *s = ctx;
 
 	if (++s->found <= SEARCH_SHOWN_MAX)
-		program_warn("'%s', byte %llu: %s", s->path, (unsigned long long)f->start, f->rule ? f->rule->description : f->why);
+		program_warn("'%s', byte %llu: %s", s->path, (unsigned long long)f->start,
+			     f->rule ? f->rule->description : f->why);
 	return true;
 }
 

@@ -65,7 +65,8 @@ static bool read_token(const struct options *o, const char *variable, struct buf
 	else if (value)
 		buf_add_str(&raw, value);
 	else
-		ok = error_set(e, STATUS_CALLER, "the forge's token is wanted in the host variable '%s', which is not set", variable);
+		ok = error_set(e, STATUS_CALLER,
+			       "the forge's token is wanted in the host variable '%s', which is not set", variable);
 	if (ok) {
 		buf_add_slice(token, slice_trim(buf_slice(&raw), " \t\r\n"));
 		ok = is_token(buf_slice(token)) ||
@@ -97,7 +98,8 @@ static bool revoke_record(const struct options *o, const char *path, struct erro
 {
 	struct record r;
 	struct buf token = BUF_INIT;
-	bool ok = record_read(&r, path, e) && read_token(o, r.variable, &token, e) && revoke_key(&r, path, buf_slice(&token), e);
+	bool ok = record_read(&r, path, e) && read_token(o, r.variable, &token, e) &&
+		  revoke_key(&r, path, buf_slice(&token), e);
 
 	buf_wipe(&token);
 	record_release(&r);
@@ -156,7 +158,8 @@ static bool make(const struct options *o, char **operands, int n, struct error *
 
 	(void)operands;
 	if (n || !o->provider || !o->url || !o->title || !o->variable || !o->record)
-		return error_set(e, STATUS_CALLER, "wanted --provider, --url, --title, --variable and --record; see --help");
+		return error_set(e, STATUS_CALLER,
+				 "wanted --provider, --url, --title, --variable and --record; see --help");
 	if (!forge_kind_parse(o->provider, &r.kind))
 		return error_set(e, STATUS_CALLER, "'%s' is no forge; wanted gitea or github", o->provider);
 	if (!slice_is_utf8(slice_str(o->title)) || !remote_parse(slice_str(o->url), &remote, &why))
@@ -218,7 +221,8 @@ static bool look_at(void *ctx, const struct state_entry *entry, struct error *e)
 }
 
 /* One record of the directory. False with an error when its key could not be revoked. */
-static bool sweep(const struct options *o, const char *home, const char *dir, const char *name, struct doc *items, struct error *e)
+static bool sweep(const struct options *o, const char *home, const char *dir, const char *name, struct doc *items,
+		  struct error *e)
 {
 	struct search s = { slice_sub(slice_str(name), 0, slice_find(slice_str(name), '.')), false };
 	AUTO_FREE char *path = alloc_format("%s/%s", dir, name);
@@ -260,7 +264,8 @@ static bool sweep_all(const struct options *o, const char *home, struct doc *ite
 	while ((d = readdir(list))) {
 		struct error why = ERROR_INIT;
 
-		if (d->d_name[0] == '.' || !slice_ends(slice_str(d->d_name), SLICE(".json")) || !slice_is_utf8(slice_str(d->d_name)))
+		if (d->d_name[0] == '.' || !slice_ends(slice_str(d->d_name), SLICE(".json")) ||
+		    !slice_is_utf8(slice_str(d->d_name)))
 			continue;
 		if (sweep(o, home, dir, d->d_name, items, &why))
 			continue;
@@ -304,9 +309,12 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "make", make, { "bb-deploy-key", "make a key, register it at the forge, print its private half", "make OPTION...", make_defs } },
-	{ "revoke", revoke_one, { "bb-deploy-key", "revoke the key of a record", "revoke [OPTION] RECORD", revoke_defs } },
-	{ "cleanup", cleanup, { "bb-deploy-key", "revoke the keys of bottles that do not run", "cleanup [OPTION]...", cleanup_defs } },
+	{ "make", make, { "bb-deploy-key", "make a key, register it at the forge, print its private half",
+			  "make OPTION...", make_defs } },
+	{ "revoke", revoke_one, { "bb-deploy-key", "revoke the key of a record", "revoke [OPTION] RECORD",
+				  revoke_defs } },
+	{ "cleanup", cleanup, { "bb-deploy-key", "revoke the keys of bottles that do not run", "cleanup [OPTION]...",
+				cleanup_defs } },
 };
 
 static const struct program program = {
@@ -329,7 +337,8 @@ int main(int argc, char **argv)
 		if (strcmp(commands[i].name, argv[first]) == 0)
 			c = &commands[i];
 	if (!c)
-		return first < argc ? program_usage("unknown command '%s'", argv[first]) : program_usage("a command is missing");
+		return first < argc ? program_usage("unknown command '%s'", argv[first])
+				    : program_usage("a command is missing");
 	document_seed();
 	argc -= first;
 	argv += first;

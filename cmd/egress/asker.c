@@ -53,8 +53,8 @@ static bool load_permits(struct asker *a, struct error *e)
 	int store = a->options.permits;
 
 	p->asks = true;
-	if (store >= 0 && (lseek(store, 0, SEEK_SET) < 0 ||
-			   !fd_read_all(store, DIGEST_SIZE * (1 + PERMITS_MAX), "the values that were let go", &bytes, e)))
+	if (store >= 0 && (lseek(store, 0, SEEK_SET) < 0 || !fd_read_all(store, DIGEST_SIZE * (1 + PERMITS_MAX),
+									 "the values that were let go", &bytes, e)))
 		return error_wrap(e, "'--permits'");
 	if (bytes.len >= DIGEST_SIZE) {
 		memcpy(p->key, bytes.ptr, DIGEST_SIZE);
@@ -75,7 +75,8 @@ static void permit(struct asker *a, const uint8_t digest[DIGEST_SIZE])
 	off_t place = (off_t)(DIGEST_SIZE * (1 + permits_add(&a->permits, digest)));
 
 	if (a->options.permits >= 0 && pwrite(a->options.permits, digest, DIGEST_SIZE, place) != DIGEST_SIZE)
-		program_warn("unable to keep what the operator has approved: it will be asked for again after a restart");
+		program_warn("unable to keep what the operator has approved: it will be asked for again after a "
+			     "restart");
 }
 
 /* --- answers --- */
@@ -175,7 +176,8 @@ static void ask(struct asker *a, const uint8_t digest[DIGEST_SIZE], struct slice
 	}
 	if (e.status == STATUS_WORLD)
 		program_warn("%s", e.text);
-	buf_add_format(&text, "the operator cannot be asked: %s", e.status == STATUS_NO ? e.text : "the queue does not work");
+	buf_add_format(&text, "the operator cannot be asked: %s",
+		       e.status == STATUS_NO ? e.text : "the queue does not work");
 	tell(a, digest, buf_str(&text));
 }
 
@@ -226,7 +228,8 @@ static bool prepare(struct asker *a, struct error *e)
 	channel_init(&a->control, o->control, 0);
 	if (!loop_add(&a->loop, o->control, LOOP_READ, (struct loop_ref){ REF_CONTROL, 0, 0 }, e))
 		return false;
-	if (a->queue.watch.fd >= 0 && !loop_add(&a->loop, a->queue.watch.fd, LOOP_READ, (struct loop_ref){ REF_QUEUE, 0, 0 }, e))
+	if (a->queue.watch.fd >= 0 &&
+	    !loop_add(&a->loop, a->queue.watch.fd, LOOP_READ, (struct loop_ref){ REF_QUEUE, 0, 0 }, e))
 		return false;
 	a->n_fronts = o->n_peers;
 	for (size_t i = 0; i < o->n_peers; i++) {
@@ -240,9 +243,11 @@ static bool prepare(struct asker *a, struct error *e)
 /* It keeps its user, who owns the queue, but none of root's powers. */
 static bool confine_asker(const struct asker *a, struct error *e)
 {
-	static const struct confine_call *const calls[] = { loop_calls, channel_calls, role_calls, queue_calls, watch_calls, NULL };
+	static const struct confine_call *const calls[] = { loop_calls, channel_calls, role_calls, queue_calls,
+							    watch_calls, NULL };
 	const char *const writable[] = { a->options.queue, NULL };
-	const struct confinement c = { .role = "asker", .tied = true, .descriptors = 64, .writable = writable, .calls = calls };
+	const struct confinement c = { .role = "asker", .tied = true, .descriptors = 64, .writable = writable,
+				       .calls = calls };
 
 	return confine(&c, e);
 }

@@ -75,7 +75,8 @@ void audit_dlp(struct front *f, const struct client *c, const char *action, cons
 	if (f->options.level < LEVEL_BLOCKS)
 		return;
 	if (found->canary)
-		program_warn("the canary of this bottle was about to leave it, in the %s of a request to '%s': its agent takes secrets "
+		program_warn("the canary of this bottle was about to leave it, in the %s of a request to '%s': its "
+			     "agent takes secrets "
 			     "out of its environment", found->place, c->x.authority.host);
 	begin(f, c, &line, found->canary ? "canary" : "dlp");
 	log_str(&line, "action", action);
@@ -91,7 +92,8 @@ void audit_dlp(struct front *f, const struct client *c, const char *action, cons
 /* Does a field's name say that its value is a credential? */
 static bool is_confidential(const struct http_field *field)
 {
-	static const char *const parts[] = { "auth", "cookie", "token", "secret", "key", "password", "credential", "session" };
+	static const char *const parts[] = { "auth", "cookie", "token", "secret", "key", "password", "credential",
+					     "session" };
 	char name[64];
 	size_t len = field->name.len < sizeof(name) ? field->name.len : sizeof(name);
 

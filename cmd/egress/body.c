@@ -9,7 +9,8 @@
 enum {
 	STEP = 1024,                         /* bytes of a coded body that are decoded together */
 	STEPS_MAX = CODED_HELD / STEP + 2,   /* steps whose decoded bytes may still be held, one before and one begun */
-	TEXT_MAX = 2 * DETECT_HELD_MAX,      /* decoded bytes that are kept: what may still be held, and what led up to it */
+	/* decoded bytes that are kept: what may still be held, and what led up to it */
+	TEXT_MAX = 2 * DETECT_HELD_MAX,
 };
 
 /*
@@ -88,11 +89,15 @@ static bool is_permitted(struct inspection *n, const struct detection *d, const 
 	struct slice text = buf_slice(s->text);
 	bool here = d->placed && d->start >= s->start && d->start < s->start + text.len;
 
-	/* Of a known secret the text has to be at hand, which it never is in a coded body: the bytes as they came have it, too. */
+	/*
+	 * Of a known secret the text has to be at hand, which it never is in a coded body: the bytes as they came have
+	 * it, too.
+	 */
 	if (!n->host || d->why || found->canary || (!d->rule && (n->coded || !here)))
 		return false;
 	permits_digest(&n->inspector->permits, n->host,
-		       d->rule ? d->secret : slice_sub(text, (size_t)(d->start - s->start), (size_t)(d->end - s->start)),
+		       d->rule ? d->secret
+			       : slice_sub(text, (size_t)(d->start - s->start), (size_t)(d->end - s->start)),
 		       found->digest);
 	if (permits_has(&n->inspector->permits, found->digest))
 		return true;
@@ -470,7 +475,8 @@ bool inspection_warns(struct inspection *n, struct found *found)
 
 size_t inspection_room(const struct inspection *n, size_t credit)
 {
-	size_t most = n->coded && credit < CODED_HELD + STEP ? CODED_HELD + STEP : credit, waiting = inspection_waiting(n);
+	size_t most = n->coded && credit < CODED_HELD + STEP ? CODED_HELD + STEP : credit,
+	       waiting = inspection_waiting(n);
 
 	return most > waiting ? most - waiting : 0;
 }

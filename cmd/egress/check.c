@@ -163,8 +163,8 @@ static void print_line(const struct policy *p, const struct judgement *j, bool p
 	AUTO_BUF line = BUF_INIT;
 
 	if (!passes)
-		buf_add_format(&line, "refused with %u by the rule '%s': %s", j->verdict.refusal.status, j->verdict.refusal.rule,
-			       j->verdict.refusal.text);
+		buf_add_format(&line, "refused with %u by the rule '%s': %s", j->verdict.refusal.status,
+			       j->verdict.refusal.rule, j->verdict.refusal.text);
 	else if (j->own_page)
 		buf_add_str(&line, "allowed: the proxy answers it itself");
 	else

@@ -32,7 +32,8 @@ static void update_phase(struct front *f, struct client *c)
 
 	switch (c->state) {
 	case CLIENT_REQUESTS:
-		phase = c->x.active || c->held || c->ending ? PHASE_EXCHANGE : c->in.len ? PHASE_HEAD : c->phase == PHASE_EXCHANGE ? PHASE_IDLE : phase;
+		phase = c->x.active || c->held || c->ending ? PHASE_EXCHANGE : c->in.len ? PHASE_HEAD :
+			c->phase == PHASE_EXCHANGE ? PHASE_IDLE : phase;
 		break;
 	case CLIENT_TUNNEL:
 	case CLIENT_HANDSHAKE:
@@ -225,7 +226,8 @@ static enum step step_tunnel(struct front *f, struct client *c)
 		}
 	}
 	if ((unsigned char)input.ptr[0] != TLS_HANDSHAKE) {
-		refuse(&no, 400, "not-tls", "only TLS may follow a CONNECT; use a plain http:// request for what is not secured");
+		refuse(&no, 400, "not-tls",
+		       "only TLS may follow a CONNECT; use a plain http:// request for what is not secured");
 		exchange_of_tunnel(f, c);
 		refusal_send(f, c, &no, true);
 		return STEP_AGAIN;
@@ -294,7 +296,9 @@ void client_leaf_came(struct front *f, struct client *c, struct tls_certificate 
 	client_drop(f, c);
 }
 
-/* Everything was written: say so, and read what the client may still be sending, lest its kernel throws our words away. */
+/*
+ * Everything was written: say so, and read what the client may still be sending, lest its kernel throws our words away.
+ */
 static enum step step_ending(struct front *f, struct client *c)
 {
 	struct slice input;

@@ -64,13 +64,15 @@ bool content_begin(struct content *c, const struct http_head *h, bool too_many, 
 			continue;
 		if (h->body == HTTP_BODY_NONE)
 			return true;
-		return refuse(no, 502, "coding", "the origin's response has the Content-Encoding '%.*s', which cannot be looked into",
+		return refuse(no, 502, "coding",
+			      "the origin's response has the Content-Encoding '%.*s', which cannot be looked into",
 			      value.len > 64 ? 64 : (int)value.len, value.ptr);
 	}
 	if (!list.n)
 		return true;
 	if (h->status == 206 && h->body != HTTP_BODY_NONE)
-		return refuse(no, 502, "coding", "the origin sends a part of a coded body, which cannot be looked into");
+		return refuse(no, 502, "coding",
+			      "the origin sends a part of a coded body, which cannot be looked into");
 	if (too_many)
 		return refuse(no, 502, "coding", "there are too many coded responses at once; try again");
 	c->decodes = true;
@@ -81,7 +83,8 @@ bool content_begin(struct content *c, const struct http_head *h, bool too_many, 
 /* Is a field about the coded bytes: digests (RFC 9530 and those before it), and where parts of them could be had? */
 static bool concerns_coded(const struct http_field *f)
 {
-	static const char *const names[] = { "accept-ranges", "content-digest", "content-md5", "digest", "repr-digest" };
+	static const char *const names[] = { "accept-ranges", "content-digest", "content-md5", "digest",
+					     "repr-digest" };
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (slice_eq_fold(f->name, slice_str(names[i])))

@@ -28,7 +28,10 @@ struct content {
 
 void content_release(struct content *c);
 
-/* Append the Accept-Encoding for a request: of what the client accepts, what can be taken off. Parts are asked for uncoded. */
+/*
+ * Append the Accept-Encoding for a request: of what the client accepts, what can be taken off. Parts are asked for
+ * uncoded.
+ */
 void content_accept(struct buf *value, const struct http_head *request);
 
 /* Begin with a final head whose content is looked at. False with a refusal when it cannot be. */

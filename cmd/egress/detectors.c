@@ -53,8 +53,10 @@ struct detectors detectors_of(const struct doc *route)
 /* Is a word of a media type one of a text's? */
 static bool is_text(struct slice word)
 {
-	static const char *const words[] = { "text", "json", "ndjson", "json5", "jsonl", "xml", "html", "javascript", "ecmascript", "yaml",
-					     "toml", "markdown", "csv", "sql", "sh", "shellscript", "python", "perl", "ruby", "php",
+	static const char *const words[] = { "text", "json", "ndjson", "json5", "jsonl", "xml", "html", "javascript",
+					     "ecmascript", "yaml",
+					     "toml", "markdown", "csv", "sql", "sh", "shellscript", "python", "perl",
+					     "ruby", "php",
 					     "graphql", "urlencoded", "rtf", "multipart", "message" };
 
 	for (size_t i = 0; i < COUNT_OF(words); i++)

@@ -1,4 +1,6 @@
-/* From a place to an open connection: a kept one, an address as such, or a name that is resolved, judged and dialled. */
+/*
+ * From a place to an open connection: a kept one, an address as such, or a name that is resolved, judged and dialled.
+ */
 #include "upstream.h"
 
 #include <errno.h>
@@ -36,15 +38,16 @@ static bool literal_address(const struct authority *a, struct sockaddr_storage *
  * Judge every address of a name. One that is refused refuses them all: a name
  * with a public and a private address is a trick or a mistake.
  */
-static bool judge_addresses(const struct route *route, const char *host, const struct sockaddr_storage *list, size_t count,
-			    struct refusal *no)
+static bool judge_addresses(const struct route *route, const char *host, const struct sockaddr_storage *list,
+			    size_t count, struct refusal *no)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct address_verdict v = address_judge((const struct sockaddr *)&list[i], address_len(&list[i]));
 
 		if (!address_permitted(v, route->allow_private))
 			return refuse(no, 403, "address", "'%s' is at a %s address, which is refused%s", host, v.range,
-				      v.class == ADDRESS_PRIVATE ? "; 'allow_private' of its route would permit it" : "");
+				      v.class == ADDRESS_PRIVATE ? "; 'allow_private' of its route would permit it"
+								 : "");
 	}
 	return true;
 }
@@ -85,7 +88,8 @@ void dial_next(struct upstream *u, struct job *j, unsigned status, const char *w
 		return;
 	}
 	if (proxy)
-		refuse(&no, status, "upstream-proxy", "unable to reach the proxy on the way to '%s': %s", j->place.authority.host, why);
+		refuse(&no, status, "upstream-proxy", "unable to reach the proxy on the way to '%s': %s",
+		       j->place.authority.host, why);
 	else
 		refuse(&no, status, "connect", "unable to reach '%s' port %u: %s", j->place.authority.host,
 		       j->place.authority.port, why);
@@ -139,7 +143,8 @@ void dial_answer(struct upstream *u, const struct resolve_answer *answer)
 	proxy = dial_proxy(u, policy_route(j->place.rules->policy, j->place.route));
 	if (answer->failure) {
 		refuse(&no, 502, proxy ? "upstream-proxy" : "resolve", "unable to resolve %s'%s': %s",
-		       proxy ? "the upstream proxy " : "", proxy ? proxy->at.host : j->place.authority.host, answer->failure);
+		       proxy ? "the upstream proxy " : "", proxy ? proxy->at.host : j->place.authority.host,
+		       answer->failure);
 		job_fail(u, j, &no);
 		return;
 	}
@@ -183,7 +188,8 @@ static void take_answer(struct upstream *u, struct origin *o)
 		break;
 	}
 	if (h.status < 200 || h.status > 299) {
-		refuse(&no, 502, "upstream-proxy", "the upstream proxy does not connect to '%s': it says %u", host, h.status);
+		refuse(&no, 502, "upstream-proxy", "the upstream proxy does not connect to '%s': it says %u", host,
+		       h.status);
 		job_fail(u, o->job, &no);
 	} else if (consumed != o->in.len) {
 		refuse(&no, 502, "upstream-proxy", "the upstream proxy's answer for '%s' goes on behind its end", host);
@@ -210,6 +216,7 @@ void dial_ask(struct upstream *u, struct origin *o)
 		origin_touch(u, o); /* there may be more */
 		take_answer(u, o);
 	} else if (n != LINK_WAIT) {
-		job_fail_with(u, o->job, 502, "upstream-proxy", "the upstream proxy closed the connection without an answer");
+		job_fail_with(u, o->job, 502, "upstream-proxy",
+			      "the upstream proxy closed the connection without an answer");
 	}
 }

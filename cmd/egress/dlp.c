@@ -78,7 +78,8 @@ static bool refuse_asked(const struct front *f, const struct client *c, const st
 {
 	bool answered = c->denied && found->askable && memcmp(c->asked, found->digest, DIGEST_SIZE) == 0;
 
-	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle, and %s", found->place, found->kind,
+	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle, and %s", found->place,
+		      found->kind,
 		      answered			  ? c->denied
 		      : f->inspector.permits.asks ? "the operator cannot be asked about it there"
 						  : "there is no supervisor to ask");
@@ -90,26 +91,31 @@ static bool refuse_asked(const struct front *f, const struct client *c, const st
 static bool refuse_found(const struct front *f, const struct client *c, const struct found *found, struct refusal *no)
 {
 	if (found->why)
-		return refuse(no, 403, "dlp", "the %s cannot be looked through (%s), so it must not leave the bottle", found->place,
-			      found->why);
+		return refuse(no, 403, "dlp", "the %s cannot be looked through (%s), so it must not leave the bottle",
+			      found->place, found->why);
 	if (found->canary)
-		return refuse(no, 403, "dlp", "the %s holds the value of a variable of this bottle's environment that nothing has a use for "
-			      "(canary); each request with it is refused, so leave it out, or begin a conversation that has not seen "
+		return refuse(no, 403, "dlp", "the %s holds the value of a variable of this bottle's environment that "
+					      "nothing has a use for "
+			      "(canary); each request with it is refused, so leave it out, or begin a conversation "
+			      "that has not seen "
 			      "the environment; the operator has been told", found->place);
 	switch (detectors_at(c)->on_match) {
 	case ON_MATCH_SUPERVISE:
 		return refuse_asked(f, c, found, no);
 	case ON_MATCH_REDACT:
-		return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle and cannot be taken out there",
+		return refuse(no, 403, "dlp",
+			      "the %s holds a secret (%s) that must not leave the bottle and cannot be taken out there",
 			      found->place, found->kind);
 	case ON_MATCH_BLOCK:
 		break;
 	}
-	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle", found->place, found->kind);
+	return refuse(no, 403, "dlp", "the %s holds a secret (%s) that must not leave the bottle", found->place,
+		      found->kind);
 }
 
 /* Log what is worth a look and passes. */
-static void warn_of_head(struct front *f, const struct client *c, const struct http_head *h, const struct request_facts *facts)
+static void warn_of_head(struct front *f, const struct client *c, const struct http_head *h,
+			 const struct request_facts *facts)
 {
 	struct found found;
 
@@ -149,7 +155,9 @@ static bool find_codings(const struct http_head *h, struct coding_list *list, st
 		struct slice value = slice_sub(h->fields[i].value, 0, 64);
 
 		if (h->fields[i].id == HTTP_CONTENT_ENCODING && !coding_parse(list, h->fields[i].value))
-			return refuse(no, 403, "dlp", "a body with the Content-Encoding '%.*s' cannot be looked through", SLICE_ARG(value));
+			return refuse(no, 403, "dlp",
+				      "a body with the Content-Encoding '%.*s' cannot be looked through",
+				      SLICE_ARG(value));
 	}
 	return true;
 }
@@ -165,13 +173,14 @@ bool dlp_body(struct front *f, struct client *c, const struct http_head *h, stru
 		return true;
 	if (!find_codings(h, &codings, no))
 		return false;
-	if (d->on_match == ON_MATCH_REDACT && h->body == HTTP_BODY_LENGTH && h->length <= WHOLE_MAX && !h->expect_continue &&
-	    i->buffered + h->length <= WHOLE_ALL_MAX)
+	if (d->on_match == ON_MATCH_REDACT && h->body == HTTP_BODY_LENGTH && h->length <= WHOLE_MAX &&
+	    !h->expect_continue && i->buffered + h->length <= WHOLE_ALL_MAX)
 		body.whole = (size_t)h->length;
 	c->x.inspection = inspection_new(i, d, &body);
 	if (c->x.inspection)
 		return true;
-	return refuse(no, 403, "dlp", "more than %d bodies at once, or %d with a Content-Encoding, cannot be looked through; try again",
+	return refuse(no, 403, "dlp",
+		      "more than %d bodies at once, or %d with a Content-Encoding, cannot be looked through; try again",
 		      BODIES_MAX, CODED_MAX);
 }
 
@@ -200,7 +209,8 @@ bool dlp_control(struct front *f, struct client *c, struct slice payload, struct
 		return true;
 	n = inspection_new(&f->inspector, d, &frame);
 	if (!n) {
-		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once", .place = "control frame" };
+		*found = (struct found){ .kind = "unjudged", .why = "too many messages at once",
+					.place = "control frame" };
 		return false;
 	}
 	clean = inspection_feed(n, payload, found) && inspection_finish(n, found);
@@ -257,7 +267,8 @@ static void client_answered(struct front *f, struct client *c, const uint8_t *di
 {
 	const struct found *asked = c->x.inspection ? inspection_asks(c->x.inspection) : NULL;
 
-	if (memcmp(c->asked, digest, DIGEST_SIZE) != 0 || (!c->held && !(asked && memcmp(asked->digest, digest, DIGEST_SIZE) == 0)))
+	if (memcmp(c->asked, digest, DIGEST_SIZE) != 0 ||
+	    (!c->held && !(asked && memcmp(asked->digest, digest, DIGEST_SIZE) == 0)))
 		return;
 	if (!why.len && c->tls.link.ended) {
 		client_drop(f, c); /* whoever gave up may have tried again: what nobody waits for is not sent as well */
@@ -277,7 +288,8 @@ void answer_take(struct front *f, const struct message *m)
 	const uint8_t *digest = (const uint8_t *)m->body.ptr;
 	struct slice why = slice_sub(m->body, DIGEST_SIZE, m->body.len);
 
-	if ((m->type != MESSAGE_PERMIT && m->type != MESSAGE_DENY) || m->body.len < DIGEST_SIZE || (m->type == MESSAGE_DENY) != !!why.len)
+	if ((m->type != MESSAGE_PERMIT && m->type != MESSAGE_DENY) || m->body.len < DIGEST_SIZE ||
+	    (m->type == MESSAGE_DENY) != !!why.len)
 		role_peer_broke("asker", "an unknown message");
 	if (!why.len && !permits_has(&f->inspector.permits, digest))
 		permits_add(&f->inspector.permits, digest);

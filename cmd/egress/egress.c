@@ -47,7 +47,8 @@ static bool open_signals(struct egress *g, struct error *e)
 
 static bool open_loop(struct egress *g, struct error *e)
 {
-	if (!loop_init(&g->loop, e) || !loop_add(&g->loop, g->signals, LOOP_READ, (struct loop_ref){ REF_SIGNALS, 0, 0 }, e))
+	if (!loop_init(&g->loop, e) ||
+	    !loop_add(&g->loop, g->signals, LOOP_READ, (struct loop_ref){ REF_SIGNALS, 0, 0 }, e))
 		return false;
 	for (size_t i = 0; i < g->processes.count; i++)
 		if (!loop_add(&g->loop, g->processes.list[i].control.fd, LOOP_READ,
@@ -191,7 +192,10 @@ static int watch(struct egress *g)
 	return ok ? STATUS_YES : program_fail(&e);
 }
 
-/* Tell the one who waits for it how far this is: a '+' when the certificate is there, a newline when everything answers. */
+/*
+ * Tell the one who waits for it how far this is: a '+' when the certificate is there, a newline when everything
+ * answers.
+ */
 static bool tell(const struct egress *g, struct slice mark, struct error *e)
 {
 	return g->settings.ready < 0 || fd_write_all(g->settings.ready, mark, "the descriptor for readiness", e);

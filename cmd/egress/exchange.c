@@ -160,7 +160,8 @@ static void pass_body(struct front *f, struct client *c, struct slice piece)
 		return;
 	}
 	if (x->received > x->max_body) {
-		break_request(f, c, 413, "max-body", "the request's body is larger than 'max_body' of the route permits");
+		break_request(f, c, 413, "max-body",
+			      "the request's body is larger than 'max_body' of the route permits");
 		return;
 	}
 	if (!x->inspection)

@@ -130,7 +130,8 @@ static void take_routes(struct front *f, struct slice text)
 }
 
 /* Read a channel; hand each message to the function for it. */
-static void drain(struct front *f, struct channel *c, const char *peer, void (*take)(struct front *, const struct message *))
+static void drain(struct front *f, struct channel *c, const char *peer,
+		  void (*take)(struct front *, const struct message *))
 {
 	enum channel_result r = channel_fill(c);
 	struct message m;
@@ -161,7 +162,8 @@ static void push(struct front *f, struct channel *c, bool *full, enum ref ref)
 	if (*full == (r == CHANNEL_WAIT))
 		return;
 	*full = r == CHANNEL_WAIT;
-	if (!loop_change(&f->loop, c->fd, *full ? LOOP_READ | LOOP_WRITE : LOOP_READ, (struct loop_ref){ (uint8_t)ref, 0, 0 }, &e))
+	if (!loop_change(&f->loop, c->fd, *full ? LOOP_READ | LOOP_WRITE : LOOP_READ,
+			 (struct loop_ref){ (uint8_t)ref, 0, 0 }, &e))
 		_exit(program_fail(&e));
 }
 
@@ -292,7 +294,8 @@ static bool confine_front(struct error *e)
 		CONFINE_ALLOW(__NR_sysinfo), /* qsort asks how much memory there is */
 		CONFINE_END,
 	};
-	static const struct confine_call *const calls[] = { own_calls, loop_calls, link_calls, channel_calls, role_calls, NULL };
+	static const struct confine_call *const calls[] = { own_calls, loop_calls, link_calls, channel_calls,
+							    role_calls, NULL };
 	static const struct confinement c = {
 		.role = "front",
 		.tied = true,

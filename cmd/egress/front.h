@@ -74,7 +74,8 @@ struct exchange {
 	struct websocket *websocket; /* the client has asked for one; its frames stand where else a body does */
 
 	bool head_request, wants_json, keep_alive;
-	bool expects;                /* the client waits for 100 before it sends the body, and without may never send it */
+	/* the client waits for 100 before it sends the body, and without may never send it */
+	bool expects;
 	unsigned minor;              /* HTTP/1.x of the client */
 	unsigned interims;           /* interim responses so far: the upstream counts as well, and may be hostile */
 	bool response_started, response_done;

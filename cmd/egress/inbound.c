@@ -37,7 +37,8 @@ struct inbound {
 /* --- verdicts --- */
 
 /* Do what a verdict calls for. False when the response is over. */
-static bool act(struct front *f, struct client *c, const struct injection *i, enum injection_verdict verdict, const char *place)
+static bool act(struct front *f, struct client *c, const struct injection *i, enum injection_verdict verdict,
+		const char *place)
 {
 	bool refuses = verdict == INJECTION_BLOCK && !c->x.detectors.inbound_warns;
 	struct found found = { .kind = injection_names(i) };
@@ -47,8 +48,10 @@ static bool act(struct front *f, struct client *c, const struct injection *i, en
 	audit_dlp(f, c, refuses ? "refuse" : "warn", &found, 1);
 	if (!refuses)
 		return true;
-	refuse(&no, 403, "dlp", "the %s holds what reads as hidden instructions to an agent (naive_injection_detection: %s), "
-	       "so it is not passed on", place, found.kind);
+	refuse(&no, 403, "dlp",
+	       "the %s holds what reads as hidden instructions to an agent (naive_injection_detection: %s), "
+	       "so it is not passed on",
+	       place, found.kind);
 	inbound_refuse(f, c, &no);
 	return false;
 }
@@ -101,7 +104,8 @@ static bool start(struct front *f, struct client *c)
 	struct refusal no;
 
 	if (i->inbound == RESPONSES_MAX) {
-		refuse(&no, 502, "dlp", "more than %d responses at once cannot be looked through; try again", RESPONSES_MAX);
+		refuse(&no, 502, "dlp", "more than %d responses at once cannot be looked through; try again",
+		       RESPONSES_MAX);
 		exchange_refuse(f, c, &no, false);
 		return false;
 	}

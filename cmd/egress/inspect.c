@@ -325,7 +325,8 @@ static bool spread_over(struct spread_text *t, struct slice name, struct slice p
 }
 
 /* Judge the values of a head with those that left before them. False when one makes a secret whole. */
-static bool look_spread(struct look *l, const struct detectors *d, const struct http_head *h, const struct request_facts *facts)
+static bool look_spread(struct look *l, const struct detectors *d, const struct http_head *h,
+			const struct request_facts *facts)
 {
 	struct inspector *i = l->inspector;
 	struct segment at = { .place = PLACE_HOST };
@@ -384,7 +385,8 @@ static bool is_random(struct slice part)
 	return entropy_feed(&e, part);
 }
 
-bool inspect_entropy(const struct detectors *d, const struct http_head *h, const struct request_facts *facts, struct found *found)
+bool inspect_entropy(const struct detectors *d, const struct http_head *h, const struct request_facts *facts,
+		     struct found *found)
 {
 	*found = (struct found){ .kind = "entropy" };
 	if (!(d->outbound & DETECT_ENTROPY))
@@ -396,7 +398,8 @@ bool inspect_entropy(const struct detectors *d, const struct http_head *h, const
 	for (size_t i = 0; i < h->n_fields; i++) {
 		if (!is_random(h->fields[i].value))
 			continue;
-		snprintf(found->place, sizeof(found->place), "header '%.*s'", SLICE_ARG(slice_sub(h->fields[i].name, 0, 64)));
+		snprintf(found->place, sizeof(found->place), "header '%.*s'",
+			 SLICE_ARG(slice_sub(h->fields[i].name, 0, 64)));
 		return true;
 	}
 	return false;
@@ -416,7 +419,8 @@ static bool take_plain(void *ctx, const struct detection *d)
 	struct plain *p = ctx;
 	struct found found;
 
-	if (inspector_name(p->inspector, d, &found) && (!d->placed || found.why || !cuts_add(&p->cuts, d->start, d->end, found.kind)))
+	if (inspector_name(p->inspector, d, &found) &&
+	    (!d->placed || found.why || !cuts_add(&p->cuts, d->start, d->end, found.kind)))
 		p->hopeless = true;
 	return !p->hopeless;
 }

@@ -8,8 +8,8 @@
  *
  * A head is looked at as one text, so that an encoding or a name and its value are
  * seen together. Its values are also judged with those of earlier requests, which may
- * be other pieces of the same secret (spread.h); so is the begin of a body. A body is held back as far as something may have begun in it
- * (detect.h), and by at least one byte until all of it was judged, so that the
+ * be other pieces of the same secret (spread.h); so is the begin of a body. A body is held back as far as something may
+ * have begun in it (detect.h), and by at least one byte until all of it was judged, so that the
  * origin never has a complete request of which a part was refused.
  *
  * Nothing blocks; all but inspector_open may be called after confinement.
@@ -106,7 +106,8 @@ enum inspect_result inspect_head(struct inspector *i, const struct detectors *d,
 				 struct request_facts *facts, struct found *found);
 
 /* Where the route asks for it: does a part of the head read as if drawn at random? Then it is named in found. */
-bool inspect_entropy(const struct detectors *d, const struct http_head *h, const struct request_facts *facts, struct found *found);
+bool inspect_entropy(const struct detectors *d, const struct http_head *h, const struct request_facts *facts,
+		     struct found *found);
 
 /* Append a text for the log with everything in it replaced that any detector finds. */
 void inspect_text(struct inspector *i, struct slice text, struct buf *out);

@@ -88,8 +88,8 @@ static void parse_request(struct slice body, struct authority *a, enum scheme *s
 		broke("a short request");
 	memcpy(&start, body.ptr, sizeof(start));
 	body = slice_sub(body, sizeof(start), body.len);
-	if (start.host_len == 0 || start.host_len > HOST_MAX || start.host_len > body.len || start.scheme > SCHEME_HTTPS ||
-	    start.kind > HOST_IPV6)
+	if (start.host_len == 0 || start.host_len > HOST_MAX || start.host_len > body.len ||
+	    start.scheme > SCHEME_HTTPS || start.kind > HOST_IPV6)
 		broke("a malformed request");
 	*a = (struct authority){ .kind = (enum host_kind)start.kind, .port = start.port };
 	memcpy(a->host, body.ptr, start.host_len);

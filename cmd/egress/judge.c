@@ -21,13 +21,15 @@ bool judge_websocket(const struct http_head *h, bool *asked, struct refusal *no)
 	if (!*asked)
 		return true;
 	if (!slice_eq_fold(h->upgrade, SLICE("websocket")))
-		return refuse(no, 426, "upgrade", "an upgrade to WebSocket or to another protocol is not relayed; ask for one");
+		return refuse(no, 426, "upgrade",
+			      "an upgrade to WebSocket or to another protocol is not relayed; ask for one");
 	if (!version || websocket_repeats(h, version->name) || !slice_eq(version->value, SLICE("13")))
 		return refuse(no, 426, "upgrade", "only version 13 of WebSocket is relayed");
 	if (!slice_eq(h->method, SLICE("GET")) || h->body != HTTP_BODY_NONE)
 		return refuse(no, 400, "upgrade", "an upgrade to WebSocket is a GET without a body");
 	if (!key || websocket_repeats(h, key->name) || !websocket_is_key(key->value))
-		return refuse(no, 400, "upgrade", "an upgrade to WebSocket has one Sec-WebSocket-Key, of 16 bytes in base64");
+		return refuse(no, 400, "upgrade",
+			      "an upgrade to WebSocket has one Sec-WebSocket-Key, of 16 bytes in base64");
 	return true;
 }
 
@@ -50,7 +52,8 @@ bool judge_request(const struct policy *p, const struct http_head *h, const stru
 		return false;
 	if (misdirected)
 		return refuse(no, 421, "tls-name",
-			      "the name in the TLS handshake is not '%s', which this connection was opened for", tunnel->host);
+			      "the name in the TLS handshake is not '%s', which this connection was opened for",
+			      tunnel->host);
 	j->own_page = strcmp(j->facts.authority.host, HOST_INTROSPECTION) == 0;
 	if (j->own_page)
 		return judge_own_page(&j->facts, no);

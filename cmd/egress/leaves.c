@@ -33,7 +33,10 @@ static struct leaf *find(struct front *f, const char *host)
 	return NULL;
 }
 
-/* A place for a new host: a fresh one, or that of the leaf that was not used for longest. NULL when the signer is asked for all. */
+/*
+ * A place for a new host: a fresh one, or that of the leaf that was not used for longest. NULL when the signer is asked
+ * for all.
+ */
 static struct leaf *claim(struct front *f)
 {
 	struct leaf *oldest = NULL;

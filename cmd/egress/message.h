@@ -28,7 +28,10 @@ enum message_type {
 
 	/* front to signer: the public key of all leaves, in DER; once, first */
 	MESSAGE_KEY = 16,
-	/* front to signer: a host; signer to front: its certificate in DER, or why not; the stream number is the front's */
+	/*
+	 * front to signer: a host; signer to front: its certificate in DER, or why not; the stream number is the
+	 * front's
+	 */
 	MESSAGE_SIGN,
 	MESSAGE_LEAF,
 	MESSAGE_NO_LEAF,
@@ -47,11 +50,17 @@ enum message_type {
 	MESSAGE_BODY,   /* a piece of the body, within the receiver's credit */
 	MESSAGE_END,    /* the body is complete; from upstream: and so is the exchange */
 	MESSAGE_CREDIT, /* uint32_t: this many more bytes of body may be sent */
-	/* upstream to front, first thing: a piece of the fingerprints of all secrets (handover.h); an empty one ends them */
+	/*
+	 * upstream to front, first thing: a piece of the fingerprints of all secrets (handover.h); an empty one ends
+	 * them
+	 */
 	MESSAGE_KNOWN,
 	/* upstream to front, before that: a byte for each secret, 1 for the canary */
 	MESSAGE_CANARIES,
-	MESSAGE_FRAME,  /* struct frame_start, payload: a piece of a WebSocket message, or a control frame; costs FRAME_COST more credit */
+	/*
+	 * struct frame_start, payload: a piece of a WebSocket message, or a control frame; costs FRAME_COST more credit
+	 */
+	MESSAGE_FRAME,
 	/* upstream to front */
 	MESSAGE_INFORM,   /* head of an interim response */
 	MESSAGE_RESPONSE, /* head of the final response; Transfer-Encoding: chunked means a body of unknown length */

@@ -124,8 +124,8 @@ bool origin_dial(struct upstream *u, struct job *j, const struct sockaddr_storag
 /* Can a connection for a serve b? */
 static bool same_place(const struct place *a, const struct place *b)
 {
-	return a->rules == b->rules && a->route == b->route && a->scheme == b->scheme && a->authority.port == b->authority.port &&
-	       strcmp(a->authority.host, b->authority.host) == 0;
+	return a->rules == b->rules && a->route == b->route && a->scheme == b->scheme &&
+	       a->authority.port == b->authority.port && strcmp(a->authority.host, b->authority.host) == 0;
 }
 
 /* Has the origin neither closed the connection nor sent what nobody asked for? */
@@ -298,7 +298,8 @@ static enum outcome take_final(struct upstream *u, struct origin *o, struct http
 	struct job *j = o->job;
 	struct refusal no;
 
-	if (routing_look_at(j->place.rules, j->place.route, h) && !content_begin(&j->content, h, u->decoding == DECODING_MAX, &no)) {
+	if (routing_look_at(j->place.rules, j->place.route, h) &&
+	    !content_begin(&j->content, h, u->decoding == DECODING_MAX, &no)) {
 		job_fail(u, j, &no);
 		return OUTCOME_LOST;
 	}
@@ -315,7 +316,8 @@ static enum outcome take_final(struct upstream *u, struct origin *o, struct http
 	if (h->body == HTTP_BODY_NONE && j->content.decodes)
 		h->has_length = false; /* it is that of the coded body */
 	pass_head(u, j, h, MESSAGE_RESPONSE);
-	return h->body == HTTP_BODY_NONE || (h->body == HTTP_BODY_LENGTH && h->length == 0) ? OUTCOME_DONE : OUTCOME_MORE;
+	return h->body == HTTP_BODY_NONE || (h->body == HTTP_BODY_LENGTH && h->length == 0) ? OUTCOME_DONE
+											    : OUTCOME_MORE;
 }
 
 /* The origin agrees to a WebSocket, if it does. */
@@ -460,8 +462,8 @@ static enum outcome take_body(struct upstream *u, struct origin *o, struct slice
 static void finish(struct upstream *u, struct origin *o)
 {
 	struct job *j = o->job;
-	bool reusable = o->keep && j->request_done && j->out_at == j->out.len && !tls_unsent(&o->tls) && o->in.len == 0 &&
-			!o->tls.link.ended;
+	bool reusable = o->keep && j->request_done && j->out_at == j->out.len && !tls_unsent(&o->tls) &&
+			o->in.len == 0 && !o->tls.link.ended;
 	const char *why;
 
 	if (j->content.decodes && o->body != HTTP_BODY_NONE && !coding_finish(&j->content.coding, &why)) {
@@ -533,7 +535,8 @@ static void read_response(struct upstream *u, struct origin *o)
 
 	for (;;) {
 		struct job *j = o->job;
-		size_t room = !o->in_body || j->credit > READ_MAX || j->content.decodes || upgrade_is_open(j) ? READ_MAX : j->credit, used;
+		size_t room = !o->in_body || j->credit > READ_MAX || j->content.decodes ||
+			upgrade_is_open(j) ? READ_MAX : j->credit, used;
 		enum outcome outcome;
 		struct slice input;
 		const char *why;
@@ -558,7 +561,8 @@ static void read_response(struct upstream *u, struct origin *o)
 			end_of_stream(u, o, n);
 			return;
 		}
-		outcome = o->in_body ? take_body(u, o, slice_sub(input, 0, room), &used) : take_head(u, o, input, &used);
+		outcome =
+			o->in_body ? take_body(u, o, slice_sub(input, 0, room), &used) : take_head(u, o, input, &used);
 		if (outcome == OUTCOME_LOST)
 			return;
 		retain(o, input, used);

@@ -87,10 +87,14 @@ static bool run(struct processes *p, struct command *c, const char *role, struct
 	fds[c->n_fds] = (struct spawn_fd){ STDERR_FILENO, STDERR_FILENO };
 	s.n_fds = c->n_fds + 1;
 	one->pid = spawn_start(&s, e);
-	return one->pid < 0 ? error_wrap(e, "while starting the %s", role) : fd_set_nonblocking(one->control.fd, true, e);
+	return one->pid < 0 ? error_wrap(e, "while starting the %s", role)
+			    : fd_set_nonblocking(one->control.fd, true, e);
 }
 
-/* The sockets between the roles: front and signer, front and upstream, front and asker if there is one. And what the fronts share. */
+/*
+ * The sockets between the roles: front and signer, front and upstream, front and asker if there is one. And what the
+ * fronts share.
+ */
 struct pairs {
 	int front_signer[WORKERS_MAX][2];
 	int front_upstream[WORKERS_MAX][2];
@@ -117,7 +121,8 @@ static bool pairs_make(struct pairs *t, const struct settings *s, struct error *
 	if (t->spread < 0 || ftruncate(t->spread, (off_t)spread_size()) < 0)
 		return error_sys(e, "no memory for the fronts to share");
 	for (size_t i = 0; i < s->workers; i++)
-		if (!fd_socketpair(SOCK_STREAM, t->front_signer[i], e) || !fd_socketpair(SOCK_STREAM, t->front_upstream[i], e) ||
+		if (!fd_socketpair(SOCK_STREAM, t->front_signer[i], e) ||
+		    !fd_socketpair(SOCK_STREAM, t->front_upstream[i], e) ||
 		    (s->queue && !fd_socketpair(SOCK_STREAM, t->front_asker[i], e)))
 			return false;
 	return true;
@@ -134,7 +139,8 @@ static bool start_signer(struct processes *p, const struct settings *s, const st
 	return run(p, &c, "signer", e);
 }
 
-static bool start_upstream(struct processes *p, const struct settings *s, const struct pairs *t, size_t i, struct error *e)
+static bool start_upstream(struct processes *p, const struct settings *s, const struct pairs *t, size_t i,
+			   struct error *e)
 {
 	struct command c;
 
@@ -237,7 +243,10 @@ static bool await_end(const struct process *one, int64_t deadline, int *status)
 	return poll(&p, 1, left > 0 ? (int)left : 0) == 1 && waitpid(one->pid, status, 0) == one->pid;
 }
 
-/* Say that a process has ended, and how; when that was for want of another, which is the first to be said, how that one did. */
+/*
+ * Say that a process has ended, and how; when that was for want of another, which is the first to be said, how that one
+ * did.
+ */
 static bool process_ended(const struct processes *p, const struct process *one, struct error *e)
 {
 	int64_t deadline = loop_clock() + CAUSE_TIME;
@@ -286,7 +295,8 @@ bool process_listen(const struct processes *p, struct process *one, struct error
 	while ((r = channel_next(&one->control, &m)) == CHANNEL_DONE)
 		if (!take_message(one, &m, e))
 			return false;
-	return r == CHANNEL_BAD ? error_set(e, STATUS_WORLD, "the %s sent a message that is too large", one->role) : true;
+	return r == CHANNEL_BAD ? error_set(e, STATUS_WORLD, "the %s sent a message that is too large", one->role)
+				: true;
 }
 
 /* Wait until the control channel can be read, or written if something is queued. */
@@ -381,7 +391,9 @@ static bool give(const struct processes *p, struct process *one, struct slice ca
 	return one->refused.len ? error_set(e, STATUS_CALLER, "%s", buf_str(&one->refused)) : true;
 }
 
-/* Give the routes to all processes of a role; what the first of them says is missing is of use if missing is not NULL. */
+/*
+ * Give the routes to all processes of a role; what the first of them says is missing is of use if missing is not NULL.
+ */
 static bool give_role(struct processes *p, const char *role, struct slice ca_files, struct slice routes,
 		      struct buf *missing, struct error *e)
 {

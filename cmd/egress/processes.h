@@ -20,7 +20,8 @@ struct process {
 };
 
 struct processes {
-	struct process list[2 + 2 * WORKERS_MAX]; /* signer, then upstreams, then fronts: the order in which routes are given; asker */
+	/* signer, then upstreams, then fronts: the order in which routes are given; asker */
+	struct process list[2 + 2 * WORKERS_MAX];
 	size_t count;
 };
 

@@ -15,10 +15,13 @@ bool proxy_parse(struct slice url, struct proxy *p, struct error *e)
 	if (slice_find(rest, '@') != SLICE_NONE) {
 		user = slice_cut(&rest, '@');
 		if (slice_find(user, ':') != SLICE_NONE)
-			return error_set(e, STATUS_CALLER, "the upstream proxy's password does not belong into its URL, where others can see it; "
+			return error_set(e, STATUS_CALLER,
+					 "the upstream proxy's password does not belong into its URL, where others can "
+					 "see it; "
 							   "use --upstream-proxy-password FD");
 		if (!user.len || !http_is_value(user))
-			return error_set(e, STATUS_CALLER, "the upstream proxy's user is empty or holds a control character");
+			return error_set(e, STATUS_CALLER,
+					 "the upstream proxy's user is empty or holds a control character");
 	}
 	if (!authority_parse(rest, &p->at, &why))
 		return error_set(e, STATUS_CALLER, "the upstream proxy '%.*s': %s", SLICE_ARG(rest), why);
@@ -50,7 +53,8 @@ void proxy_ask(const struct proxy *p, const struct authority *origin, struct buf
 	AUTO_BUF name = BUF_INIT;
 
 	buf_reserve(out, 2 * HOST_MAX + p->authorization.len + 128);
-	authority_format(&name, origin, origin->port == 80 ? SCHEME_HTTPS : SCHEME_HTTP); /* so that the port is always there */
+	/* so that the port is always there */
+	authority_format(&name, origin, origin->port == 80 ? SCHEME_HTTPS : SCHEME_HTTP);
 	buf_add_format(out, "CONNECT %s HTTP/1.1\r\nHost: %s\r\n", buf_str(&name), buf_str(&name));
 	if (p->authorization.len)
 		buf_add_format(out, "Proxy-Authorization: %s\r\n", buf_str(&p->authorization));

@@ -25,8 +25,8 @@ void document_send(struct client *c, unsigned status, const char *type, struct s
 {
 	struct buf *out = &c->out;
 
-	buf_add_format(out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", status, phrase(status), type,
-		       body.len);
+	buf_add_format(out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", status, phrase(status),
+		       type, body.len);
 	buf_add_str(out, "Cache-Control: no-store\r\n");
 	if (status == 426)
 		buf_add_str(out, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"); /* RFC 6455 §4.4 */
@@ -54,8 +54,9 @@ static void say(const struct front *f, const struct refusal *no, struct buf *out
 {
 	buf_add_str(out, no->text);
 	if (no->askable)
-		buf_add_str(out, f->options.asker >= 0 ? "; ask for it with the tool 'egress-block' of the MCP server 'supervise'"
-						       : "; only the operator can change the routes");
+		buf_add_str(out, f->options.asker >= 0
+					 ? "; ask for it with the tool 'egress-block' of the MCP server 'supervise'"
+					 : "; only the operator can change the routes");
 }
 
 void refusal_send(struct front *f, struct client *c, const struct refusal *no, bool close)
@@ -77,7 +78,8 @@ void refusal_send(struct front *f, struct client *c, const struct refusal *no, b
 	}
 	if (close || too_much_left(x) || (x->expects && !x->request_done))
 		x->keep_alive = false;
-	document_send(c, no->status, x->wants_json ? "application/json" : "text/plain; charset=utf-8", buf_slice(&body));
+	document_send(c, no->status, x->wants_json ? "application/json" : "text/plain; charset=utf-8",
+		      buf_slice(&body));
 	x->refused = x->response_done = true;
 	if (!x->keep_alive)
 		client_end(c);

@@ -18,7 +18,8 @@ static void parse_head(const struct client *c, struct slice text, struct http_he
 	size_t scanned = 0, consumed = 0;
 	const char *why;
 
-	if (http_parse_response(text, &scanned, c->x.head_request, h, &consumed, &why) != HTTP_DONE || consumed != text.len)
+	if (http_parse_response(text, &scanned, c->x.head_request, h, &consumed, &why) != HTTP_DONE ||
+	    consumed != text.len)
 		broke("a malformed response head");
 }
 
@@ -88,7 +89,8 @@ static void take_interim(struct front *f, struct client *c, struct slice text)
 		broke("an interim response that is none");
 	if (!inbound_head(f, c, &h))
 		return;
-	if (c->x.minor == 1 && !http_write_response(&c->out, &h, &(struct http_rewrite){ .framing = HTTP_BODY_NONE }, &why))
+	if (c->x.minor == 1 && !http_write_response(&c->out, &h, &(struct http_rewrite){ .framing = HTTP_BODY_NONE },
+						    &why))
 		broke(why);
 }
 
@@ -109,7 +111,8 @@ static void take_body(struct front *f, struct client *c, struct slice piece)
 {
 	struct exchange *x = &c->x;
 
-	if (!x->response_started || x->framing == HTTP_BODY_NONE || x->framing == HTTP_BODY_TUNNEL || piece.len == 0 || piece.len > x->window)
+	if (!x->response_started || x->framing == HTTP_BODY_NONE || x->framing == HTTP_BODY_TUNNEL || piece.len == 0 ||
+	    piece.len > x->window)
 		broke("body out of turn");
 	if (x->framing == HTTP_BODY_LENGTH && piece.len > x->response_left)
 		broke("more body than declared");

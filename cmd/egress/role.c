@@ -68,7 +68,8 @@ static bool take_option(void *context, const char *name, const char *arg, struct
 	struct role_options *o = context;
 	const struct {
 		const char *name, **value;
-	} texts[] = { { "trust", &o->trust }, { "proxy", &o->proxy }, { "queue", &o->queue }, { "bottle", &o->bottle } };
+	} texts[] = { { "trust", &o->trust }, { "proxy", &o->proxy }, { "queue", &o->queue },
+		      { "bottle", &o->bottle } };
 	uint64_t n;
 
 	if (strcmp(name, "control") == 0)
@@ -123,8 +124,9 @@ void role_start(const char *name, int argc, char **argv, struct role_options *o)
 		.options = options,
 	};
 
-	*o = (struct role_options){ .control = -1, .signer = -1, .store = -1, .secrets = -1, .rules = -1, .phrases = -1, .spread = -1, .proxy_password = -1,
-				    .asker = -1, .permits = -1, .level = LEVEL_BLOCKS };
+	*o = (struct role_options){ .control = -1, .signer = -1, .store = -1, .secrets = -1, .rules = -1,
+				    .phrases = -1, .spread = -1, .proxy_password = -1, .asker = -1, .permits = -1,
+				    .level = LEVEL_BLOCKS };
 	if (program_start(&program, argc, argv, take_option, o) != argc || o->control < 0 || o->n_peers == 0)
 		exit(program_usage("this is started by bb-egress, not by people"));
 }

@@ -74,8 +74,8 @@ bool credential_value(const struct upstream *u, const struct route *route, struc
 	struct slice secret;
 
 	if (!find_credential(u, route, &secret))
-		return refuse(no, 403, "credential", "the route for '%s' needs a credential that this bottle was not given",
-			      route->host);
+		return refuse(no, 403, "credential",
+			      "the route for '%s' needs a credential that this bottle was not given", route->host);
 	if (!secret.len)
 		return refuse(no, 403, "credential", "the credential of the route for '%s' is empty", route->host);
 	buf_reserve(value, 2 * secret.len + 1024);

@@ -68,7 +68,8 @@ static bool take_workers(struct settings *s, const char *arg, struct error *e)
 	uint64_t n;
 
 	if (!slice_to_u64(slice_str(arg), &n) || n == 0 || n > WORKERS_MAX)
-		return error_set(e, STATUS_CALLER, "the number of workers '%s' is not between 1 and %d", arg, WORKERS_MAX);
+		return error_set(e, STATUS_CALLER, "the number of workers '%s' is not between 1 and %d", arg,
+				 WORKERS_MAX);
 	s->workers = (size_t)n;
 	return true;
 }
@@ -155,8 +156,8 @@ static bool take_ask_seconds(struct settings *s)
 
 void settings_parse(struct settings *s, int argc, char **argv)
 {
-	*s = (struct settings){ .store = -1, .secrets = -1, .permits = -1, .ready = -1, .proxy_password = -1, .level = LEVEL_BLOCKS,
-				.workers = 1 };
+	*s = (struct settings){ .store = -1, .secrets = -1, .permits = -1, .ready = -1, .proxy_password = -1,
+				.level = LEVEL_BLOCKS, .workers = 1 };
 	if (program_start(&program, argc, argv, take_option, s) != argc)
 		exit(program_usage("unexpected operand"));
 	if (!s->routes)
@@ -191,7 +192,8 @@ struct doc *routes_read(const struct settings *s, char hash[DIGEST_HEX], struct 
 	if (!file_read(s->routes, YAML_BYTES_MAX, &text, e))
 		return NULL;
 	digest_text(buf_slice(&text), hash);
-	if (!routes_load(buf_slice(&text), s->routes, s->alone ? ROUTES_ALONE : ROUTES_BOTTLE, &routes, &problems, &notes)) {
+	if (!routes_load(buf_slice(&text), s->routes, s->alone ? ROUTES_ALONE : ROUTES_BOTTLE, &routes, &problems,
+			 &notes)) {
 		for (size_t i = 0; i < problems.count; i++) {
 			if (i)
 				buf_add_str(&words, "; ");
@@ -229,7 +231,8 @@ static bool take_variable(struct secret_set *set, const char *name, struct error
 	if (secret_set_find(set, name, &found))
 		return true;
 	if (!value)
-		return error_set(e, STATUS_CALLER, "the variable '%s', which a route's token_env names, is not set", name);
+		return error_set(e, STATUS_CALLER, "the variable '%s', which a route's token_env names, is not set",
+				 name);
 	return secret_set_add(set, name, slice_str(value), e);
 }
 
@@ -322,8 +325,10 @@ bool proxy_take(struct settings *s, struct error *e)
 	bool ok, named;
 
 	if (!s->proxy)
-		return s->proxy_password < 0 ? true :
-		       error_set(e, STATUS_CALLER, "a password without a proxy: say --upstream-proxy http://USER@HOST:PORT");
+		return s->proxy_password < 0
+			       ? true
+			       : error_set(e, STATUS_CALLER,
+					   "a password without a proxy: say --upstream-proxy http://USER@HOST:PORT");
 	ok = proxy_parse(slice_str(s->proxy), &proxy, e);
 	named = proxy.user.len;
 	buf_release(&proxy.user);
@@ -331,6 +336,7 @@ bool proxy_take(struct settings *s, struct error *e)
 	if (!ok || s->proxy_password < 0)
 		return ok;
 	if (!named)
-		return error_set(e, STATUS_CALLER, "the upstream proxy has a password and no user: say http://USER@HOST:PORT");
+		return error_set(e, STATUS_CALLER,
+				 "the upstream proxy has a password and no user: say http://USER@HOST:PORT");
 	return take_password(s, e);
 }

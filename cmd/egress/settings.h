@@ -64,7 +64,10 @@ bool proxy_take(struct settings *s, struct error *e);
 /* Open the store of the CA: what was handed over, or the file in the state directory. */
 bool store_open(struct settings *s, struct error *e);
 
-/* Put the CA's certificate where it was asked for; in a state directory also the other files that "bb-egress env" names. */
+/*
+ * Put the CA's certificate where it was asked for; in a state directory also the other files that "bb-egress env"
+ * names.
+ */
 bool certificate_publish(struct settings *s, struct slice pem, struct error *e);
 
 /* bb-egress env: print the variables that send a program's traffic through the proxy. Returns the exit status. */

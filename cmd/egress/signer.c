@@ -84,7 +84,8 @@ static void sign(struct signer *s, struct client *c, const struct message *m)
 	if (!host_parse(m->body, &host, &why))
 		channel_put(&c->channel, MESSAGE_NO_LEAF, m->stream, slice_str(why));
 	else if (!take_token(c, s->loop.now))
-		channel_put(&c->channel, MESSAGE_NO_LEAF, m->stream, SLICE("too many new hosts at once; try again in a moment"));
+		channel_put(&c->channel, MESSAGE_NO_LEAF, m->stream,
+			    SLICE("too many new hosts at once; try again in a moment"));
 	else if (!ca_sign(s->ca, c->key, host.host, &der, &e))
 		channel_put(&c->channel, MESSAGE_NO_LEAF, m->stream, slice_str(e.text));
 	else

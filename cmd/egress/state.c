@@ -124,7 +124,8 @@ static void print_export(const char *name, const char *value)
 static void print_variables(const char *state, const char *address)
 {
 	static const char *const proxies[] = { "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy" };
-	static const char *const bundles[] = { "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO",
+	static const char *const bundles[] = { "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+					       "GIT_SSL_CAINFO",
 					       "PIP_CERT", "CARGO_HTTP_CAINFO" };
 	AUTO_BUF url = BUF_INIT;
 	AUTO_BUF path = BUF_INIT;

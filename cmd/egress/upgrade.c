@@ -189,7 +189,8 @@ bool upgrade_write(struct job *j, struct slice body)
 		return false;
 	memcpy(&start, body.ptr, sizeof(start));
 	body = slice_sub(body, sizeof(start), body.len);
-	if (start.last > 1 || body.len + FRAME_COST > j->window || getrandom(mask, sizeof(mask), 0) != (ssize_t)sizeof(mask))
+	if (start.last > 1 || body.len + FRAME_COST > j->window ||
+	    getrandom(mask, sizeof(mask), 0) != (ssize_t)sizeof(mask))
 		return false;
 	j->window -= FRAME_COST + (uint32_t)body.len;
 	j->owed += FRAME_COST + (uint32_t)body.len;

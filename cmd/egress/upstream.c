@@ -273,7 +273,8 @@ static bool confine_upstream(const struct upstream *u, struct error *e)
 		{ __NR_getsockopt, 2, ~(uint64_t)0, SO_ERROR },
 		CONFINE_END,
 	};
-	static const struct confine_call *const calls[] = { own_calls, loop_calls, link_calls, channel_calls, role_calls,
+	static const struct confine_call *const calls[] = { own_calls, loop_calls, link_calls, channel_calls,
+							    role_calls,
 							    resolver_calls, tls_trust_calls, NULL };
 	const char *readable[32];
 	struct confinement c = {

@@ -153,13 +153,17 @@ struct upgrade;
 
 /* Note what the request's head asks for, if that is a WebSocket. False with a refusal. */
 bool upgrade_begin(struct job *j, const struct http_head *h, struct refusal *no);
-/* The key to send. Taken out are that of the front, and the offer of extensions: frames are read as they are without. */
+/*
+ * The key to send. Taken out are that of the front, and the offer of extensions: frames are read as they are without.
+ */
 struct http_extra upgrade_replace(const struct job *j, const struct http_head *h, bool strip[HTTP_FIELDS_MAX]);
 void upgrade_release(struct upgrade *g);
 /* Is the head of a 101 response the answer? Then the connection is open. False with a static text. */
 bool upgrade_answer(struct job *j, const struct http_head *h, const char **why);
 bool upgrade_is_open(const struct job *j);
-/* Take frames of the origin, as far as the front has credit; returns how many bytes. False when it broke the protocol. */
+/*
+ * Take frames of the origin, as far as the front has credit; returns how many bytes. False when it broke the protocol.
+ */
 bool upgrade_take(struct upstream *u, struct job *j, struct slice input, size_t *used, const char **why);
 /* May frames be read from the origin now? */
 bool upgrade_has_room(const struct job *j);

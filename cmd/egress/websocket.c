@@ -271,7 +271,8 @@ bool websocket_deliver(struct front *f, struct client *c, struct slice body)
 					      : inbound_message(f, c, body, start.last)))
 		return true; /* it was closed */
 	if (start.opcode == WEBSOCKET_PING && is_asking(c) && x->credit >= FRAME_COST + body.len)
-		send_frame(f, c, WEBSOCKET_PONG, true, body); /* the client's waits behind what is held, and origins do not wait long */
+		/* the client's waits behind what is held, and origins do not wait long */
+		send_frame(f, c, WEBSOCKET_PONG, true, body);
 	if (start.opcode >= WEBSOCKET_CLOSE)
 		return websocket_write(&w->writer, &c->out, start.opcode, start.last, body, NULL);
 	buf_add_slice(&w->incoming, body);

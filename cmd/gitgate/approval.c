@@ -107,11 +107,13 @@ static void log_asking(const struct repo *r, const char *id, const char *status)
 }
 
 /* Put the question and tell the client of it. */
-static bool ask(const struct approval *a, struct queue *q, const struct doc *findings, struct ticket *t, struct error *e)
+static bool ask(const struct approval *a, struct queue *q, const struct doc *findings, struct ticket *t,
+		struct error *e)
 {
 	const struct settings *s = &a->gate->settings;
 	AUTO_FREE char *why = alloc_format("a push to '%s' has lines that say gitleaks:allow", a->repo->name);
-	struct question question = { .tool = QUEUE_GITLEAKS_ALLOW, .bottle = s->bottle, .justification = slice_str(why) };
+	struct question question = { .tool = QUEUE_GITLEAKS_ALLOW, .bottle = s->bottle,
+				     .justification = slice_str(why) };
 	AUTO_FREE char *told = NULL;
 	AUTO_BUF file = BUF_INIT;
 
@@ -119,16 +121,16 @@ static bool ask(const struct approval *a, struct queue *q, const struct doc *fin
 	question.file = buf_slice(&file);
 	if (!queue_ask(q, &question, t, e))
 		return false;
-	told = alloc_format("%zu suppressed finding%s: waiting up to %d seconds for the operator (proposal %s)", doc_count(findings),
-			    doc_count(findings) == 1 ? "" : "s", s->ask_seconds, t->id);
+	told = alloc_format("%zu suppressed finding%s: waiting up to %d seconds for the operator (proposal %s)",
+			    doc_count(findings), doc_count(findings) == 1 ? "" : "s", s->ask_seconds, t->id);
 	a->say(a->ctx, slice_str(told));
 	log_asking(a->repo, t->id, t->again ? "joined" : "asked");
 	return true;
 }
 
 /* Wait for the answer as long as somebody waits for us. */
-static enum queue_result wait_for_answer(const struct approval *a, struct queue *q, const struct ticket *t, struct response *r,
-					 struct error *e)
+static enum queue_result wait_for_answer(const struct approval *a, struct queue *q, const struct ticket *t,
+					 struct response *r, struct error *e)
 {
 	int64_t deadline = watch_clock() + (int64_t)a->gate->settings.ask_seconds * 1000;
 
@@ -156,8 +158,8 @@ static enum queue_result wait_for_answer(const struct approval *a, struct queue 
 }
 
 /* What an answer means. */
-static bool conclude(const struct approval *a, const struct ticket *t, enum queue_result result, const struct response *r,
-		     struct error *e)
+static bool conclude(const struct approval *a, const struct ticket *t, enum queue_result result,
+		     const struct response *r, struct error *e)
 {
 	struct slice notes = doc_get_str(r->doc, "notes");
 
@@ -166,12 +168,13 @@ static bool conclude(const struct approval *a, const struct ticket *t, enum queu
 		log_asking(a->repo, t->id, queue_status_names[r->status]);
 		if (r->status == QUEUE_APPROVED)
 			return true;
-		return error_set(e, STATUS_NO, "the operator has rejected the suppressed findings%s%.*s", notes.len ? ": " : "",
-				 SLICE_ARG(notes));
+		return error_set(e, STATUS_NO, "the operator has rejected the suppressed findings%s%.*s",
+				 notes.len ? ": " : "", SLICE_ARG(notes));
 	case QUEUE_WAITING:
 		log_asking(a->repo, t->id, "withdrawn");
 		/* a client that has gone reads nothing of it */
-		return error_set(e, STATUS_NO, "suppressed findings need approval, and nobody has given it within %d seconds; push again",
+		return error_set(e, STATUS_NO, "suppressed findings need approval, and nobody has given it within %d "
+					       "seconds; push again",
 				 a->gate->settings.ask_seconds);
 	case QUEUE_VOID:
 		log_asking(a->repo, t->id, "void");

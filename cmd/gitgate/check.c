@@ -65,7 +65,8 @@ static char *objects_of(const char *repo)
 }
 
 /* The request that stands for the four operands. */
-static bool make_request(struct push_request *r, struct options *o, char **operands, const char *objects, struct error *e)
+static bool make_request(struct push_request *r, struct options *o, char **operands, const char *objects,
+			 struct error *e)
 {
 	AUTO_BUF line = BUF_INIT;
 	const struct repo repo = { .name = "check" };

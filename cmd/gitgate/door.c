@@ -97,7 +97,8 @@ static int serve_git(void)
 
 static const struct option_def no_options[] = { { .name = NULL } };
 
-static const struct program program = { "bb-gitgate", "read a client's requests (started by serve)", "door git|http", no_options };
+static const struct program program = { "bb-gitgate", "read a client's requests (started by serve)", "door git|http",
+					no_options };
 
 static bool take_option(void *ctx, const char *name, const char *arg, struct error *e)
 {
@@ -109,7 +110,8 @@ static bool take_option(void *ctx, const char *name, const char *arg, struct err
 int door_main(int argc, char **argv)
 {
 	static const struct confine_call *const calls[] = { own_calls, NULL };
-	const struct confinement c = { .role = "door", .uid = UID_DOOR, .descriptors = 16, .tied = true, .calls = calls };
+	const struct confinement c = { .role = "door", .uid = UID_DOOR, .descriptors = 16, .tied = true,
+				       .calls = calls };
 	int first = program_start(&program, argc, argv, take_option, NULL);
 	bool http = first + 1 == argc && strcmp(argv[first], "http") == 0;
 	struct error e = ERROR_INIT;

@@ -57,7 +57,8 @@ static void make_arguments(struct arguments *a, const struct repo *r, const stru
 	for (size_t i = 0; i < doc_count(refs); i++) {
 		const char *old = doc_get_cstr(doc_at(refs, i), "old");
 
-		add(a, alloc_format("--force-with-lease=%s:%s", doc_get_cstr(doc_at(refs, i), "name"), is_zero(old) ? "" : old));
+		add(a, alloc_format("--force-with-lease=%s:%s", doc_get_cstr(doc_at(refs, i), "name"),
+				    is_zero(old) ? "" : old));
 	}
 	git_arg(&a->call, "--");
 	git_arg(&a->call, r->url);
@@ -78,7 +79,8 @@ static bool explain(struct slice out, struct slice said, int code, struct error 
 	if (code < 0)
 		return false;
 	if (code == GIT_LATE)
-		return error_set(e, STATUS_WORLD, "the remote did not answer within %d seconds; whether it has taken the push is not known",
+		return error_set(e, STATUS_WORLD, "the remote did not answer within %d seconds; whether it has taken "
+						  "the push is not known",
 				 FORWARD_SECONDS);
 	while (out.len) {
 		struct slice line = slice_cut(&out, '\n'), ref;
@@ -102,7 +104,8 @@ static bool explain(struct slice out, struct slice said, int code, struct error 
 	}
 	git_explain(buf_slice(&why), &safe);
 	if (lines.len)
-		return error_set(e, STATUS_NO, "the remote refused: %s%s%s", buf_str(&lines), why.len ? "; " : "", why.len ? buf_str(&safe) : "");
+		return error_set(e, STATUS_NO, "the remote refused: %s%s%s", buf_str(&lines), why.len ? "; " : "",
+				 why.len ? buf_str(&safe) : "");
 	return error_set(e, STATUS_WORLD, "unable to push to the remote: %s", buf_str(&safe));
 }
 
@@ -177,7 +180,8 @@ static void update_mirror(const struct gate *g, const struct repo *r, const char
 	journal_failure(r->name, e.text);
 }
 
-bool forward(const struct gate *g, const struct repo *r, const char *objects, const struct doc *request, struct error *e)
+bool forward(const struct gate *g, const struct repo *r, const char *objects, const struct doc *request,
+	     struct error *e)
 {
 	AUTO_FREE char *mirror = mirror_path(r);
 	static struct arguments a; /* large; one push at a time for each process */

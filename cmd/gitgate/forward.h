@@ -13,6 +13,7 @@
  * to the remote, each only if it still is what the client thought. On success the
  * mirror has refs and objects, too. An error says what the remote said.
  */
-bool forward(const struct gate *g, const struct repo *r, const char *objects, const struct doc *request, struct error *e);
+bool forward(const struct gate *g, const struct repo *r, const char *objects, const struct doc *request,
+	     struct error *e);
 
 #endif

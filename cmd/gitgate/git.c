@@ -94,7 +94,8 @@ static char *credential_helper(const struct gate *g, const struct repo *r)
 /* The command line. */
 static void make_argv(const struct gate *g, const struct git_call *c, struct strings *argv)
 {
-	static const char *const fixed[] = { "core.hooksPath=/dev/null", "credential.helper=", "http.followRedirects=false",
+	static const char *const fixed[] = { "core.hooksPath=/dev/null", "credential.helper=",
+					     "http.followRedirects=false",
 					     "core.askPass=false",	 "protocol.version=2", "gc.auto=0" };
 	bool jailed = c->read || c->write;
 
@@ -154,8 +155,10 @@ pid_t git_start(const struct gate *g, const struct git_call *c, struct error *e)
 	AUTO_STRINGS env = STRINGS_INIT;
 	AUTO_FD token = -1;
 	struct spawn_fd fds[6];
-	struct spawn s = { .path = c->read || c->write ? g->self : "git", .fds = fds, .n_fds = c->n_fds, .new_session = true,
-			   .death_signal = c->read || c->write ? SIGTERM : SIGKILL }; /* the jail takes its session along */
+	struct spawn s = { .path = c->read || c->write ? g->self : "git", .fds = fds, .n_fds = c->n_fds,
+			   .new_session = true,
+			   .death_signal = c->read || c->write ? SIGTERM : SIGKILL };
+				   /* the jail takes its session along */
 
 	memcpy(fds, c->fds, c->n_fds * sizeof(fds[0]));
 	if (c->remote && c->remote->token) {
@@ -205,7 +208,8 @@ static bool collect_all(int out_fd, int err_fd, int seconds, struct buf *out, st
 	return true;
 }
 
-int git_run(const struct gate *g, const struct git_call *c, int seconds, struct buf *out, struct buf *said, struct error *e)
+int git_run(const struct gate *g, const struct git_call *c, int seconds, struct buf *out, struct buf *said,
+	    struct error *e)
 {
 	struct git_call with_pipes = *c;
 	AUTO_FD out_in = -1;
@@ -242,8 +246,10 @@ int git_run(const struct gate *g, const struct git_call *c, int seconds, struct 
 /* Lines that say nothing to someone who reads another line with them. */
 static bool is_filler(struct slice line)
 {
-	static const char *const fillers[] = { "Please make sure you have", "and the repository exists", "Could not read from remote repository",
-					       "the remote end hung up", "To ", "error: failed to push some refs", "Done", "Pushing to" };
+	static const char *const fillers[] = { "Please make sure you have", "and the repository exists",
+					       "Could not read from remote repository",
+					       "the remote end hung up", "To ", "error: failed to push some refs",
+					       "Done", "Pushing to" };
 
 	if (slice_starts(line, SLICE("fatal: ")))
 		line = slice_sub(line, 7, line.len);
@@ -258,9 +264,11 @@ static const struct {
 	const char *said, *why;
 } causes[] = {
 	{ "Host key verification failed", "the host's key is not the one that the manifest pins (host_key)" },
-	{ "Authentication failed for", "the remote did not accept the token; check auth.token_ref and auth.user in the manifest" },
+	{ "Authentication failed for", "the remote did not accept the token; check auth.token_ref and auth.user in the "
+				       "manifest" },
 	{ "could not read Username", "the remote asks for a token; name one in the manifest (auth.token_ref)" },
-	{ "returned error: 30", "it redirects elsewhere, where the token must not follow; write the new address in the manifest" },
+	{ "returned error: 30", "it redirects elsewhere, where the token must not follow; write the new address in the "
+				"manifest" },
 };
 
 void git_explain(struct slice said, struct buf *out)

@@ -43,7 +43,8 @@ pid_t git_start(const struct gate *g, const struct git_call *c, struct error *e)
  * status, 124 when the time was up, -1 with an error when it could not be run.
  */
 #define GIT_LATE 124
-int git_run(const struct gate *g, const struct git_call *c, int seconds, struct buf *out, struct buf *said, struct error *e);
+int git_run(const struct gate *g, const struct git_call *c, int seconds, struct buf *out, struct buf *said,
+	    struct error *e);
 
 /* Append what matters of what git or ssh said, on one line, escaped. */
 void git_explain(struct slice said, struct buf *out);

@@ -31,7 +31,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} verbs[] = {
-		{ "serve", serve_main }, { "door", door_main }, { "jail", jail_main }, { "credential", credential_main },
+		{ "serve", serve_main }, { "door", door_main }, { "jail", jail_main },
+		{ "credential", credential_main },
 		{ "hook", hook_main },   { "judge", judge_main },
 		{ "unpack", unpack_main },
 		{ "check", check_main },

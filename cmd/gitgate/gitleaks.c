@@ -35,7 +35,8 @@ char *gitleaks_find(struct error *e)
 		if (slice_starts(dir, SLICE("/")) && access(file, X_OK) == 0)
 			return realpath(file, NULL);
 	}
-	error_set(e, STATUS_CALLER, "'gitleaks' is not installed, and the manifest wants it (git-gate.scanner); install it, or remove "
+	error_set(e, STATUS_CALLER,
+		  "'gitleaks' is not installed, and the manifest wants it (git-gate.scanner); install it, or remove "
 		  "the key: bot-bottle's own scanner looks at every push");
 	return NULL;
 }
@@ -46,7 +47,8 @@ static int run(const char *self, const char *const *argv, int in, struct buf *sa
 	static const char *const env[] = { "LC_ALL=C", "HOME=/nonexistent", "PATH=/usr/local/bin:/usr/bin:/bin", NULL };
 	AUTO_FD err = memfd_create("said", MFD_CLOEXEC);
 	const struct spawn_fd fds[] = { { err, STDERR_FILENO }, { in, STDIN_FILENO } };
-	const struct spawn s = { .path = self, .argv = argv, .env = env, .fds = fds, .n_fds = in >= 0 ? 2 : 1, .new_session = true,
+	const struct spawn s = { .path = self, .argv = argv, .env = env, .fds = fds, .n_fds = in >= 0 ? 2 : 1,
+				 .new_session = true,
 				 .death_signal = SIGTERM };
 	AUTO_BUF out = BUF_INIT;
 	struct error unread = ERROR_INIT;
@@ -88,7 +90,8 @@ static int open_report(const char *path, struct error *e)
 	struct stat st;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > GITLEAKS_REPORT_MAX) {
-		error_set(e, STATUS_WORLD, "gitleaks has left no report of at most %d MiB (GITLEAKS_REPORT_MAX)", GITLEAKS_REPORT_MAX >> 20);
+		error_set(e, STATUS_WORLD, "gitleaks has left no report of at most %d MiB (GITLEAKS_REPORT_MAX)",
+			  GITLEAKS_REPORT_MAX >> 20);
 		return -1;
 	}
 	return fd_steal(&fd);
@@ -99,9 +102,12 @@ int gitleaks_run(const struct gate *g, const char *judged, const struct doc *req
 	AUTO_FREE char *objects = alloc_format("%s/objects", judged);
 	AUTO_FREE char *work = alloc_format("%s/gitleaks", judged);
 	AUTO_FREE char *report = alloc_format("%s/report.json", work);
-	const char *const argv[] = { "bb-gitgate", "jail", "--read", objects, "--write", work, g->gitleaks, "detect", "--no-git",
-				     "--source", objects, "--gitleaks-ignore-path", work, "--ignore-gitleaks-allow", "--redact",
-				     "--no-banner", "--exit-code", "7", "--report-format", "json", "--report-path", report, NULL };
+	const char *const argv[] = { "bb-gitgate", "jail", "--read", objects, "--write", work, g->gitleaks, "detect",
+				     "--no-git",
+				     "--source", objects, "--gitleaks-ignore-path", work, "--ignore-gitleaks-allow",
+				     "--redact",
+				     "--no-banner", "--exit-code", "7", "--report-format", "json", "--report-path",
+				     report, NULL };
 	AUTO_BUF said = BUF_INIT;
 	AUTO_BUF why = BUF_INIT;
 	int code;
@@ -114,7 +120,8 @@ int gitleaks_run(const struct gate *g, const char *judged, const struct doc *req
 		return open_report(report, e);
 	escape_cut(&why, slice_trim(buf_slice(&said), " \t\r\n"), 300);
 	if (code > 0)
-		error_set(e, STATUS_WORLD, "gitleaks has failed with status %d: %s", code, why.len ? buf_str(&why) : "it said nothing");
+		error_set(e, STATUS_WORLD, "gitleaks has failed with status %d: %s", code,
+			  why.len ? buf_str(&why) : "it said nothing");
 	return -1;
 }
 
@@ -151,14 +158,16 @@ static bool write_objects(struct gitstore *store, int dir, struct error *e)
 
 int unpack_main(int argc, char **argv)
 {
-	static const struct confine_call own_calls[] = { CONFINE_ALLOW(__NR_write), CONFINE_ALLOW(__NR_openat), CONFINE_ALLOW(__NR_close),
+	static const struct confine_call own_calls[] = { CONFINE_ALLOW(__NR_write), CONFINE_ALLOW(__NR_openat),
+							 CONFINE_ALLOW(__NR_close),
 							 CONFINE_ALLOW(__NR_sysinfo), /* qsort, as in the judge */
 							 CONFINE_END };
 	static const struct confine_call *const calls[] = { gitstore_calls, own_calls, NULL };
 	struct push_request r;
 	struct error e = ERROR_INIT;
 	const char *readable[3] = { NULL }, *writable[2] = { NULL };
-	const struct confinement c = { .role = "unpack", .readable = readable, .writable = writable, .tied = true, .calls = calls };
+	const struct confinement c = { .role = "unpack", .readable = readable, .writable = writable, .tied = true,
+				       .calls = calls };
 	struct gitstore *store;
 	AUTO_FD dir = -1;
 	size_t n = 0;

@@ -58,7 +58,8 @@ static int show(int steward)
 		(void)fd_write_all(STDERR_FILENO, slice_sub(buf_slice(&text), 1, text.len), "standard error", &e);
 		buf_truncate(&text, 0);
 	}
-	(void)fd_write_all(STDERR_FILENO, SLICE("git-gate: refused: the gate ended before it had judged the push\n"), "standard error", &e);
+	(void)fd_write_all(STDERR_FILENO, SLICE("git-gate: refused: the gate ended before it had judged the push\n"),
+			   "standard error", &e);
 	return STATUS_NO;
 }
 
@@ -80,7 +81,8 @@ int hook_pre_receive(void)
 }
 
 static const struct option_def no_options[] = { { .name = NULL } };
-static const struct program program = { "bb-gitgate", "judge and forward a push (run by receive-pack)", "hook pre-receive",
+static const struct program program = { "bb-gitgate", "judge and forward a push (run by receive-pack)",
+					"hook pre-receive",
 					no_options };
 
 int hook_main(int argc, char **argv)

@@ -74,7 +74,8 @@ static void fail(unsigned status, const char *reason, const char *why)
 	AUTO_BUF out = BUF_INIT;
 
 	buf_add_format(&out,
-		       "HTTP/1.1 %u %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\ngit-gate: %s\n",
+		       "HTTP/1.1 %u %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: "
+		       "close\r\n\r\ngit-gate: %s\n",
 		       status, reason, strlen(why) + 11, why);
 	send_all(&out);
 }
@@ -88,8 +89,10 @@ static bool refuse(const struct git_request *r, const struct http_head *h, const
 
 	buf_add_format(&text, "ERR git-gate: %s\n", why);
 	pkt_add(&packets, buf_slice(&text));
-	buf_add_format(&out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nCache-Control: no-cache\r\nContent-Length: %zu\r\n%s\r\n",
-		       service_type(r), packets.len, h->body == HTTP_BODY_NONE && h->minor ? "" : "Connection: close\r\n");
+	buf_add_format(&out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nCache-Control: no-cache\r\nContent-Length: "
+			     "%zu\r\n%s\r\n",
+		       service_type(r), packets.len, h->body == HTTP_BODY_NONE &&
+			       h->minor ? "" : "Connection: close\r\n");
 	buf_add_slice(&out, buf_slice(&packets));
 	return send_all(&out) && h->body == HTTP_BODY_NONE && h->minor;
 }
@@ -212,8 +215,10 @@ static bool relay(struct exchange *x)
 			shutdown(x->git, SHUT_WR);
 			x->git_told = true;
 		}
-		p[0].events = (short)((wants_body && x->in->len < PIECE ? POLLIN : 0) | (x->to_client.len ? POLLOUT : 0));
-		p[1].events = (short)((!x->git_ended && x->to_client.len < PIECE ? POLLIN : 0) | (x->to_git.len ? POLLOUT : 0));
+		p[0].events =
+			(short)((wants_body && x->in->len < PIECE ? POLLIN : 0) | (x->to_client.len ? POLLOUT : 0));
+		p[1].events = (short)((!x->git_ended && x->to_client.len < PIECE ? POLLIN : 0) |
+				      (x->to_git.len ? POLLOUT : 0));
 		if (x->git_ended)
 			p[1].fd = -1;
 		if (poll(p, 2, STILL_SECONDS * 1000) <= 0)
@@ -239,12 +244,14 @@ static bool relay(struct exchange *x)
 /* What a POST of git's has: its type, and perhaps gzip. */
 static const char *check_body(const struct git_request *r, const struct http_head *h, struct coding_list *codings)
 {
-	const struct http_field *type = http_find_id(h, HTTP_CONTENT_TYPE), *coding = http_find_id(h, HTTP_CONTENT_ENCODING);
+	const struct http_field *type = http_find_id(h, HTTP_CONTENT_TYPE),
+				*coding = http_find_id(h, HTTP_CONTENT_ENCODING);
 	const char *wanted = r->service == GIT_UPLOAD_PACK ? "application/x-git-upload-pack-request"
 							   : "application/x-git-receive-pack-request";
 
 	if (r->phase == GIT_ADVERTISE)
-		return h->body == HTTP_BODY_NONE || (h->body == HTTP_BODY_LENGTH && !h->length) ? NULL : "a GET has no body";
+		return h->body == HTTP_BODY_NONE || (h->body == HTTP_BODY_LENGTH && !h->length) ? NULL
+												: "a GET has no body";
 	if (h->body != HTTP_BODY_LENGTH && h->body != HTTP_BODY_CHUNKED)
 		return "a POST has a body";
 	if (!type || !slice_eq(type->value, slice_str(wanted)))
@@ -326,7 +333,8 @@ static bool read_head(struct buf *in, struct http_head *h, size_t *consumed)
 	const char *why = NULL;
 
 	for (;;) {
-		enum http_result result = in->len ? http_parse_request(buf_slice(in), &scanned, h, consumed, &why) : HTTP_MORE;
+		enum http_result result =
+			in->len ? http_parse_request(buf_slice(in), &scanned, h, consumed, &why) : HTTP_MORE;
 		int64_t left;
 
 		if (result == HTTP_DONE)

@@ -9,7 +9,8 @@
 #include "scan.h"
 
 #define RULES_BYTES_MAX (4u << 20)  /* of a rule file */
-#define NAMED_MAX (1u << 20)        /* bytes of a file that rules for certain names are tried on: they are for settings */
+/* bytes of a file that rules for certain names are tried on: they are for settings */
+#define NAMED_MAX (1u << 20)
 #define EXCERPT_MAX 200             /* bytes of a line that are kept on either side of what is left out */
 
 /* A finding, and what tells whether another one is the same. */
@@ -326,7 +327,9 @@ size_t inspect(struct inspector *i, struct slice text, struct slice path, const 
 	}
 	*findings = i->told;
 	if (i->full)
-		i->told[i->n_found] = (struct inspect_finding){ .rule = "more findings than are listed (INSPECT_FINDINGS_MAX)", .limit = true };
+		i->told[i->n_found] = (struct inspect_finding){ .rule =
+								"more findings than are listed (INSPECT_FINDINGS_MAX)",
+		.limit = true };
 	return i->n_found + i->full;
 }
 

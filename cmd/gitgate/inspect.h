@@ -24,7 +24,8 @@ struct inspect_finding {
 	const char *form;    /* the encoding that it was in; NULL: none */
 	unsigned line;       /* of the text, from 1; 0: that cannot be told */
 	uint64_t offset;     /* where it is, in the text or in what was decoded */
-	struct slice excerpt; /* the line around it without the secret; empty when it goes over several lines or holds another */
+	/* the line around it without the secret; empty when it goes over several lines or holds another */
+	struct slice excerpt;
 	bool allowed;        /* the line says gitleaks:allow */
 };
 

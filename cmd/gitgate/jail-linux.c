@@ -24,8 +24,8 @@
 
 /* Where programs and their libraries are. */
 static const char *const system_paths[] = {
-	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/etc/ld.so.cache", "/etc/ld.so.preload",
-	"/etc/alternatives", NULL,
+	"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/nix/store", "/etc/ld.so.cache",
+	"/etc/ld.so.preload", "/etc/alternatives", NULL,
 };
 
 struct options {
@@ -62,10 +62,13 @@ static bool take_option(void *ctx, const char *name, const char *arg, struct err
 enum {
 	READS = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
 	RUNS = READS | LANDLOCK_ACCESS_FS_EXECUTE,
-	FILES = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE, /* what a file can have */
+	/* what a file can have */
+	FILES = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_READ_FILE,
 };
 
-/* Every access right of Landlock's first version with a few of later ones: what is denied unless a rule says otherwise. */
+/*
+ * Every access right of Landlock's first version with a few of later ones: what is denied unless a rule says otherwise.
+ */
 static uint64_t handled_files(int version)
 {
 	return ((uint64_t)1 << (version >= 5 ? 16 : version >= 3 ? 15 : version == 2 ? 14 : 13)) - 1;
@@ -130,7 +133,8 @@ static bool lock_files(const struct options *o, struct error *e)
 	AUTO_FD ruleset = -1;
 
 	if (version < 1)
-		return error_sys(e, "this kernel offers no Landlock (5.13 or newer, with 'landlock' among its security modules)");
+		return error_sys(e, "this kernel offers no Landlock (5.13 or newer, with 'landlock' among its security "
+				    "modules)");
 	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
 	if (ruleset < 0)
 		return error_sys(e, "unable to make a Landlock ruleset");
@@ -143,15 +147,16 @@ static bool lock_files(const struct options *o, struct error *e)
 static const int denied[] = {
 	SCMP_SYS(socket), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept), SCMP_SYS(accept4),
 	SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise),
-	SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root), SCMP_SYS(chroot),
-	SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount), SCMP_SYS(fspick), SCMP_SYS(fsconfig),
-	SCMP_SYS(mount_setattr), SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(bpf), SCMP_SYS(perf_event_open),
-	SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
-	SCMP_SYS(keyctl), SCMP_SYS(add_key), SCMP_SYS(request_key), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load),
-	SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(open_by_handle_at),
-	SCMP_SYS(name_to_handle_at), SCMP_SYS(mknod), SCMP_SYS(mknodat), SCMP_SYS(swapon), SCMP_SYS(swapoff),
-	SCMP_SYS(reboot), SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(adjtimex), SCMP_SYS(quotactl),
-	SCMP_SYS(syslog), SCMP_SYS(personality), SCMP_SYS(fanotify_init), SCMP_SYS(sethostname), SCMP_SYS(setdomainname),
+	SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(pivot_root),
+	SCMP_SYS(chroot), SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen), SCMP_SYS(fsmount),
+	SCMP_SYS(fspick), SCMP_SYS(fsconfig), SCMP_SYS(mount_setattr), SCMP_SYS(unshare), SCMP_SYS(setns),
+	SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd), SCMP_SYS(io_uring_setup),
+	SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register), SCMP_SYS(keyctl), SCMP_SYS(add_key),
+	SCMP_SYS(request_key), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(init_module),
+	SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at),
+	SCMP_SYS(mknod), SCMP_SYS(mknodat), SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(reboot),
+	SCMP_SYS(settimeofday), SCMP_SYS(clock_settime), SCMP_SYS(adjtimex), SCMP_SYS(quotactl), SCMP_SYS(syslog),
+	SCMP_SYS(personality), SCMP_SYS(fanotify_init), SCMP_SYS(sethostname), SCMP_SYS(setdomainname),
 };
 
 static void auto_release(scmp_filter_ctx *filter)
@@ -163,8 +168,8 @@ static void auto_release(scmp_filter_ctx *filter)
 static bool lock_calls(struct error *e)
 {
 	__attribute__((cleanup(auto_release))) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-	const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-				    CLONE_NEWCGROUP;
+	const uint64_t namespaces = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC |
+				    CLONE_NEWUTS | CLONE_NEWCGROUP;
 	int r = filter ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < COUNT_OF(denied); i++)

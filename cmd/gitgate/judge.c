@@ -90,7 +90,8 @@ static void put_ref(struct judge *j, struct doc *problem, const struct object *x
 	for (size_t i = 0; i < j->request->n_refs && !j->refs_hide; i++) {
 		const struct ref_update *u = &j->request->refs[i];
 
-		if (u->deletes || (j->request->n_refs > 1 && !ref_holds(j, u, commit ? &commit->id : x ? &x->id : &u->new)))
+		if (u->deletes || (j->request->n_refs > 1 &&
+				   !ref_holds(j, u, commit ? &commit->id : x ? &x->id : &u->new)))
 			continue;
 		doc_put_str(problem, "ref", u->name);
 		return;
@@ -233,7 +234,8 @@ static void judge_change(struct judge *j, const struct ref_update *u, bool branc
 		if (!gitstore_descends(j->store, &u->new, &u->old, &keeps, &e))
 			refuse(j, u->name, "unreadable", e.text);
 		else if (!keeps)
-			refuse(j, u->name, "ref-policy", "a push that rewrites history; the manifest does not allow it (push.force)");
+			refuse(j, u->name, "ref-policy",
+			       "a push that rewrites history; the manifest does not allow it (push.force)");
 	} else if (!u->creates && !branch && !j->request->policy.force) {
 		refuse(j, u->name, "ref-policy", "a tag that moves; the manifest does not allow it (push.force)");
 	}
@@ -248,7 +250,8 @@ static void judge_ref(struct judge *j, const struct ref_update *u)
 	if (!is_ref_name(slice_str(u->name)))
 		refuse(j, u->name, "ref-policy", "a name that git does not permit");
 	else if (!branch && !tag)
-		refuse(j, u->name, "ref-policy", "only branches (refs/heads/) and, where the manifest allows it, tags are pushed");
+		refuse(j, u->name, "ref-policy",
+		       "only branches (refs/heads/) and, where the manifest allows it, tags are pushed");
 	else if (tag && !p->tags)
 		refuse(j, u->name, "ref-policy", "a tag; the manifest does not allow it (push.tags)");
 	else if (branch && !branch_is_listed(p, u->name + 11))
@@ -328,7 +331,9 @@ static bool judge_objects(struct judge *j, bool blobs, struct error *e)
 		else
 			judge_message(j, buf_slice(&text), type == GIT_TAG);
 		if (j->work > PUSH_WORK_MAX)
-			return error_set(e, STATUS_NO, "decoding is more work than one push may cause (PUSH_WORK_MAX); push in parts");
+			return error_set(e, STATUS_NO,
+					 "decoding is more work than one push may cause (PUSH_WORK_MAX); push in "
+					 "parts");
 	}
 	j->object = NULL;
 	return true;
@@ -470,7 +475,8 @@ int judge_main(int argc, char **argv)
 	struct push_request r;
 	struct error e = ERROR_INIT;
 	const char *readable[3] = { NULL };
-	struct confinement c = { .role = "judge", .uid = UID_JUDGE, .readable = readable, .tied = true, .calls = calls };
+	struct confinement c = { .role = "judge", .uid = UID_JUDGE, .readable = readable, .tied = true,
+				 .calls = calls };
 	struct judge *j;
 	AUTO_DOC *verdict = NULL;
 	AUTO_DOC *report = NULL;

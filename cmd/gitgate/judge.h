@@ -10,9 +10,15 @@
 #include "fingerprint.h"
 #include "verdict.h"
 
-/* Judge a request; the verdict's document, or NULL with an error. Before it, judge_open; it may be called after confinement. */
+/*
+ * Judge a request; the verdict's document, or NULL with an error. Before it, judge_open; it may be called after
+ * confinement.
+ */
 struct judge;
-/* known: fingerprints of known secrets (known.h), or NULL; owned once it has returned. walk: what is new is found by walking. */
+/*
+ * known: fingerprints of known secrets (known.h), or NULL; owned once it has returned. walk: what is new is found by
+ * walking.
+ */
 struct judge *judge_open(const struct push_request *r, bool walk, struct fingerprints *known, struct error *e);
 void judge_release(struct judge *j);
 struct doc *judge_run(struct judge *j, struct error *e);

@@ -104,7 +104,8 @@ static bool add_key(const struct gate *g, const struct repo *r, struct error *e)
 	if (!secret_set_find(&g->secrets, r->key, &key))
 		return error_set(e, STATUS_CALLER, "the key of '%s' ('%s') was not handed over", r->name, r->key);
 	if (key.len >= 60000)
-		return error_set(e, STATUS_CALLER, "the key of '%s' is no private key of ssh: it has %zu bytes", r->name, key.len);
+		return error_set(e, STATUS_CALLER, "the key of '%s' is no private key of ssh: it has %zu bytes",
+				 r->name, key.len);
 	code = run_with_key(derive, key, &public, e);
 	if (code == 0)
 		code = run_with_key(add, key, &said, e);
@@ -112,7 +113,8 @@ static bool add_key(const struct gate *g, const struct repo *r, struct error *e)
 		return false;
 	if (code != 0)
 		return error_set(e, STATUS_CALLER,
-				 "the key of '%s' cannot be used: it is no private key of ssh, or it has a passphrase; make one "
+				 "the key of '%s' cannot be used: it is no private key of ssh, or it has a passphrase; "
+				 "make one "
 				 "without for the gate (ssh-keygen -t ed25519 -N '')",
 				 r->name);
 	return write_file(r, "pub", buf_slice(&public), e);
@@ -125,7 +127,8 @@ static bool write_configuration(const struct repo *r, struct error *e)
 	AUTO_BUF hosts = BUF_INIT;
 
 	buf_add_str(&text, configuration);
-	buf_add_format(&text, "UserKnownHostsFile ssh/%s.hosts\nHostKeyAlias gate\nIdentityFile ssh/%s.pub\n", r->name, r->name);
+	buf_add_format(&text, "UserKnownHostsFile ssh/%s.hosts\nHostKeyAlias gate\nIdentityFile ssh/%s.pub\n", r->name,
+		       r->name);
 	buf_add_format(&hosts, "gate %s\n", r->host_key ? r->host_key : "");
 	return write_file(r, "conf", buf_slice(&text), e) && write_file(r, "hosts", buf_slice(&hosts), e);
 }

@@ -29,7 +29,8 @@
 #define PUSH_OBJECT_MAX (100u << 20) /* bytes of one object: read whole to be looked at; GitHub's limit for a file */
 #define PUSH_SCAN_MAX (4ull << 30)   /* bytes looked at, unpacked: about a minute */
 #define PUSH_WORK_MAX (32ull << 30)  /* the same with what is decoded, each try counted as 2 KiB: some minutes */
-#define KNOWN_BYTES_MAX (64u << 20)  /* of the fingerprints of known secrets: 256 of 8 KiB in all their forms are 50 MB */
+/* of the fingerprints of known secrets: 256 of 8 KiB in all their forms are 50 MB */
+#define KNOWN_BYTES_MAX (64u << 20)
 #define PUSH_FINDINGS_MAX 50         /* that one refusal lists: nobody reads more */
 #define ASK_SECONDS 300              /* that a push waits for a person, unless the environment says otherwise */
 #define ASK_SECONDS_MAX 900          /* what it may say: STILL_SECONDS is longer */

@@ -98,7 +98,8 @@ static bool explain(const struct repo *r, int code, struct slice said, int secon
 	if (code < 0)
 		return false;
 	if (code == GIT_LATE)
-		return error_set(e, STATUS_WORLD, "the remote of '%s' did not answer within %d seconds", r->name, seconds);
+		return error_set(e, STATUS_WORLD, "the remote of '%s' did not answer within %d seconds", r->name,
+				 seconds);
 	git_explain(said, &why);
 	return error_set(e, STATUS_WORLD, "unable to read the remote of '%s': %s", r->name, buf_str(&why));
 }
@@ -164,8 +165,10 @@ static bool take_head(const struct gate *g, const struct repo *r, const char *pa
 /* Fetch everything. */
 static bool fetch(const struct gate *g, const struct repo *r, const char *path, struct error *e)
 {
-	static const char *const args[] = { "fetch", "--quiet", "--prune", "--force", "--no-tags", "--no-write-fetch-head",
-					    "--no-auto-maintenance", "--no-recurse-submodules", "--no-show-forced-updates",
+	static const char *const args[] = { "fetch", "--quiet", "--prune", "--force", "--no-tags",
+					    "--no-write-fetch-head",
+					    "--no-auto-maintenance", "--no-recurse-submodules",
+					    "--no-show-forced-updates",
 					    "--update-head-ok", "--" };
 	struct git_call call = { .dir = path, .remote = r };
 	AUTO_BUF said = BUF_INIT;

@@ -53,16 +53,19 @@ static bool add_object(void *ctx, const struct git_id *id, struct error *e)
 	char hex[GIT_ID_HEX];
 
 	if (o->count == PUSH_OBJECTS_MAX)
-		return error_set(e, STATUS_NO, "more than %d objects in one push (PUSH_OBJECTS_MAX); push in parts", PUSH_OBJECTS_MAX);
+		return error_set(e, STATUS_NO, "more than %d objects in one push (PUSH_OBJECTS_MAX); push in parts",
+				 PUSH_OBJECTS_MAX);
 	if (!gitstore_look(l->store, id, &x.type, &x.size, e))
 		return false;
 	git_id_format(id, hex);
 	if (x.size > PUSH_OBJECT_MAX)
-		return error_set(e, STATUS_NO, "object %s has %llu bytes, more than %u that one may have (PUSH_OBJECT_MAX)", hex,
+		return error_set(e, STATUS_NO,
+				 "object %s has %llu bytes, more than %u that one may have (PUSH_OBJECT_MAX)", hex,
 				 (unsigned long long)x.size, PUSH_OBJECT_MAX);
 	l->bytes += x.size;
 	if (l->bytes > PUSH_SCAN_MAX)
-		return error_set(e, STATUS_NO, "more than %llu bytes to look at in one push (PUSH_SCAN_MAX); push in parts",
+		return error_set(e, STATUS_NO,
+				 "more than %llu bytes to look at in one push (PUSH_SCAN_MAX); push in parts",
 				 (unsigned long long)PUSH_SCAN_MAX);
 	if (o->count == l->room) {
 		l->room = l->room ? 2 * l->room : 256;
@@ -208,7 +211,8 @@ static bool set_add(struct id_set *s, const struct git_id *id);
 
 static void set_grow(struct id_set *s)
 {
-	struct id_set bigger = { alloc_zero(s->room ? 2 * s->room : 1024, sizeof(*s->slots)), 0, s->room ? 2 * s->room : 1024 };
+	struct id_set bigger = { alloc_zero(s->room ? 2 * s->room : 1024, sizeof(*s->slots)), 0, s->room ? 2 * s->room :
+				 1024 };
 
 	for (size_t i = 0; i < s->room; i++)
 		if (!git_id_is_zero(&s->slots[i]))
@@ -250,7 +254,8 @@ static void follow(struct slice text, enum git_type type, struct ids *waiting)
 
 		if (!line.len)
 			return;
-		if (header_id(line, SLICE("tree "), &id) || header_id(line, SLICE("parent "), &id) || header_id(line, SLICE("object "), &id))
+		if (header_id(line, SLICE("tree "), &id) || header_id(line, SLICE("parent "), &id) ||
+		    header_id(line, SLICE("object "), &id))
 			ids_add(waiting, &id);
 	}
 }
@@ -279,7 +284,8 @@ static bool walk(struct gitstore *s, const struct git_id *from, struct id_set *s
 	return good;
 }
 
-bool objects_walk(struct objects *o, struct gitstore *s, const struct git_id *from, const struct git_id *not, struct error *e)
+bool objects_walk(struct objects *o, struct gitstore *s, const struct git_id *from, const struct git_id * not,
+		  struct error *e)
 {
 	struct listing l = { o, s, 0, 0 };
 	struct id_set seen = { NULL, 0, 0 };

@@ -33,7 +33,8 @@ void objects_release(struct objects *o);
 bool objects_list(struct objects *o, struct gitstore *s, struct error *e);
 
 /* List what is reachable from an id and not from others: for a repository where nothing is fresh. */
-bool objects_walk(struct objects *o, struct gitstore *s, const struct git_id *from, const struct git_id *not, struct error *e);
+bool objects_walk(struct objects *o, struct gitstore *s, const struct git_id *from, const struct git_id * not,
+		  struct error *e);
 
 /* Read all new trees and commits to learn who holds what. */
 bool objects_connect(struct objects *o, struct gitstore *s, struct error *e);

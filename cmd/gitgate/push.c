@@ -160,7 +160,8 @@ static bool copy_file(int from, const char *name, const char *to, uint64_t *left
 	if (!S_ISREG(st.st_mode))
 		return error_set(e, STATUS_WORLD, "the quarantine holds what is no file");
 	if ((uint64_t)st.st_size > *left)
-		return error_set(e, STATUS_NO, "the pack is larger than %u bytes (PUSH_BYTES_MAX); push in parts", PUSH_BYTES_MAX);
+		return error_set(e, STATUS_NO, "the pack is larger than %u bytes (PUSH_BYTES_MAX); push in parts",
+				 PUSH_BYTES_MAX);
 	*left -= (uint64_t)st.st_size;
 	out = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (out < 0)
@@ -269,9 +270,11 @@ static void explain_judge(int code, int said, struct error *e)
 	struct error unread = ERROR_INIT;
 
 	if (code == 128 + SIGALRM)
-		error_set(e, STATUS_NO, "judging took longer than %d seconds (JUDGE_SECONDS); push in parts", JUDGE_SECONDS);
+		error_set(e, STATUS_NO, "judging took longer than %d seconds (JUDGE_SECONDS); push in parts",
+			  JUDGE_SECONDS);
 	else if (lseek(said, 0, SEEK_SET) == 0 && fd_read_all(said, SAID_MAX, "the judge", &text, &unread))
-		error_set(e, STATUS_WORLD, "the push could not be judged: %s", text.len ? buf_str(&text) : "the judge was killed");
+		error_set(e, STATUS_WORLD, "the push could not be judged: %s",
+			  text.len ? buf_str(&text) : "the judge was killed");
 	else
 		error_set(e, STATUS_WORLD, "the push could not be judged");
 }
@@ -290,12 +293,14 @@ static struct doc *judge(const struct passage *p, const struct doc *request, int
 	int code;
 
 	doc_format(request, false, &text);
-	if ((in = memory_file(buf_slice(&text), e)) < 0 || (known = memory_file(buf_slice(&p->push->gate->known), e)) < 0 ||
-	    (said = memory_file(SLICE(""), e)) < 0)
+	if ((in = memory_file(buf_slice(&text), e)) < 0 ||
+	    (known = memory_file(buf_slice(&p->push->gate->known), e)) < 0 || (said = memory_file(SLICE(""), e)) < 0)
 		return NULL;
 	{
-		const struct spawn_fd fds[] = { { in, STDIN_FILENO }, { said, STDERR_FILENO }, { known, JUDGE_KNOWN }, { report, JUDGE_REPORT } };
-		const struct spawn s = { .path = p->push->gate->self, .argv = argv, .env = env, .fds = fds, .n_fds = report < 0 ? 3 : 4,
+		const struct spawn_fd fds[] = { { in, STDIN_FILENO }, { said, STDERR_FILENO }, { known, JUDGE_KNOWN },
+						{ report, JUDGE_REPORT } };
+		const struct spawn s = { .path = p->push->gate->self, .argv = argv, .env = env, .fds = fds,
+					 .n_fds = report < 0 ? 3 : 4,
 					 .death_signal = SIGKILL };
 
 		code = spawn_capture(&s, DOCUMENT_MAX, &answer, e);
@@ -359,7 +364,8 @@ static bool decide(const struct passage *p, struct slice hook, struct error *e)
 		return false;
 	}
 	if (doc_count(doc_get(verdict, "suppressed"))) {
-		const struct approval a = { p->push->gate, p->push->repo, p->push->socket, say_to, (void *)(uintptr_t)p };
+		const struct approval a = { p->push->gate, p->push->repo, p->push->socket, say_to,
+					    (void *)(uintptr_t)p };
 
 		if (!approval_get(&a, doc_get(verdict, "suppressed"), e))
 			return false;

@@ -44,7 +44,8 @@ static const struct option_def option_defs[] = {
 	{ "git", 0, "FD|ADDR:PORT", "listen for git://: an inherited socket, or an address (repeatable)" },
 	{ "http", 0, "FD|ADDR:PORT", "the same for http:// (repeatable)" },
 	{ "rules", 0, "FILE", "what a secret looks like; see bb-scan(1)" },
-	{ "queue", 0, "DIR", "ask a person there about suppressed findings; made if missing (default: they are refused)" },
+	{ "queue", 0, "DIR", "ask a person there about suppressed findings; made if missing (default: they are "
+			     "refused)" },
 	{ "bottle", 0, "NAME", "whose questions they are" },
 	{ "secrets", 0, "FD", "descriptor to read keys and tokens from" },
 	{ "ready", 0, "FD", "gets one newline when clients can connect" },
@@ -135,9 +136,10 @@ static bool enter(const char *dir, struct error *e)
 	if (chdir(dir) < 0 || stat(".", &st) < 0)
 		return error_sys(e, "unable to use the directory '%s'", dir);
 	if (st.st_uid != geteuid() || st.st_mode & 022)
-		return error_set(e, STATUS_CALLER, "others may write to '%s'; wanted a directory of this user, mode 0700", dir);
-	return file_make_dirs("approved", 0700, e) && file_remove_tree("push", e) && file_remove_tree("judged", e) && file_make_dirs("repos", 0700, e) &&
-	       file_make_dirs("push", 0700, e) && file_make_dirs("judged", 0700, e);
+		return error_set(e, STATUS_CALLER,
+				 "others may write to '%s'; wanted a directory of this user, mode 0700", dir);
+	return file_make_dirs("approved", 0700, e) && file_remove_tree("push", e) && file_remove_tree("judged", e) &&
+	       file_make_dirs("repos", 0700, e) && file_make_dirs("push", 0700, e) && file_make_dirs("judged", 0700, e);
 }
 
 /* Put every mirror in doubt. */
@@ -328,7 +330,8 @@ static bool find_queue(struct settings *s, struct error *e)
 	uint64_t n = ASK_SECONDS;
 
 	if (seconds && *seconds && (!slice_to_u64(slice_str(seconds), &n) || n < 1 || n > ASK_SECONDS_MAX))
-		return error_set(e, STATUS_CALLER, "SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS is '%s'; wanted a number from 1 to %d",
+		return error_set(e, STATUS_CALLER,
+				 "SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS is '%s'; wanted a number from 1 to %d",
 				 seconds, ASK_SECONDS_MAX);
 	s->ask_seconds = (int)n;
 	if (!s->queue)

@@ -95,7 +95,8 @@ static bool refresh(struct steward *s, const struct repo *r, const struct ask *a
 }
 
 /* Start upload-pack on the mirror with this socket as its standard input and output. */
-static pid_t start_upload(const struct steward *s, const struct repo *r, const struct ask *ask, int socket, struct error *e)
+static pid_t start_upload(const struct steward *s, const struct repo *r, const struct ask *ask, int socket,
+			  struct error *e)
 {
 	AUTO_FREE char *path = mirror_path(r);
 	struct git_call call = { .read = path, .protocol = ask->version };

@@ -76,9 +76,11 @@ static bool add_ref(struct doc *refs, struct slice line, struct error *e)
 	if (!git_id_parse(old, &id) || !git_id_parse(new, &id))
 		return error_set(e, STATUS_CALLER, "a ref goes from or to what is no object id");
 	if (!slice_starts(rest, SLICE("refs/")) || !is_plain(rest))
-		return error_set(e, STATUS_CALLER, "a ref's name is not UTF-8, holds a control character or is not below refs/");
+		return error_set(e, STATUS_CALLER,
+				 "a ref's name is not UTF-8, holds a control character or is not below refs/");
 	if (doc_count(refs) == PUSH_REFS_MAX)
-		return error_set(e, STATUS_CALLER, "more than %d refs in one push (PUSH_REFS_MAX); push them in parts", PUSH_REFS_MAX);
+		return error_set(e, STATUS_CALLER, "more than %d refs in one push (PUSH_REFS_MAX); push them in parts",
+				 PUSH_REFS_MAX);
 	ref = doc_append(refs, doc_new_object());
 	doc_put_slice(ref, "name", rest);
 	doc_put_slice(ref, "old", old);
@@ -91,7 +93,8 @@ static bool add_option(struct doc *options, struct slice text, struct error *e)
 {
 	if (text.len > PUSH_OPTION_BYTES_MAX || !is_plain(text))
 		return error_set(e, STATUS_CALLER,
-				 "a push option is longer than %d bytes (PUSH_OPTION_BYTES_MAX) or holds a control character",
+				 "a push option is longer than %d bytes (PUSH_OPTION_BYTES_MAX) or holds a control "
+				 "character",
 				 PUSH_OPTION_BYTES_MAX);
 	if (doc_count(options) == PUSH_OPTIONS_MAX)
 		return error_set(e, STATUS_CALLER, "more than %d push options (PUSH_OPTIONS_MAX)", PUSH_OPTIONS_MAX);

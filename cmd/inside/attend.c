@@ -262,8 +262,8 @@ static bool done(const struct attendance *a)
 bool inside_attend(struct inside *in, struct error *e)
 {
 	struct attendance a = { .in = in, .input = BUF_INIT, .to = -1, .output = -1, .errors = -1, .deadline = -1 };
-	bool ok = fd_set_nonblocking(STDIN_FILENO, true, e) && fd_set_nonblocking(STDOUT_FILENO, true, e) && start(&a, e) &&
-		  obey_all(&a, e); /* what came right behind the word to go */
+	bool ok = fd_set_nonblocking(STDIN_FILENO, true, e) && fd_set_nonblocking(STDOUT_FILENO, true, e) &&
+		  start(&a, e) && obey_all(&a, e); /* what came right behind the word to go */
 
 	while (ok && !done(&a))
 		ok = turn(&a, e);

@@ -32,14 +32,15 @@
 
 static const struct option_def option_defs[] = { { .name = NULL } };
 static const struct program program = {
-	"bb-inside", "the first process of an agent's container; a launcher talks to it over standard input and output", "",
+	"bb-inside", "the first process of an agent's container; a launcher talks to it over standard input and output",
+	"",
 	option_defs,
 };
 
 static const struct doc_field inside_fields[] = {
-	{ "argv", DOC_ARRAY, true },   { "env", DOC_ARRAY, true },    { "workdir", DOC_STR, true }, { "tty", DOC_BOOL, true },
-	{ "setup", DOC_ARRAY, false }, { "verify", DOC_ARRAY, false }, { "ports", DOC_ARRAY, true }, { "door", DOC_STR, true },
-	{ .name = NULL },
+	{ "argv", DOC_ARRAY, true }, { "env", DOC_ARRAY, true }, { "workdir", DOC_STR, true },
+	{ "tty", DOC_BOOL, true }, { "setup", DOC_ARRAY, false }, { "verify", DOC_ARRAY, false },
+	{ "ports", DOC_ARRAY, true }, { "door", DOC_STR, true }, { .name = NULL },
 };
 
 /* --- frames --- */
@@ -113,7 +114,8 @@ static bool take_orders(struct inside *in, struct error *e)
 	if (!inside_expect(in, FRAME_BOTTLE, &f, e))
 		return false;
 	in->document = doc_parse(f.payload, e);
-	if (!in->document || !doc_is(in->document, "inside", 1, e) || !doc_check(in->document, "inside", inside_fields, e))
+	if (!in->document || !doc_is(in->document, "inside", 1, e) ||
+	    !doc_check(in->document, "inside", inside_fields, e))
 		return false;
 	inside_drop(in, &f);
 	in->plan.bottle = in->document;
@@ -162,7 +164,8 @@ static int knock(const char *door, struct error *e)
 	}
 	memcpy(address.sun_path, door, strlen(door) + 1);
 	while (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
-		if ((errno != ENOENT && errno != ECONNREFUSED && errno != EACCES && errno != EINTR) || loop_clock() > deadline) {
+		if ((errno != ENOENT && errno != ECONNREFUSED && errno != EACCES && errno != EINTR) ||
+		    loop_clock() > deadline) {
 			error_sys(e, "the sidecar does not open its door");
 			return -1;
 		}

@@ -26,20 +26,23 @@ static void add_hosts(struct doc *host, const struct plan *p)
 }
 
 /*
- * What of the kernel's own files is covered. The engine's list of these is replaced by one that is set, so it is in here
- * (up to its version 28), and behind it what says what the host is and how it was started.
+ * What of the kernel's own files is covered. The engine's list of these is replaced by one that is set, so it is in
+ * here (up to its version 28), and behind it what says what the host is and how it was started.
  */
 static void add_masks(struct doc *host)
 {
 	static const char *const masked[] = {
 		"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-		"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
+		"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+		"/sys/devices/virtual/powercap",
 		"/sys/firmware",
-		"/proc/cmdline", "/proc/kallsyms", "/proc/kmsg", "/proc/kpagecount", "/proc/kpageflags", "/proc/modules",
-		"/proc/pagetypeinfo", "/proc/partitions", "/proc/slabinfo", "/proc/vmallocinfo", "/sys/kernel/debug",
-		"/sys/kernel/notes", "/sys/kernel/security", "/sys/kernel/tracing", "/sys/kernel/vmcoreinfo",
+		"/proc/cmdline",          "/proc/kallsyms",         "/proc/kmsg",             "/proc/kpagecount",
+		"/proc/kpageflags",       "/proc/modules",          "/proc/pagetypeinfo",     "/proc/partitions",
+		"/proc/slabinfo",         "/proc/vmallocinfo",      "/sys/kernel/debug",      "/sys/kernel/notes",
+		"/sys/kernel/security",   "/sys/kernel/tracing",    "/sys/kernel/vmcoreinfo",
 	};
-	static const char *const read_only[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
+	static const char *const read_only[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+						 "/proc/sysrq-trigger" };
 	struct doc *list = doc_put(host, "MaskedPaths", doc_new_array());
 
 	for (size_t i = 0; i < COUNT_OF(masked); i++)
@@ -110,12 +113,14 @@ bool bottle_create(struct engine *en, const char *image, const char *programs, c
 	doc_put_str(body, "WorkingDir", "/");
 	doc_put_str(body, "Hostname", p->hostname);
 	doc_put_str(host, "NetworkMode", "none");
-	doc_append_str(doc_put(host, "Dns", doc_new_array()), "127.0.0.1"); /* instead of the host's: nobody listens there */
+	doc_append_str(doc_put(host, "Dns", doc_new_array()),
+		       "127.0.0.1"); /* instead of the host's: nobody listens there */
 	doc_append_str(doc_put(host, "DnsSearch", doc_new_array()), ".");
 	add_hosts(host, p);
 	add_masks(host);
 	add_door(host, p);
-	return add_limits(host, p, e) && container_create(en, name, body, e) && provision(en, name, programs, p, restored, e);
+	return add_limits(host, p, e) && container_create(en, name, body, e) &&
+	       provision(en, name, programs, p, restored, e);
 }
 
 /* --- frames --- */
@@ -156,7 +161,8 @@ bool bottle_next(struct bottle *b, struct frame *f, struct error *e)
 		return error_set(e, STATUS_WORLD, "the bottle's first process is not understood");
 	if (b->stream.ended)
 		return error_set(e, STATUS_WORLD, "the bottle ended: %.*s",
-				 SLICE_ARG(slice_sub(slice_trim(buf_slice(&b->stream.errors), "\r\n"), 0, ERROR_TEXT_MAX / 2)));
+				 SLICE_ARG(slice_sub(slice_trim(buf_slice(&b->stream.errors), "\r\n"), 0,
+						     ERROR_TEXT_MAX / 2)));
 	return false;
 }
 
@@ -166,7 +172,8 @@ void bottle_drop(struct bottle *b, const struct frame *f)
 }
 
 /* Wait for a frame of this kind. */
-static bool expect(struct bottle *b, enum frame_kind kind, struct frame *f, int64_t ms, const char *what, struct error *e)
+static bool expect(struct bottle *b, enum frame_kind kind, struct frame *f, int64_t ms, const char *what,
+		   struct error *e)
 {
 	int64_t deadline = loop_clock() + ms;
 
@@ -175,9 +182,9 @@ static bool expect(struct bottle *b, enum frame_kind kind, struct frame *f, int6
 			return false;
 		if (stream_fill_until(&b->stream, deadline, e))
 			continue;
-		return e->status == STATUS_YES ?
-			       error_set(e, STATUS_WORLD, "%s takes longer than %lld seconds", what, (long long)ms / 1000) :
-			       false;
+		return e->status == STATUS_YES ? error_set(e, STATUS_WORLD, "%s takes longer than %lld seconds", what,
+							   (long long)ms / 1000)
+					       : false;
 	}
 	return f->kind == kind ||
 	       error_set(e, STATUS_WORLD, "the bottle's first process says '%c' where '%c' was due", f->kind, kind);
@@ -270,7 +277,8 @@ bool bottle_prove(struct bottle *b, const struct plan *p, const struct state *s,
 	if (!bottle_say(b, FRAME_PROBE, buf_slice(&text), e) ||
 	    !expect(b, FRAME_VERDICT, &f, BOTTLE_PROOF_MS, "bb-prove", e))
 		return false;
-	ok = frame_number(&f.payload, &code) ? probe_judge(f.payload, code, e) : probe_judge(SLICE(""), STATUS_WORLD, e);
+	ok = frame_number(&f.payload, &code) ? probe_judge(f.payload, code, e)
+					     : probe_judge(SLICE(""), STATUS_WORLD, e);
 	buf_truncate(&b->stream.output, 0); /* nothing else is under way */
 	return ok;
 }
@@ -291,8 +299,8 @@ static bool judge_command(const struct plan *p, struct slice payload, struct err
 	argv = index < 0 ? doc_get(p->bottle, "verify") : doc_get(setup, "argv");
 	fatal = index < 0 || slice_eq(doc_get_str(setup, "on_failure"), SLICE("fail"));
 	name = doc_cstr(doc_at(argv, 0));
-	error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed with status %d: %.*s", name ? name : "?", code,
-		  SLICE_ARG(slice_sub(payload, 0, ERROR_TEXT_MAX / 2)));
+	error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed with status %d: %.*s", name ? name : "?",
+		  code, SLICE_ARG(slice_sub(payload, 0, ERROR_TEXT_MAX / 2)));
 	if (fatal)
 		return false;
 	program_warn("%s", e->text);
@@ -312,7 +320,8 @@ bool bottle_go(struct bottle *b, const struct plan *p, struct error *e)
 			return false;
 		bottle_drop(b, &f);
 	}
-	if (!bottle_say(b, FRAME_GO, SLICE(""), e) || !expect(b, FRAME_STARTED, &f, BOTTLE_STANDS_MS, "the agent's start", e))
+	if (!bottle_say(b, FRAME_GO, SLICE(""), e) ||
+	    !expect(b, FRAME_STARTED, &f, BOTTLE_STANDS_MS, "the agent's start", e))
 		return false;
 	bottle_drop(b, &f);
 	return true;

@@ -34,7 +34,8 @@ static void add(struct results *r, const char *level, const char *name, const ch
 }
 
 /* One thing that the engine says it can. */
-static void add_ability(struct results *r, const struct doc *info, const char *member, const char *name, const char *what)
+static void add_ability(struct results *r, const struct doc *info, const char *member, const char *name,
+			const char *what)
 {
 	if (doc_get_bool(info, member))
 		add(r, "ok", name, what, NULL);
@@ -57,11 +58,13 @@ static bool has_option(const struct doc *info, const char *word)
 static void judge_info(struct results *r, const struct doc *info)
 {
 	const char *version = doc_get_cstr(info, "ServerVersion"), *driver = doc_get_cstr(info, "Driver");
-	AUTO_FREE char *what = alloc_format("engine %s, storage driver %s", version ? version : "?", driver ? driver : "?");
+	AUTO_FREE char *what =
+		alloc_format("engine %s, storage driver %s", version ? version : "?", driver ? driver : "?");
 
 	add(r, "ok", "engine", what, NULL);
 	if (has_option(info, "name=seccomp"))
-		add(r, "ok", "seccomp", "the engine filters system calls; bottles have a stricter filter behind it", NULL);
+		add(r, "ok", "seccomp", "the engine filters system calls; bottles have a stricter filter behind it",
+		    NULL);
 	else
 		add(r, "warn", "seccomp", "the engine filters no system calls; bottles have only their own filter",
 		    "use a kernel with CONFIG_SECCOMP_FILTER and an engine built with seccomp");

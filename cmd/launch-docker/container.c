@@ -64,7 +64,8 @@ bool container_start(struct engine *en, const char *name, struct error *e)
 {
 	AUTO_FREE char *path = alloc_format("/containers/%s/start", name);
 
-	return engine_call(en, "POST", path, NULL, NULL, e) || error_wrap(e, "unable to start the container '%s'", name);
+	return engine_call(en, "POST", path, NULL, NULL, e) ||
+	       error_wrap(e, "unable to start the container '%s'", name);
 }
 
 int container_start_ask(const struct engine *en, const char *name, struct error *e)

@@ -35,8 +35,8 @@ char *part_name(enum part p, const char *identity);
 struct doc *part_labels(const char *identity, const char *home);
 
 /*
- * What both containers have in common: streams, no capability, no new privileges, no log, gone when they end. labels and
- * host, which becomes HostConfig, are consumed; host may be added to for as long as the result lives.
+ * What both containers have in common: streams, no capability, no new privileges, no log, gone when they end. labels
+ * and host, which becomes HostConfig, are consumed; host may be added to for as long as the result lives.
  */
 struct doc *container_new(const char *image, const char *user, struct doc *labels, struct doc *host);
 

@@ -73,8 +73,8 @@ static bool show_progress(void *ctx, const struct doc *line, struct error *e)
 	struct slice failure = doc_type_of(line) == DOC_OBJECT ? doc_get_str(line, "error") : SLICE("");
 
 	if (failure.len)
-		return error_set(e, STATUS_WORLD, "the engine is unable to build the image '%s': %.*s", (const char *)ctx,
-				 SLICE_ARG(slice_sub(failure, 0, ERROR_TEXT_MAX / 2)));
+		return error_set(e, STATUS_WORLD, "the engine is unable to build the image '%s': %.*s",
+				 (const char *)ctx, SLICE_ARG(slice_sub(failure, 0, ERROR_TEXT_MAX / 2)));
 	while (text.len) {
 		struct slice one = slice_trim(slice_cut(&text, '\n'), " \r");
 		AUTO_BUF safe = BUF_INIT;
@@ -160,7 +160,8 @@ char *image_agent(struct engine *en, const struct plan *p, struct error *e)
 
 	if (!slash) {
 		error_set(e, STATUS_CALLER,
-			  "the provider has no Dockerfile; name one in the bottle's agent_provider.dockerfile, or use the native "
+			  "the provider has no Dockerfile; name one in the bottle's agent_provider.dockerfile, or use "
+			  "the native "
 			  "backend");
 		return NULL;
 	}
@@ -192,8 +193,10 @@ char *image_snapshot(struct engine *en, const char *home, const char *snapshot, 
 	if (!exists(en, id, &there, e))
 		return NULL;
 	if (!there) {
-		error_set(e, STATUS_CALLER, "the engine does not have the image of the snapshot '%s'; take it there with 'docker save' "
-					    "and 'docker load'", snapshot);
+		error_set(e, STATUS_CALLER,
+			  "the engine does not have the image of the snapshot '%s'; take it there with 'docker save' "
+			  "and 'docker load'",
+			  snapshot);
 		return NULL;
 	}
 	return alloc_copy(id, strlen(id));

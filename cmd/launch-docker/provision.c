@@ -122,7 +122,8 @@ static bool send(struct engine *en, const char *container, int file, struct erro
 {
 	AUTO_FREE char *path = alloc_format("/containers/%s/archive?path=/", container);
 
-	return engine_upload(en, "PUT", path, file, NULL, NULL, e) || error_wrap(e, "unable to copy files into the bottle");
+	return engine_upload(en, "PUT", path, file, NULL, NULL, e) ||
+	       error_wrap(e, "unable to copy files into the bottle");
 }
 
 bool provision(struct engine *en, const char *container, const char *programs, const struct plan *p, bool restored,

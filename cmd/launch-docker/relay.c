@@ -116,7 +116,8 @@ static bool pass_on(struct run *run, int number, struct error *e)
 	run->timed = false;
 	run->deadline = loop_clock() + (run->asked ? RELAY_FORCE_MS : RELAY_PATIENCE_MS);
 	if (run->asked++ > 1)
-		return error_set(e, STATUS_WORLD, "the agent does not end, not even by force; its container is removed");
+		return error_set(e, STATUS_WORLD,
+				 "the agent does not end, not even by force; its container is removed");
 	return send_signal(run, run->asked > 1 ? SIGKILL : number, e);
 }
 
@@ -133,9 +134,11 @@ static bool suspend(struct run *run, struct error *e)
 	kill(0, SIGTSTP); /* the whole job: the front end waits in the same group */
 	sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it takes effect; SIGCONT goes on from here */
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	if (run->r->terminal && (!terminal_raw(run->r->terminal, e) || !relay_size(run->r->bottle, run->r->terminal, e)))
+	if (run->r->terminal &&
+	    (!terminal_raw(run->r->terminal, e) || !relay_size(run->r->bottle, run->r->terminal, e)))
 		return false;
-	return send_signal(run, SIGCONT, e) && send_signal(run, SIGWINCH, e); /* what is full-screen draws itself again */
+	/* what is full-screen draws itself again */
+	return send_signal(run, SIGCONT, e) && send_signal(run, SIGWINCH, e);
 }
 
 /* Signals that came. */
@@ -243,7 +246,8 @@ static bool strike(struct run *run, struct error *e)
 		return true;
 	}
 	if (run->timed)
-		program_warn("the agent has had the %lld seconds that 'limits.wall' gives it", (long long)run->r->wall_ms / 1000);
+		program_warn("the agent has had the %lld seconds that 'limits.wall' gives it",
+			     (long long)run->r->wall_ms / 1000);
 	return pass_on(run, SIGTERM, e);
 }
 

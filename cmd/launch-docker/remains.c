@@ -115,7 +115,8 @@ static bool sweep_images(struct cleaning *c, const struct doc *images, struct er
 	if (!doc_count(images) || draft_active(c->home))
 		return true;
 	for (size_t i = 0; i < doc_count(images); i++) {
-		const char *id = doc_get_cstr(doc_at(images, i), "id"), *name = doc_get_cstr(doc_at(images, i), "snapshot");
+		const char *id = doc_get_cstr(doc_at(images, i), "id"),
+			   *name = doc_get_cstr(doc_at(images, i), "snapshot");
 		AUTO_FREE char *tag = alloc_format(IMAGE_COMMITTED "%s", name);
 		AUTO_FREE char *path = alloc_format("/images/%s", id);
 

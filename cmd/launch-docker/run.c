@@ -53,7 +53,8 @@ static bool read_plan(struct run *r, struct error *e)
 		return error_set(e, STATUS_CALLER, "the plan is for the backend '%s', not for 'docker'",
 				 doc_get_cstr(r->plan.doc, "backend"));
 	if (r->o->resume)
-		return error_set(e, STATUS_CALLER, "'%s' cannot go on: what its agent wrote went with its container; 'bb commit' keeps it before",
+		return error_set(e, STATUS_CALLER, "'%s' cannot go on: what its agent wrote went with its container; "
+						   "'bb commit' keeps it before",
 				 r->plan.identity);
 	if (r->plan.tty && !terminal_present())
 		return error_set(e, STATUS_CALLER, "standard input and output are not a terminal; use --headless");
@@ -94,7 +95,8 @@ static bool write_state(const struct run *r, struct error *e)
 		if (value)
 			doc_put(metadata, copied[i], doc_copy(value));
 	}
-	return state_write(&r->state, "metadata.json", metadata, e) && state_write(&r->state, "plan.json", r->plan.doc, e);
+	return state_write(&r->state, "metadata.json", metadata, e) &&
+	       state_write(&r->state, "plan.json", r->plan.doc, e);
 }
 
 /* All that takes long and changes nothing: the images. A signal simply ends it. */
@@ -167,7 +169,8 @@ static bool start_agent(struct run *r, struct error *e)
 /* The agent's time. */
 static bool attend(struct run *r, int *status, struct error *e)
 {
-	struct relay relay = { .bottle = &r->bottle, .sidecar = &r->sidecar, .wall_ms = doc_get_int(r->plan.limits, "wall") * 1000,
+	struct relay relay = { .bottle = &r->bottle, .sidecar = &r->sidecar, .wall_ms = doc_get_int(r->plan.limits,
+												    "wall") * 1000,
 			       .signals = r->signals, .terminal = r->plan.tty ? &r->terminal : NULL };
 
 	return relay_run(&relay, status, e);
@@ -220,7 +223,8 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 	if (!read_plan(r, e) || !prepare(r, e))
 		return false;
 	r->signals = relay_signals(e);
-	if (r->signals < 0 || (r->plan.tty && !terminal_open(&r->terminal, e)) || !raise_bottle(r, e) || !start_agent(r, e))
+	if (r->signals < 0 || (r->plan.tty && !terminal_open(&r->terminal, e)) || !raise_bottle(r, e) ||
+	    !start_agent(r, e))
 		return false;
 	*started = true;
 	timing_mark(&r->timing, "agent");
@@ -230,8 +234,10 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 
 bool run_bottle(const struct run_options *o, int *code, struct error *e)
 {
-	struct run r = { .o = o, .state = STATE_INIT, .audit = AUDIT_INIT, .engine = ENGINE_INIT, .terminal = TERMINAL_INIT,
-			 .secrets = SECRET_SET_INIT, .keys = DEPLOY_KEYS_INIT, .sidecar = SIDECAR_INIT, .bottle = BOTTLE_INIT, .signals = -1 };
+	struct run r = { .o = o, .state = STATE_INIT, .audit = AUDIT_INIT, .engine = ENGINE_INIT,
+			 .terminal = TERMINAL_INIT,
+			 .secrets = SECRET_SET_INIT, .keys = DEPLOY_KEYS_INIT, .sidecar = SIDECAR_INIT,
+				 .bottle = BOTTLE_INIT, .signals = -1 };
 	struct error late = ERROR_INIT;
 	bool started = false;
 	int status = 0;

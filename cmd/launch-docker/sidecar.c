@@ -43,7 +43,8 @@ static void add_trust(struct doc *mounts, const struct plan *p)
 		for (size_t k = 0; k < doc_count(files); k++) {
 			struct error ignored = ERROR_INIT;
 			AUTO_DOC *content = doc_parse(doc_get_str(doc_at(files, k), "content"), &ignored);
-			const struct doc *routes = doc_type_of(content) == DOC_OBJECT ? doc_get(content, "routes") : NULL;
+			const struct doc *routes =
+				doc_type_of(content) == DOC_OBJECT ? doc_get(content, "routes") : NULL;
 
 			for (size_t r = 0; r < doc_count(routes); r++) {
 				const char *file = doc_get_cstr(doc_get(doc_at(routes, r), "upstream"), "ca_file");
@@ -175,8 +176,8 @@ static bool deliver(struct sidecar *s, const struct plan *p, const struct secret
 	return ok;
 }
 
-bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, const struct plan *p, const struct state *state,
-		   struct error *e)
+bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, const struct plan *p,
+		   const struct state *state, struct error *e)
 {
 	AUTO_FREE char *name = part_name(PART_SIDECAR, p->identity);
 	AUTO_DOC *body = describe(image, p, state);
@@ -261,7 +262,8 @@ bool sidecar_wait(struct sidecar *s, struct error *e)
 	while (!s->ready) {
 		if (!stream_fill_until(&s->stream, deadline, e)) {
 			if (e->status == STATUS_YES)
-				error_set(e, STATUS_WORLD, "the sidecar is not ready after %d seconds", SIDECAR_READY_MS / 1000);
+				error_set(e, STATUS_WORLD, "the sidecar is not ready after %d seconds",
+					  SIDECAR_READY_MS / 1000);
 			return false;
 		}
 		if (!sidecar_hear(s, e))

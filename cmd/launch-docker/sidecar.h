@@ -37,8 +37,8 @@ struct sidecar {
 unsigned sidecar_uid(void);
 
 /* Make it, attach, and ask for its start. image is what it runs. */
-bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, const struct plan *p, const struct state *state,
-		   struct error *e);
+bool sidecar_start(struct sidecar *s, struct engine *en, const char *image, const struct plan *p,
+		   const struct state *state, struct error *e);
 
 /* It has started: hand over document and secrets. */
 bool sidecar_deliver(struct sidecar *s, struct engine *en, const struct plan *p, const struct secret_set *secrets,
@@ -48,8 +48,8 @@ bool sidecar_deliver(struct sidecar *s, struct engine *en, const struct plan *p,
 bool sidecar_wait(struct sidecar *s, struct error *e);
 
 /*
- * Take what it has written: into the log, and the daemons' decisions into the audit log, which the sidecar itself has no
- * access to. False with an error when it has ended, or when that cannot be written.
+ * Take what it has written: into the log, and the daemons' decisions into the audit log, which the sidecar itself has
+ * no access to. False with an error when it has ended, or when that cannot be written.
  */
 bool sidecar_hear(struct sidecar *s, struct error *e);
 

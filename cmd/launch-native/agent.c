@@ -43,8 +43,8 @@ static bool value_of(const struct doc *variable, const struct secret_set *secret
 
 	*value = doc_get_str(variable, "value");
 	if (secret && !secret_set_find(secrets, secret, value))
-		return error_set(e, STATUS_CALLER, "the variable '%s' wants the secret '%s', which is not in the plan", name,
-				 secret);
+		return error_set(e, STATUS_CALLER, "the variable '%s' wants the secret '%s', which is not in the plan",
+				 name, secret);
 	if (value->len && memchr(value->ptr, 0, value->len))
 		return error_set(e, STATUS_CALLER, "the value of the variable '%s' contains a NUL byte", name);
 	return true;
@@ -84,7 +84,8 @@ static pid_t start(const struct agent *a, struct spawn *s, struct error *e)
 	pid = spawn_start(s, e);
 	if (pid < 0 && e->status == STATUS_NOTFOUND)
 		error_set(e, STATUS_NOTFOUND,
-			  "'%s' is not in the bottle: install it below /usr, or name it in the provider's 'needs'", s->path);
+			  "'%s' is not in the bottle: install it below /usr, or name it in the provider's 'needs'",
+			  s->path);
 	return pid;
 }
 
@@ -94,7 +95,8 @@ pid_t agent_start(const struct agent *a, int terminal, const int stdio[3], struc
 	struct spawn_fd fds[3] = { { tty ? terminal : stdio[0], 0 }, { tty ? terminal : stdio[1], 1 },
 				   { tty ? terminal : stdio[2], 2 } };
 	char **argv = make_argv(doc_get(a->plan->bottle, "argv"));
-	struct spawn s = { .path = argv[0], .argv = (const char *const *)argv, .cwd = a->plan->workdir, .fds = fds, .n_fds = 3,
+	struct spawn s = { .path = argv[0], .argv = (const char *const *)argv, .cwd = a->plan->workdir, .fds = fds,
+			   .n_fds = 3,
 			   .foreground = tty, .new_session = !tty };
 	pid_t pid = start(a, &s, e);
 
@@ -160,7 +162,8 @@ int agent_run(const struct agent *a, const struct doc *list, int children, struc
 	argv = make_argv(list);
 	pid = start(a,
 		    &(struct spawn){ .path = argv[0], .argv = (const char *const *)argv, .cwd = a->plan->workdir,
-				     .fds = (struct spawn_fd[]){ { in, 1 }, { in, 2 } }, .n_fds = 2, .new_session = true },
+				     .fds = (struct spawn_fd[]){ { in, 1 }, { in, 2 } }, .n_fds = 2,
+				     .new_session = true },
 		    e);
 	free_list(argv);
 	if (pid < 0)
@@ -178,7 +181,8 @@ int agent_prove(const struct agent *a, const char *program, int probe, int verdi
 {
 	const char *const argv[] = { "bb-prove", NULL };
 	struct spawn_fd fds[3] = { { probe, 0 }, { verdict, 1 }, { probe, 7 } };
-	struct spawn s = { .path = program, .argv = argv, .cwd = "/", .fds = fds, .n_fds = sabotaged("descriptors") ? 3 : 2,
+	struct spawn s = { .path = program, .argv = argv, .cwd = "/", .fds = fds, .n_fds = sabotaged("descriptors") ?
+			   3 : 2,
 			   .new_session = true };
 	pid_t pid = start(a, &s, e);
 

@@ -21,10 +21,12 @@ static const char *const program_dirs[] = { "/usr", "/bin", "/sbin", "/lib", "/l
  * network or passwords. A name that does not exist is left out.
  */
 static const char *const etc_names[] = {
-	"alternatives", "apt/keyrings", "apt/preferences.d", "apt/sources.list", "apt/sources.list.d", "apt/trusted.gpg.d",
-	"bash.bashrc", "debian_version", "fonts", "inputrc", "java-*", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
-	"localtime", "lsb-release", "magic", "magic.mime", "mime.types", "os-release", "perl", "protocols", "python3*",
-	"rpc", "services", "ssl/openssl.cnf", "terminfo", "timezone",
+	"alternatives",       "apt/keyrings",       "apt/preferences.d",  "apt/sources.list",   "apt/sources.list.d",
+	"apt/trusted.gpg.d",  "bash.bashrc",        "debian_version",     "fonts",              "inputrc",
+	"java-*",             "ld.so.cache",        "ld.so.conf",         "ld.so.conf.d",       "localtime",
+	"lsb-release",        "magic",              "magic.mime",         "mime.types",         "os-release",
+	"perl",               "protocols",          "python3*",           "rpc",                "services",
+	"ssl/openssl.cnf",    "terminfo",           "timezone",
 };
 
 static const char *const device_names[] = { "full", "null", "random", "tty", "urandom", "zero" };
@@ -159,12 +161,14 @@ static bool list_plan(struct cargo *c, const struct plan *p, struct error *e)
 	}
 	for (size_t i = 0; i < doc_count(copies); i++) {
 		const char *source = doc_get_cstr(doc_at(copies, i), "source");
-		struct cargo_item *copy = add(c, CARGO_COPY, source, doc_get_cstr(doc_at(copies, i), "target"), TREE_READ_ONLY);
+		struct cargo_item *copy =
+			add(c, CARGO_COPY, source, doc_get_cstr(doc_at(copies, i), "target"), TREE_READ_ONLY);
 
 		copy->directory = copy->theirs = true;
 	}
 	if (p->workspace_source) {
-		struct cargo_item *w = add(c, CARGO_WORKSPACE, p->workspace_source, p->workspace_target, TREE_READ_ONLY);
+		struct cargo_item *w =
+			add(c, CARGO_WORKSPACE, p->workspace_source, p->workspace_target, TREE_READ_ONLY);
 
 		w->directory = w->theirs = true;
 	}

@@ -11,6 +11,7 @@
 #define CERTIFICATES_MAX (16u << 20) /* bytes of a host's roots: Debian's have 0.2 MB */
 
 /* Read the CA of the proxy, if the plan has one, and make the bundle. Blocks. */
-bool certificates_read(const struct plan *p, const struct state *s, struct buf *ca, struct buf *bundle, struct error *e);
+bool certificates_read(const struct plan *p, const struct state *s, struct buf *ca, struct buf *bundle,
+		       struct error *e);
 
 #endif

@@ -25,7 +25,8 @@
 static bool refuse(struct error *e, const char *what)
 {
 	return error_set(e, STATUS_WORLD,
-			 "%s: memory and processors can be limited in a delegated control group (version 2) only; %s", what,
+			 "%s: memory and processors can be limited in a delegated control group (version 2) only; %s",
+			 what,
 			 CGROUP_REMEDY);
 }
 
@@ -105,7 +106,8 @@ static bool require(int here, const char *controller, struct error *e)
 	AUTO_BUF text = BUF_INIT;
 	AUTO_FREE char *what = alloc_format("the controller '%s' is not delegated to this user", controller);
 
-	return read_file(here, "cgroup.controllers", &text, e) && (lists(buf_slice(&text), controller) || refuse(e, what));
+	return read_file(here, "cgroup.controllers", &text, e) &&
+	       (lists(buf_slice(&text), controller) || refuse(e, what));
 }
 
 /* Is it the launcher, or one of its children? */
@@ -132,7 +134,8 @@ static bool each_process(int group, bool (*fn)(long pid, int target), int target
 		return false;
 	rest = buf_slice(&text);
 	while (rest.len) {
-		AUTO_FREE char *line = alloc_copy(rest.ptr, slice_find(rest, '\n') == SLICE_NONE ? rest.len : slice_find(rest, '\n'));
+		AUTO_FREE char *line =
+			alloc_copy(rest.ptr, slice_find(rest, '\n') == SLICE_NONE ? rest.len : slice_find(rest, '\n'));
 
 		slice_cut(&rest, '\n');
 		if (!fn(strtol(line, NULL, 10), target))

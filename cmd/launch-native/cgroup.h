@@ -24,7 +24,9 @@
 #include "plan.h"
 #include "state.h"
 
-#define CGROUP_REMEDY "start it with 'systemd-run --user --scope -p Delegate=yes bb start ...', or in a service with Delegate=yes"
+#define CGROUP_REMEDY												\
+	"start it with 'systemd-run --user --scope -p Delegate=yes bb start ...', or in a service with "	\
+	"Delegate=yes"
 
 struct cgroup {
 	int here;   /* the delegated group */

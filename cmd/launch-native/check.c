@@ -57,7 +57,8 @@ static bool try_tmpfs(struct trial *t, struct error *e)
 
 static bool try_overlay(struct trial *t, struct error *e)
 {
-	static const char *const options[] = { "lowerdir=/tmp/lower", "upperdir=/tmp/disk/upper", "workdir=/tmp/disk/work",
+	static const char *const options[] = { "lowerdir=/tmp/lower", "upperdir=/tmp/disk/upper",
+					       "workdir=/tmp/disk/work",
 					       "userxattr", NULL };
 	AUTO_FD tree = -1;
 
@@ -65,7 +66,8 @@ static bool try_overlay(struct trial *t, struct error *e)
 	    !place_dirs(AT_FDCWD, "disk/work", 0755, e))
 		return false;
 	tree = tree_make("overlay", options, 0, FEATURE_OVERLAY, e);
-	return tree >= 0 && tree_attach(tree, AT_FDCWD, "root", e) && place_file(AT_FDCWD, "root/file", SLICE("x"), 0644, e);
+	return tree >= 0 && tree_attach(tree, AT_FDCWD, "root", e) &&
+	       place_file(AT_FDCWD, "root/file", SLICE("x"), 0644, e);
 }
 
 static bool try_proc(struct trial *t, struct error *e)
@@ -96,7 +98,8 @@ static bool try_landlock(struct trial *t, struct error *e)
 {
 	(void)t;
 	errno = ENOSYS;
-	return landlock_version() > 0 || feature_missing(e, FEATURE_LANDLOCK, "unable to restrict what an agent writes");
+	return landlock_version() > 0 ||
+	       feature_missing(e, FEATURE_LANDLOCK, "unable to restrict what an agent writes");
 }
 
 static bool try_seccomp(struct trial *t, struct error *e)
@@ -236,7 +239,8 @@ static void add_limits(struct doc *list, bool json)
 	char *remedy;
 
 	if (cgroup_check(&e)) {
-		add(list, json, "ok", "limits", "a delegated control group, which holds to limits.memory and limits.cpus", NULL);
+		add(list, json, "ok", "limits",
+		    "a delegated control group, which holds to limits.memory and limits.cpus", NULL);
 		return;
 	}
 	remedy = strstr(e.text, "; " CGROUP_REMEDY);
@@ -262,7 +266,8 @@ static bool add_results(struct doc *list, bool json, const struct trial *t, cons
 		else if (r->tried)
 			add(list, json, "fail", text->name, r->error.text, text->remedy);
 		else
-			add(list, json, "fail", text->name, "not tried, because something that it stands on is missing", text->remedy);
+			add(list, json, "fail", text->name, "not tried, because something that it stands on is missing",
+			    text->remedy);
 	}
 	add_limits(list, json);
 	return good;

@@ -26,7 +26,8 @@ enum { FD_DOCUMENT = 3, FD_SECRETS, FD_READY, FD_LISTENERS };
 /* What daemons get of the operator's environment; the sidecar passes on no more than this either. */
 static const char *const passed_on[] = { "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE",
 					 "SSL_CERT_DIR", "BOT_BOTTLE_SIDECAR_DAEMONS",
-					 "SUPERVISE_RESPONSE_TIMEOUT_SECONDS", "SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS",
+					 "SUPERVISE_RESPONSE_TIMEOUT_SECONDS",
+					 "SUPERVISE_GITLEAKS_ALLOW_TIMEOUT_SECONDS",
 					 "EGRESS_TOKEN_ALLOW_TIMEOUT_SECONDS" };
 
 /* A memory file holding a document. Returns -1 with an error. */
@@ -117,7 +118,8 @@ static pid_t run_sidecar(const char *programs, const struct plan *p, const struc
 	char *named[PLAN_LISTENERS_MAX], *env[COUNT_OF(passed_on) + 1];
 	const char *argv[12 + 2 * PLAN_LISTENERS_MAX];
 	struct spawn_fd fds[6 + PLAN_LISTENERS_MAX];
-	const char *const fixed[] = { "bb-sidecar", "--document", "3", "--secrets", "4", "--ready", "5", "--dir", s->dir,
+	const char *const fixed[] = { "bb-sidecar", "--document", "3", "--secrets", "4", "--ready", "5", "--dir",
+				      s->dir,
 				"--audit", audit };
 	struct spawn sp = { .path = path, .argv = argv, .env = (const char *const *)env, .cwd = "/", .fds = fds,
 			    .new_session = true, .death_signal = SIGKILL,
@@ -185,12 +187,15 @@ bool daemons_explain(const struct state *s, struct error *e)
 	ssize_t n = 0;
 
 	if (fd >= 0 && fstat(fd, &st) == 0)
-		n = pread(fd, tail, sizeof(tail), st.st_size > (off_t)sizeof(tail) ? st.st_size - (off_t)sizeof(tail) : 0);
+		n = pread(fd, tail, sizeof(tail),
+			  st.st_size > (off_t)sizeof(tail) ? st.st_size - (off_t)sizeof(tail) : 0);
 	text.len = n > 0 ? (size_t)n : 0;
 	while (text.len) {
 		struct slice next = slice_cut(&text, '\n');
 
-		/* Lines of JSON are for programs; between them a daemon says why, and then the sidecar that it ended. */
+		/*
+		 * Lines of JSON are for programs; between them a daemon says why, and then the sidecar that it ended.
+		 */
 		if (next.len && slice_search(next, SLICE("] {")) == SLICE_NONE &&
 		    (!line.len || !slice_starts(next, SLICE("[sidecar]"))))
 			line = next;
@@ -215,7 +220,8 @@ bool daemons_wait(struct daemons *d, enum daemons_stage stage, const struct stat
 		if (n < 0)
 			return error_sys(e, "unable to wait for the sidecar");
 		if (n == 0)
-			return error_set(e, STATUS_WORLD, "the sidecar is not ready after %d seconds", DAEMONS_READY_MS / 1000);
+			return error_set(e, STATUS_WORLD, "the sidecar is not ready after %d seconds",
+					 DAEMONS_READY_MS / 1000);
 		if (p[0].revents & POLLIN && read(d->ready, &c, 1) == 1) {
 			if ((enum daemons_stage)c == DAEMONS_READY)
 				fd_close(&d->ready);

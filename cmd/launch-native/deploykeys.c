@@ -20,8 +20,8 @@ static int token_pipe(const struct doc *key, struct error *e)
 	int ends[2];
 
 	if (!token || !*token || strlen(token) > TOKEN_MAX) {
-		error_set(e, STATUS_CALLER, "the host variable '%s', which should hold the token of a forge, %s", variable,
-			  token && *token ? "is too long" : "is not set");
+		error_set(e, STATUS_CALLER, "the host variable '%s', which should hold the token of a forge, %s",
+			  variable, token && *token ? "is too long" : "is not set");
 		return -1;
 	}
 	if (!fd_pipe(ends, e))
@@ -31,8 +31,12 @@ static int token_pipe(const struct doc *key, struct error *e)
 	return fd_write_all(write_end, slice_str(token), "a pipe", e) ? fd_steal(&read_end) : -1;
 }
 
-/* Run bb-deploy-key with the token; its output is appended to out, its errors go to ours. Returns its exit status, or -1. */
-static int run_program(const char *programs, const struct doc *key, const char *const *argv, struct buf *out, struct error *e)
+/*
+ * Run bb-deploy-key with the token; its output is appended to out, its errors go to ours. Returns its exit status, or
+ * -1.
+ */
+static int run_program(const char *programs, const struct doc *key, const char *const *argv, struct buf *out,
+		       struct error *e)
 {
 	AUTO_FREE char *path = alloc_format("%s/bb-deploy-key", programs);
 	const char *roots = getenv("SSL_CERT_FILE");
@@ -74,11 +78,13 @@ static bool make_key(const struct deploy_keys *k, const struct doc *key, struct 
 	ok = code == 0 && secret_set_add(set, doc_get_cstr(key, "secret"), buf_slice(&private), e);
 	buf_wipe(&private);
 	if (code > 0)
-		error_set(e, code == STATUS_CALLER ? STATUS_CALLER : STATUS_WORLD, "unable to make a deploy key for '%s'", repo);
+		error_set(e, code == STATUS_CALLER ? STATUS_CALLER : STATUS_WORLD,
+			  "unable to make a deploy key for '%s'", repo);
 	return ok;
 }
 
-bool deploy_keys_make(struct deploy_keys *k, const struct plan *p, const char *programs, struct secret_set *set, struct error *e)
+bool deploy_keys_make(struct deploy_keys *k, const struct plan *p, const char *programs, struct secret_set *set,
+		      struct error *e)
 {
 	if (!doc_count(p->deploy_keys))
 		return true;
@@ -105,7 +111,8 @@ void deploy_keys_revoke(struct deploy_keys *k)
 		if (code < 0)
 			program_warn("%s", e.text);
 		if (code != 0)
-			program_warn("the deploy key for '%s' still opens its repository; 'bb cleanup' tries again to revoke it",
+			program_warn("the deploy key for '%s' still opens its repository; 'bb cleanup' tries again to "
+				     "revoke it",
 				     doc_get_cstr(key, "repo"));
 	}
 	k->plan = NULL;

@@ -23,9 +23,11 @@ struct deploy_keys {
 
 /*
  * Make each key that the plan lists and add its private half to the set. The state of the bottle must be locked: the
- * keys of an earlier life under the same identity are revoked. On failure, too, deploy_keys_revoke is called in the end.
+ * keys of an earlier life under the same identity are revoked. On failure, too, deploy_keys_revoke is called in the
+ * end.
  */
-bool deploy_keys_make(struct deploy_keys *k, const struct plan *p, const char *programs, struct secret_set *set, struct error *e);
+bool deploy_keys_make(struct deploy_keys *k, const struct plan *p, const char *programs, struct secret_set *set,
+		      struct error *e);
 
 /* Revoke all of them. What fails is warned about and stays recorded. Idempotent. */
 void deploy_keys_revoke(struct deploy_keys *k);

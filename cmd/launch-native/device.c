@@ -18,7 +18,8 @@ static bool attach_devices(int dev, const struct cargo *cargo, struct error *e)
 
 		if (item->use != CARGO_DEVICE)
 			continue;
-		if (!place_file(dev, item->target, SLICE(""), 0666, e) || !tree_attach(item->tree, dev, item->target, e))
+		if (!place_file(dev, item->target, SLICE(""), 0666, e) ||
+		    !tree_attach(item->tree, dev, item->target, e))
 			return false;
 	}
 	return true;

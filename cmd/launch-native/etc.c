@@ -36,8 +36,8 @@ static bool write_names(int root, const struct plan *p, struct error *e)
 	AUTO_FREE char *hostname = alloc_format("%s\n", p->hostname);
 
 	return write_hosts(root, p, e) && place_file(root, "/etc/hostname", slice_str(hostname), 0644, e) &&
-	       place_file(root, "/etc/resolv.conf", SLICE("# no resolver: what may be reached is reached through the proxy\n"),
-			  0644, e) &&
+	       place_file(root, "/etc/resolv.conf",
+			  SLICE("# no resolver: what may be reached is reached through the proxy\n"), 0644, e) &&
 	       place_file(root, "/etc/nsswitch.conf",
 			  SLICE("passwd: files\ngroup: files\nshadow: files\nhosts: files\nnetworks: files\n"
 				"protocols: files\nservices: files\nethers: files\nrpc: files\n"),
@@ -66,6 +66,7 @@ bool etc_write(int root, const struct plan *p, struct error *e)
 	return place_dirs(root, "/etc/apt/apt.conf.d", 0755, e) && write_users(root, p, e) && write_names(root, p, e) &&
 	       place_trust(root, p, e) &&
 	       place_file(root, "/etc/shells", SLICE("/bin/sh\n/bin/bash\n/usr/bin/bash\n"), 0644, e) &&
-	       place_file(root, "/etc/profile", SLICE("# login shells keep the environment of the bottle\n"), 0644, e) &&
+	       place_file(root, "/etc/profile", SLICE("# login shells keep the environment of the bottle\n"), 0644,
+			  e) &&
 	       place_link(root, "/etc/mtab", "/proc/self/mounts", e);
 }

@@ -6,8 +6,10 @@
 const struct feature_text feature_texts[FEATURES] = {
 	[FEATURE_USER_NAMESPACES] = {
 		"user-namespaces", "user namespaces",
-		"set the sysctls user.max_user_namespaces above 0 and, where they exist, kernel.unprivileged_userns_clone to 1 "
-		"and kernel.apparmor_restrict_unprivileged_userns to 0; in a container, start the container with them" },
+		"set the sysctls user.max_user_namespaces above 0 and, where they exist, "
+		"kernel.unprivileged_userns_clone to 1 "
+		"and kernel.apparmor_restrict_unprivileged_userns to 0; in a container, start the container with "
+		"them" },
 	[FEATURE_NAMESPACES] = {
 		"namespaces", "mount, pid, net, ipc, uts and cgroup namespaces",
 		"use a kernel with CONFIG_NAMESPACES and all kinds of it, and user.max_*_namespaces above 0" },
@@ -20,10 +22,12 @@ const struct feature_text feature_texts[FEATURES] = {
 		"tmpfs", "tmpfs in a user namespace", "use a kernel with CONFIG_TMPFS" },
 	[FEATURE_OVERLAY] = {
 		"overlay", "overlayfs in a user namespace, with the bottle's state as its upper layer",
-		"use Linux 5.11 or newer with overlayfs (modprobe overlay), and put BOT_BOTTLE_HOME on ext4, xfs, btrfs or tmpfs" },
+		"use Linux 5.11 or newer with overlayfs (modprobe overlay), and put BOT_BOTTLE_HOME on ext4, xfs, "
+		"btrfs or tmpfs" },
 	[FEATURE_PROC] = {
 		"proc", "a proc file system of its own in a user namespace",
-		"in a container, start it without masked parts of /proc (docker run --security-opt systempaths=unconfined)" },
+		"in a container, start it without masked parts of /proc (docker run --security-opt "
+		"systempaths=unconfined)" },
 	[FEATURE_DEVPTS] = {
 		"devpts", "pseudo-terminals of its own", "use a kernel with CONFIG_UNIX98_PTYS" },
 	[FEATURE_IDMAP] = {

@@ -34,11 +34,12 @@ struct denial {
 
 static const struct denial denials[] = {
 	/* mounts and roots */
-	{ SCMP_SYS(mount), EPERM }, { SCMP_SYS(umount), EPERM }, { SCMP_SYS(umount2), EPERM }, { SCMP_SYS(pivot_root), EPERM },
-	{ SCMP_SYS(chroot), EPERM }, { SCMP_SYS(open_tree), EPERM }, { SCMP_SYS(move_mount), EPERM }, { SCMP_SYS(fsopen), EPERM },
-	{ SCMP_SYS(fsconfig), EPERM }, { SCMP_SYS(fsmount), EPERM }, { SCMP_SYS(fspick), EPERM },
-	{ SCMP_SYS(mount_setattr), EPERM }, { CALL_STATMOUNT, EPERM }, { CALL_LISTMOUNT, EPERM },
-	{ SCMP_SYS(open_by_handle_at), EPERM }, { SCMP_SYS(name_to_handle_at), EPERM }, { SCMP_SYS(fanotify_init), EPERM },
+	{ SCMP_SYS(mount), EPERM }, { SCMP_SYS(umount), EPERM }, { SCMP_SYS(umount2), EPERM },
+	{ SCMP_SYS(pivot_root), EPERM }, { SCMP_SYS(chroot), EPERM }, { SCMP_SYS(open_tree), EPERM },
+	{ SCMP_SYS(move_mount), EPERM }, { SCMP_SYS(fsopen), EPERM }, { SCMP_SYS(fsconfig), EPERM },
+	{ SCMP_SYS(fsmount), EPERM }, { SCMP_SYS(fspick), EPERM }, { SCMP_SYS(mount_setattr), EPERM },
+	{ CALL_STATMOUNT, EPERM }, { CALL_LISTMOUNT, EPERM }, { SCMP_SYS(open_by_handle_at), EPERM },
+	{ SCMP_SYS(name_to_handle_at), EPERM }, { SCMP_SYS(fanotify_init), EPERM },
 	/* namespaces; clone3 keeps its flags where no filter can see them, and libraries then use clone */
 	{ SCMP_SYS(setns), EPERM }, { SCMP_SYS(clone3), ENOSYS },
 	/* other processes */
@@ -46,22 +47,23 @@ static const struct denial denials[] = {
 	{ SCMP_SYS(process_madvise), EPERM }, { SCMP_SYS(pidfd_getfd), EPERM }, { SCMP_SYS(kcmp), EPERM },
 	/* the kernel's own machinery */
 	{ SCMP_SYS(bpf), EPERM }, { SCMP_SYS(perf_event_open), EPERM }, { SCMP_SYS(userfaultfd), EPERM },
-	{ SCMP_SYS(io_uring_setup), ENOSYS }, { SCMP_SYS(io_uring_enter), ENOSYS }, { SCMP_SYS(io_uring_register), ENOSYS },
-	{ SCMP_SYS(keyctl), EPERM }, { SCMP_SYS(add_key), EPERM }, { SCMP_SYS(request_key), EPERM },
-	{ SCMP_SYS(init_module), EPERM }, { SCMP_SYS(finit_module), EPERM }, { SCMP_SYS(delete_module), EPERM },
-	{ SCMP_SYS(create_module), EPERM }, { SCMP_SYS(query_module), EPERM }, { SCMP_SYS(get_kernel_syms), EPERM },
-	{ SCMP_SYS(kexec_load), EPERM }, { SCMP_SYS(kexec_file_load), EPERM }, { SCMP_SYS(reboot), EPERM },
-	{ SCMP_SYS(syslog), EPERM }, { SCMP_SYS(lookup_dcookie), EPERM }, { SCMP_SYS(nfsservctl), EPERM },
-	{ SCMP_SYS(uselib), EPERM }, { SCMP_SYS(sysfs), EPERM }, { SCMP_SYS(ustat), EPERM }, { SCMP_SYS(_sysctl), EPERM },
-	{ SCMP_SYS(modify_ldt), EPERM }, { SCMP_SYS(vm86), EPERM }, { SCMP_SYS(vm86old), EPERM },
-	{ CALL_LSM_SET_SELF_ATTR, EPERM },
+	{ SCMP_SYS(io_uring_setup), ENOSYS }, { SCMP_SYS(io_uring_enter), ENOSYS },
+	{ SCMP_SYS(io_uring_register), ENOSYS }, { SCMP_SYS(keyctl), EPERM }, { SCMP_SYS(add_key), EPERM },
+	{ SCMP_SYS(request_key), EPERM }, { SCMP_SYS(init_module), EPERM }, { SCMP_SYS(finit_module), EPERM },
+	{ SCMP_SYS(delete_module), EPERM }, { SCMP_SYS(create_module), EPERM }, { SCMP_SYS(query_module), EPERM },
+	{ SCMP_SYS(get_kernel_syms), EPERM }, { SCMP_SYS(kexec_load), EPERM }, { SCMP_SYS(kexec_file_load), EPERM },
+	{ SCMP_SYS(reboot), EPERM }, { SCMP_SYS(syslog), EPERM }, { SCMP_SYS(lookup_dcookie), EPERM },
+	{ SCMP_SYS(nfsservctl), EPERM }, { SCMP_SYS(uselib), EPERM }, { SCMP_SYS(sysfs), EPERM },
+	{ SCMP_SYS(ustat), EPERM }, { SCMP_SYS(_sysctl), EPERM }, { SCMP_SYS(modify_ldt), EPERM },
+	{ SCMP_SYS(vm86), EPERM }, { SCMP_SYS(vm86old), EPERM }, { CALL_LSM_SET_SELF_ATTR, EPERM },
 	/* the machine */
 	{ SCMP_SYS(settimeofday), EPERM }, { SCMP_SYS(stime), EPERM }, { SCMP_SYS(clock_settime), EPERM },
 	{ SCMP_SYS(clock_settime64), EPERM }, { SCMP_SYS(clock_adjtime), EPERM }, { SCMP_SYS(clock_adjtime64), EPERM },
-	{ SCMP_SYS(adjtimex), EPERM }, { SCMP_SYS(swapon), EPERM }, { SCMP_SYS(swapoff), EPERM }, { SCMP_SYS(acct), EPERM },
-	{ SCMP_SYS(quotactl), EPERM }, { SCMP_SYS(quotactl_fd), EPERM }, { SCMP_SYS(iopl), EPERM }, { SCMP_SYS(ioperm), EPERM },
-	{ SCMP_SYS(sethostname), EPERM }, { SCMP_SYS(setdomainname), EPERM }, { SCMP_SYS(vhangup), EPERM },
-	{ SCMP_SYS(pciconfig_read), EPERM }, { SCMP_SYS(pciconfig_write), EPERM }, { SCMP_SYS(pciconfig_iobase), EPERM },
+	{ SCMP_SYS(adjtimex), EPERM }, { SCMP_SYS(swapon), EPERM }, { SCMP_SYS(swapoff), EPERM },
+	{ SCMP_SYS(acct), EPERM }, { SCMP_SYS(quotactl), EPERM }, { SCMP_SYS(quotactl_fd), EPERM },
+	{ SCMP_SYS(iopl), EPERM }, { SCMP_SYS(ioperm), EPERM }, { SCMP_SYS(sethostname), EPERM },
+	{ SCMP_SYS(setdomainname), EPERM }, { SCMP_SYS(vhangup), EPERM }, { SCMP_SYS(pciconfig_read), EPERM },
+	{ SCMP_SYS(pciconfig_write), EPERM }, { SCMP_SYS(pciconfig_iobase), EPERM },
 };
 
 /* A call that is denied when one argument, under a mask, has a value. */
@@ -75,9 +77,10 @@ struct conditional {
 #define NEW_FLAG(flag) { SCMP_SYS(clone), EPERM, 0, (flag), (flag) }, { SCMP_SYS(unshare), EPERM, 0, (flag), (flag) }
 
 static const struct conditional conditionals[] = {
-	NEW_FLAG(CLONE_NEWUSER), NEW_FLAG(CLONE_NEWNS), NEW_FLAG(CLONE_NEWPID), NEW_FLAG(CLONE_NEWNET), NEW_FLAG(CLONE_NEWIPC),
-	NEW_FLAG(CLONE_NEWUTS), NEW_FLAG(CLONE_NEWCGROUP),
-	{ SCMP_SYS(unshare), EPERM, 0, CLONE_NEWTIME, CLONE_NEWTIME }, /* in clone's flags this bit is a part of the exit signal */
+	NEW_FLAG(CLONE_NEWUSER), NEW_FLAG(CLONE_NEWNS), NEW_FLAG(CLONE_NEWPID), NEW_FLAG(CLONE_NEWNET),
+	NEW_FLAG(CLONE_NEWIPC), NEW_FLAG(CLONE_NEWUTS), NEW_FLAG(CLONE_NEWCGROUP),
+	{ SCMP_SYS(unshare), EPERM, 0, CLONE_NEWTIME, CLONE_NEWTIME },
+	/* in clone's flags this bit is a part of the exit signal */
 	/* typing into one's own terminal, pasting its selection, changing its line discipline, taking the console */
 	{ SCMP_SYS(ioctl), EPERM, 1, WORD, TIOCSTI }, { SCMP_SYS(ioctl), EPERM, 1, WORD, TIOCLINUX },
 	{ SCMP_SYS(ioctl), EPERM, 1, WORD, TIOCSETD }, { SCMP_SYS(ioctl), EPERM, 1, WORD, TIOCCONS },
@@ -103,7 +106,8 @@ static bool failed(int r, struct error *e)
 }
 
 /* Add a rule with conditions on arguments. */
-static bool deny_if(scmp_filter_ctx ctx, int error, int call, unsigned n, const struct scmp_arg_cmp *args, struct error *e)
+static bool deny_if(scmp_filter_ctx ctx, int error, int call, unsigned n, const struct scmp_arg_cmp *args,
+		    struct error *e)
 {
 	int r = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO((unsigned)error), call, n, args);
 
@@ -134,10 +138,16 @@ static bool deny_sockets(scmp_filter_ctx ctx, struct error *e)
 				return false;
 		}
 	}
-	/* Of netlink only NETLINK_ROUTE (0), which getaddrinfo and ip ask; families past the list, rubbish above the word. */
+	/*
+	 * Of netlink only NETLINK_ROUTE (0), which getaddrinfo and ip ask; families past the list, rubbish above the
+	 * word.
+	 */
 	return deny_if(ctx, EPROTONOSUPPORT, SCMP_SYS(socket), 2,
-		       (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, AF_NETLINK), SCMP_A2(SCMP_CMP_NE, 0, 0) }, e) &&
-	       deny_if(ctx, EAFNOSUPPORT, SCMP_SYS(socket), 1, (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_GE, FAMILY_MAX, 0) }, e);
+		       (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_MASKED_EQ, WORD, AF_NETLINK),
+						SCMP_A2(SCMP_CMP_NE, 0, 0) },
+		       e) &&
+	       deny_if(ctx, EAFNOSUPPORT, SCMP_SYS(socket), 1,
+		       (struct scmp_arg_cmp[]){ SCMP_A0(SCMP_CMP_GE, FAMILY_MAX, 0) }, e);
 }
 
 /* Add all rules. */

@@ -34,7 +34,8 @@ static bool set_limits(const struct plan *p, struct error *e)
 	if (pids < 0)
 		return error_set(e, STATUS_CALLER, "the limit of processes is negative");
 	return lower(RLIMIT_CORE, 0, "core files", e) &&
-	       lower(RLIMIT_NPROC, pids ? (rlim_t)pids + 1 : LIMIT_PROCESSES, "processes", e) && /* one is the first process */
+	       lower(RLIMIT_NPROC, pids ? (rlim_t)pids + 1 : LIMIT_PROCESSES, "processes",
+		     e) && /* one is the first process */
 	       lower(RLIMIT_NOFILE, LIMIT_DESCRIPTORS, "descriptors", e) &&
 	       lower(RLIMIT_MEMLOCK, LIMIT_LOCKED, "locked memory", e);
 }

@@ -25,7 +25,8 @@ static const struct option_def run_defs[] = {
 	{ .name = NULL },
 };
 static const struct program run_program = {
-	"bb-launch-native", "run the bottle of a plan; exits as its agent does", "run --plan FILE [OPTION]...", run_defs,
+	"bb-launch-native", "run the bottle of a plan; exits as its agent does", "run --plan FILE [OPTION]...",
+	run_defs,
 };
 
 static bool set_run_option(void *options, const char *name, const char *arg, struct error *e)

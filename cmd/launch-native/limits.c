@@ -6,7 +6,8 @@ bool limits_check(const struct plan *p, struct error *e)
 
 	if (doc_get(p->limits, "disk"))
 		return error_set(e, STATUS_CALLER,
-				 "the native backend cannot hold to 'limits.disk': an ordinary user can give nobody a quota; leave it "
+				 "the native backend cannot hold to 'limits.disk': an ordinary user can give nobody a "
+				 "quota; leave it "
 				 "out and keep BOT_BOTTLE_HOME on a file system of its own, or use another backend");
 	if (doc_get(p->limits, "wall") && (wall < 1 || wall > LIMIT_WALL_MAX))
 		return error_set(e, STATUS_CALLER, "'limits.wall' is not between 1 and %d seconds", LIMIT_WALL_MAX);

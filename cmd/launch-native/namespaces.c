@@ -40,7 +40,8 @@ static bool is_mapped(unsigned id)
 struct ids ids_for(unsigned uid, unsigned gid)
 {
 	unsigned roots = is_mapped(ROOTS_BOTTLE_ID) ? ROOTS_BOTTLE_ID : ROOTS_BOTTLE_ID_NESTED;
-	bool root = geteuid() == 0 && is_mapped(roots); /* a root with no id but its own is an ordinary user by another name */
+	/* a root with no id but its own is an ordinary user by another name */
+	bool root = geteuid() == 0 && is_mapped(roots);
 
 	return (struct ids){ root, uid, gid, root ? roots : geteuid(), root ? roots : getegid() };
 }
@@ -61,7 +62,8 @@ pid_t namespaces_fork(int group, struct error *e)
 			       : (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
 
 	if (pid < 0)
-		feature_missing(e, errno == EINVAL ? FEATURE_NAMESPACES : FEATURE_USER_NAMESPACES, "unable to make namespaces");
+		feature_missing(e, errno == EINVAL ? FEATURE_NAMESPACES : FEATURE_USER_NAMESPACES,
+				"unable to make namespaces");
 	return pid;
 }
 
@@ -95,7 +97,8 @@ static bool raise_loopback(struct error *e)
 		return error_sys(e, "unable to find the loopback interface of the bottle");
 	lo.ifr_flags |= IFF_UP;
 	if (ioctl(fd, SIOCSIFFLAGS, &lo) < 0)
-		return feature_missing(e, FEATURE_USER_NAMESPACES, "unable to raise the loopback interface of the bottle");
+		return feature_missing(e, FEATURE_USER_NAMESPACES,
+				       "unable to raise the loopback interface of the bottle");
 	return true;
 }
 
@@ -118,7 +121,8 @@ bool namespaces_reset_clocks(struct error *e)
 		return feature_missing(e, FEATURE_TIME_NAMESPACES, "unable to make a time namespace");
 	if (clock_gettime(CLOCK_MONOTONIC, &monotonic) < 0 || clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
 		return error_sys(e, "unable to read the clocks");
-	offsets = alloc_format("monotonic -%lld 0\nboottime -%lld 0\n", (long long)monotonic.tv_sec, (long long)boot.tv_sec);
+	offsets = alloc_format("monotonic -%lld 0\nboottime -%lld 0\n", (long long)monotonic.tv_sec,
+			       (long long)boot.tv_sec);
 	fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, offsets, strlen(offsets)) != (ssize_t)strlen(offsets))
 		return feature_missing(e, FEATURE_TIME_NAMESPACES, "unable to set the clocks of the bottle");

@@ -33,15 +33,17 @@ struct ids ids_for(unsigned uid, unsigned gid);
 
 /*
  * fork(2) into new user, mount, pid, net, ipc, uts and cgroup namespaces, and
- * into the control group that is open as group, if any (-1: none). The child waits until its ids are mapped (namespaces_map by the parent) and must
- * then call namespaces_enter. Returns -1 with an error.
+ * into the control group that is open as group, if any (-1: none). The child waits until its ids are mapped
+ * (namespaces_map by the parent) and must then call namespaces_enter. Returns -1 with an error.
  */
 pid_t namespaces_fork(int group, struct error *e);
 
 /* Outside: map the child's ids; setgroups(2) is denied in there for good. */
 bool namespaces_map(pid_t child, const struct ids *ids, struct error *e);
 
-/* Inside, once mapped: become the agent's user (keeping the namespace's capabilities), set the host's name, raise lo. */
+/*
+ * Inside, once mapped: become the agent's user (keeping the namespace's capabilities), set the host's name, raise lo.
+ */
 bool namespaces_enter(const struct ids *ids, const char *hostname, struct error *e);
 
 /* Inside: let the clocks of what is started from now on begin near zero, so that they do not tell the host's age. */

@@ -23,7 +23,9 @@ bool place_link(int at, const char *path, const char *text, struct error *e);
 #define PLACE_COPY_BYTES_MAX (256u << 20) /* of one copied tree: skills are text */
 #define PLACE_COPY_FILES_MAX 20000u
 
-/* Copy the tree below an open directory to path: files, directories and links as they are; anything else is an error. */
+/*
+ * Copy the tree below an open directory to path: files, directories and links as they are; anything else is an error.
+ */
 /* Copy an open file, with the mode; what is at the path is replaced. */
 bool place_copy_file(int from, int at, const char *path, mode_t mode, struct error *e);
 

@@ -49,17 +49,18 @@ static const struct doc_field program_fields[] = {
 	{ "name", DOC_STR, true }, { "path", DOC_STR, true }, { .name = NULL },
 };
 static const struct doc_field limit_fields[] = {
-	{ "memory", DOC_INT, false }, { "cpus", DOC_STR, false }, { "pids", DOC_INT, false }, { "disk", DOC_INT, false },
-	{ "wall", DOC_INT, false },   { .name = NULL },
+	{ "memory", DOC_INT, false }, { "cpus", DOC_STR, false }, { "pids", DOC_INT, false },
+	{ "disk", DOC_INT, false }, { "wall", DOC_INT, false }, { .name = NULL },
 };
 
 static const struct doc_field key_fields[] = {
-	{ "secret", DOC_STR, true }, { "repo", DOC_STR, true },  { "provider", DOC_STR, true }, { "url", DOC_STR, true },
+	{ "secret", DOC_STR, true }, { "repo", DOC_STR, true }, { "provider", DOC_STR, true }, { "url", DOC_STR, true },
 	{ "forge", DOC_STR, false }, { "title", DOC_STR, true }, { "variable", DOC_STR, true }, { .name = NULL },
 };
 
 /* Each element of a list is an object of this table. */
-static bool check_list(const struct doc *d, const char *key, const struct doc_field *fields, size_t max, struct error *e)
+static bool check_list(const struct doc *d, const char *key, const struct doc_field *fields, size_t max,
+		       struct error *e)
 {
 	const struct doc *list = doc_get(d, key);
 
@@ -148,7 +149,8 @@ static bool check_env(const struct doc *env, struct error *e)
 		if (!*name || strchr(name, '='))
 			return error_set(e, STATUS_CALLER, "'bottle.env[%zu]' has no usable name", i);
 		if (!doc_get(v, "value") == !doc_get(v, "secret"))
-			return error_set(e, STATUS_CALLER, "'bottle.env[%zu]' has neither or both of value and secret", i);
+			return error_set(e, STATUS_CALLER, "'bottle.env[%zu]' has neither or both of value and secret",
+					 i);
 	}
 	return true;
 }
@@ -162,7 +164,8 @@ static bool check_setup(const struct doc *setup, struct error *e)
 		if (!check_argv(doc_get(doc_at(setup, i), "argv"), "bottle.setup.argv", e))
 			return false;
 		if (!slice_eq(what, SLICE("warn")) && !slice_eq(what, SLICE("fail")))
-			return error_set(e, STATUS_CALLER, "'bottle.setup[%zu].on_failure' is neither 'warn' nor 'fail'", i);
+			return error_set(e, STATUS_CALLER,
+					 "'bottle.setup[%zu].on_failure' is neither 'warn' nor 'fail'", i);
 	}
 	return true;
 }
@@ -184,7 +187,9 @@ static bool check_sidecar(const struct doc *sidecar, struct error *e)
 			int64_t port = doc_get_int(doc_at(listeners, j), "port");
 
 			if (!doc_get_cstr(doc_at(listeners, j), "name") || port < 1 || port > 65535)
-				return error_set(e, STATUS_CALLER, "'sidecar.daemons[%zu].listeners[%zu]' is not a name and a port", i, j);
+				return error_set(e, STATUS_CALLER,
+						 "'sidecar.daemons[%zu].listeners[%zu]' is not a name and a port", i,
+						 j);
 		}
 		n += doc_count(listeners);
 	}
@@ -198,16 +203,19 @@ static bool check_shape(const struct plan *p, struct error *e)
 {
 	const struct doc *b = p->bottle;
 
-	return doc_check(b, "plan.bottle", bottle_fields, e) && doc_check(doc_get(b, "user"), "bottle.user", user_fields, e) &&
+	return doc_check(b, "plan.bottle", bottle_fields, e) &&
+		doc_check(doc_get(b, "user"), "bottle.user", user_fields, e) &&
 	       doc_check(doc_get(b, "ca"), "bottle.ca", ca_fields, e) &&
-	       (!doc_get(b, "workspace") || doc_check(doc_get(b, "workspace"), "bottle.workspace", workspace_fields, e)) &&
+	       (!doc_get(b, "workspace") || doc_check(doc_get(b, "workspace"), "bottle.workspace", workspace_fields,
+						      e)) &&
 	       (!p->limits || doc_check(p->limits, "bottle.limits", limit_fields, e)) &&
 	       check_list(b, "env", env_fields, 1000, e) && check_list(b, "files", file_fields, 1000, e) &&
 	       check_list(b, "copies", workspace_fields, PLAN_COPIES_MAX, e) &&
 	       check_list(b, "services", service_fields, PLAN_LISTENERS_MAX, e) &&
 	       check_list(b, "setup", setup_fields, 100, e) &&
 	       check_list(b, "programs", program_fields, PLAN_PROGRAMS_MAX, e) &&
-	       check_keys(p->deploy_keys, e) && check_argv(doc_get(b, "argv"), "bottle.argv", e) && check_env(doc_get(b, "env"), e) &&
+	       check_keys(p->deploy_keys, e) && check_argv(doc_get(b, "argv"), "bottle.argv", e) &&
+		       check_env(doc_get(b, "env"), e) &&
 	       check_setup(doc_get(b, "setup"), e) && check_sidecar(p->sidecar, e) &&
 	       (!doc_get(b, "verify") || check_argv(doc_get(b, "verify"), "bottle.verify", e));
 }

@@ -113,7 +113,8 @@ static bool refuse(const struct doc *verdict, struct error *e)
 		layer = doc_get_cstr(c, "layer");
 		name = doc_get_cstr(c, "name");
 		detail = doc_get_cstr(c, "detail");
-		return error_set(e, STATUS_WORLD, "the bottle does not hold: layer '%s', check '%s': %s; it was not started",
+		return error_set(e, STATUS_WORLD,
+				 "the bottle does not hold: layer '%s', check '%s': %s; it was not started",
 				 layer ? layer : "?", name ? name : "?", detail ? detail : "no detail");
 	}
 	return error_set(e, STATUS_WORLD, "the bottle does not hold, says bb-prove; it was not started");
@@ -124,7 +125,8 @@ bool probe_judge(struct slice text, int code, struct error *e)
 	AUTO_DOC *verdict = doc_parse(text, e);
 
 	if (!verdict || doc_type_of(verdict) != DOC_OBJECT || !doc_is(verdict, "verdict", 1, e))
-		return error_set(e, STATUS_WORLD, "bb-prove gave no verdict (status %d); the bottle was not started", code);
+		return error_set(e, STATUS_WORLD, "bb-prove gave no verdict (status %d); the bottle was not started",
+				 code);
 	if (code != STATUS_YES || !doc_get_bool(verdict, "holds"))
 		return refuse(verdict, e);
 	return true;

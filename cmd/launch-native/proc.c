@@ -12,12 +12,15 @@
 #include "trees.h"
 
 static const char *const covered[] = {
-	"acpi", "asound", "bootconfig", "buddyinfo", "bus", "cmdline", "config.gz", "consoles", "crypto", "device-tree",
-	"devices", "diskstats", "dma", "driver", "dynamic_debug", "execdomains", "fb", "fs", "interrupts", "iomem", "ioports",
-	"irq", "kallsyms", "kcore", "key-users", "keys", "kmsg", "kpagecgroup", "kpagecount", "kpageflags", "latency_stats",
-	"locks", "mdstat", "misc", "modules", "mtrr", "pagetypeinfo", "partitions", "pressure", "sched_debug", "schedstat",
-	"scsi", "slabinfo", "softirqs", "swaps", "sysrq-trigger", "sysvipc", "timer_list", "timer_stats", "tty", "vmallocinfo",
-	"zoneinfo",
+	"acpi",          "asound",        "bootconfig",    "buddyinfo",     "bus",           "cmdline",
+	"config.gz",     "consoles",      "crypto",        "device-tree",   "devices",       "diskstats",
+	"dma",           "driver",        "dynamic_debug", "execdomains",   "fb",            "fs",
+	"interrupts",    "iomem",         "ioports",       "irq",           "kallsyms",      "kcore",
+	"key-users",     "keys",          "kmsg",          "kpagecgroup",   "kpagecount",    "kpageflags",
+	"latency_stats", "locks",         "mdstat",        "misc",          "modules",       "mtrr",
+	"pagetypeinfo",  "partitions",    "pressure",      "sched_debug",   "schedstat",     "scsi",
+	"slabinfo",      "softirqs",      "swaps",         "sysrq-trigger", "sysvipc",       "timer_list",
+	"timer_stats",   "tty",           "vmallocinfo",   "zoneinfo",
 };
 
 /* Cover one entry with an empty file or directory that stands in the stage's cover/. */
@@ -30,7 +33,8 @@ static bool cover(const char *path, struct error *e)
 		return errno == ENOENT ? true : error_sys(e, "unable to look at '%s' of the bottle", path);
 	if (S_ISLNK(st.st_mode))
 		return true;
-	empty = tree_open(S_ISDIR(st.st_mode) ? "../cover/directory" : "../cover/file", TREE_READ_ONLY | TREE_NO_EXEC, e);
+	empty = tree_open(S_ISDIR(st.st_mode) ? "../cover/directory" : "../cover/file", TREE_READ_ONLY | TREE_NO_EXEC,
+			  e);
 	return empty >= 0 && tree_attach(empty, AT_FDCWD, path, e);
 }
 
@@ -54,7 +58,8 @@ bool proc_mount(const char *path, struct error *e)
 		return true;
 	if (!freeze(sys, e))
 		return false;
-	if (!place_dirs(AT_FDCWD, "../cover/directory", 0555, e) || !place_file(AT_FDCWD, "../cover/file", SLICE(""), 0444, e))
+	if (!place_dirs(AT_FDCWD, "../cover/directory", 0555, e) ||
+	    !place_file(AT_FDCWD, "../cover/file", SLICE(""), 0444, e))
 		return false;
 	for (size_t i = 0; i < COUNT_OF(covered); i++) {
 		AUTO_FREE char *entry = alloc_format("%s/%s", path, covered[i]);

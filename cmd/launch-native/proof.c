@@ -73,7 +73,8 @@ static bool read_verdict(int fd, int sidecar, const struct state *s, struct buf 
 		ssize_t n;
 
 		if (left <= 0)
-			return error_set(e, STATUS_WORLD, "bb-prove gives no verdict within %d seconds", PROOF_MS / 1000);
+			return error_set(e, STATUS_WORLD, "bb-prove gives no verdict within %d seconds",
+					 PROOF_MS / 1000);
 		if (poll(p, 2, (int)left) <= 0)
 			continue;
 		if (p[1].revents)
@@ -88,7 +89,8 @@ static bool read_verdict(int fd, int sidecar, const struct state *s, struct buf 
 			return true;
 		text->len += (size_t)n;
 		if (text->len > PROOF_VERDICT_MAX)
-			return error_set(e, STATUS_WORLD, "the verdict of bb-prove is larger than %u bytes", PROOF_VERDICT_MAX);
+			return error_set(e, STATUS_WORLD, "the verdict of bb-prove is larger than %u bytes",
+					 PROOF_VERDICT_MAX);
 	}
 }
 

@@ -36,7 +36,8 @@ bool record_start(struct audit *a, const struct plan *p, bool resume, struct err
 	doc_put_str(detail, "version", program_version);
 	if (!audit_open(a, file, e))
 		return false;
-	audit_add(a, &(struct chain_entry){ .component = "launcher", .event = resume ? "resume" : "start", .detail = detail,
+	audit_add(a, &(struct chain_entry){ .component = "launcher", .event = resume ? "resume" : "start",
+					    .detail = detail,
 					    .hashes = hashes });
 	return audit_commit(a, e);
 }
@@ -54,7 +55,8 @@ bool record_end(struct audit *a, int code, const char *why, struct error *e)
 		escape_line(&safe, slice_str(why));
 		doc_put_slice(detail, "reason", buf_slice(&safe));
 	}
-	audit_add(a, &(struct chain_entry){ .component = "launcher", .event = why ? "failed" : "end", .detail = detail });
+	audit_add(a, &(struct chain_entry){ .component = "launcher", .event = why ? "failed" : "end",
+					    .detail = detail });
 	return audit_commit(a, e);
 }
 

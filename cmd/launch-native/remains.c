@@ -87,7 +87,7 @@ bool remains_remove(const char *home, bool dry_run, bool json, struct error *e)
 
 	doc_put_bool(d, "dry_run", dry_run);
 	l.list = doc_put(d, "items", doc_new_array());
-	return state_sweep(home, "native", dry_run, add_remnant, &l, e) && rootfs_sweep(home, dry_run, add_rootfs, &l, e) &&
-	       draft_sweep(home, dry_run, add_draft, &l, e) &&
+	return state_sweep(home, "native", dry_run, add_remnant, &l, e) &&
+	       rootfs_sweep(home, dry_run, add_rootfs, &l, e) && draft_sweep(home, dry_run, add_draft, &l, e) &&
 	       finish(d, json, e);
 }

@@ -24,7 +24,8 @@ bool root_begin(struct error *e)
 	AUTO_FD stage = -1;
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return feature_missing(e, FEATURE_USER_NAMESPACES, "unable to cut the bottle's mounts off from the host's");
+		return feature_missing(e, FEATURE_USER_NAMESPACES,
+				       "unable to cut the bottle's mounts off from the host's");
 	stage = tree_make("tmpfs", options, 0, FEATURE_TMPFS, e);
 	if (stage < 0 || !tree_attach(stage, AT_FDCWD, STAGE, e))
 		return false;
@@ -49,8 +50,8 @@ static bool make_skeleton(int lower, const struct plan *p, bool with_base, struc
 	if (!with_base && !place_file(lower, "var/lib/dpkg/status", SLICE(""), 0644, e))
 		return false;
 	return place_file(lower, ROOT_MARKER, slice_str(p->identity), 0644, e) &&
-	       place_link(lower, "var/run", "/run", e) && place_link(lower, "var/lock", "/run/lock", e) && place_dirs(lower, p->user_home, 0755, e) &&
-	       place_dirs(lower, p->workdir, 0755, e) &&
+	       place_link(lower, "var/run", "/run", e) && place_link(lower, "var/lock", "/run/lock", e) &&
+	       place_dirs(lower, p->user_home, 0755, e) && place_dirs(lower, p->workdir, 0755, e) &&
 	       (!p->workspace_target || place_dirs(lower, p->workspace_target, 0755, e));
 }
 
@@ -82,7 +83,8 @@ static bool make_lower(const struct plan *p, const struct cargo *cargo, struct e
 
 	if (lower < 0)
 		return error_sys(e, "unable to open the bottle's lower directory");
-	return make_skeleton(lower, p, cargo_find(cargo, CARGO_BASE) != NULL, e) && etc_write(lower, p, e) && make_mount_points(lower, cargo, e);
+	return make_skeleton(lower, p, cargo_find(cargo, CARGO_BASE) != NULL, e) && etc_write(lower, p, e) &&
+	       make_mount_points(lower, cargo, e);
 }
 
 /* One overlay of fixed names, so that no path of the host has to be quoted in its options. */
@@ -140,7 +142,9 @@ static bool mount_memory(const char *target, const char *size, struct error *e)
 	return tree >= 0 && tree_attach(tree, AT_FDCWD, target, e);
 }
 
-/* Mount a directory of the skeleton read-only over what the overlay shows: nothing of a base, nothing that was written. */
+/*
+ * Mount a directory of the skeleton read-only over what the overlay shows: nothing of a base, nothing that was written.
+ */
 static bool mount_own(const char *name, struct error *e)
 {
 	AUTO_FREE char *source = alloc_format("../lower/%s", name);

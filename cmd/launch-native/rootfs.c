@@ -24,9 +24,10 @@ static const struct unpack_limits limits = { UNPACK_BYTES_MAX, UNPACK_FILES_MAX 
 /* NAME-STAMP for an archive; the caller frees it. */
 static char *name_of(const char *path, const struct stat *st)
 {
-	AUTO_FREE char *stamp = alloc_format("%llu %lld.%09ld %lld.%09ld %llu", (unsigned long long)st->st_size,
-					     (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
-					     st->st_ctim.tv_nsec, (unsigned long long)st->st_ino);
+	AUTO_FREE char *stamp =
+		alloc_format("%llu %lld.%09ld %lld.%09ld %llu", (unsigned long long)st->st_size,
+			     (long long)st->st_mtim.tv_sec, st->st_mtim.tv_nsec, (long long)st->st_ctim.tv_sec,
+			     st->st_ctim.tv_nsec, (unsigned long long)st->st_ino);
 	char name[DIGEST_HEX];
 	char number[DIGEST_HEX];
 
@@ -153,13 +154,17 @@ bool rootfs_find(const char *home, struct rootfs *r, struct error *e)
 	if (!realpath(name, real) || stat(real, &st) < 0)
 		return error_sys(e, "unable to find the root file system '%s' of BOT_BOTTLE_ROOTFS", name);
 	if (S_ISREG(st.st_mode))
-		return find_unpacked(home, real, r, e) || error_wrap(e, "the root file system '%s' of BOT_BOTTLE_ROOTFS", name);
+		return find_unpacked(home, real, r, e) ||
+		       error_wrap(e, "the root file system '%s' of BOT_BOTTLE_ROOTFS", name);
 	if (!S_ISDIR(st.st_mode))
-		return error_set(e, STATUS_CALLER, "the root file system '%s' of BOT_BOTTLE_ROOTFS is neither a directory nor an archive",
+		return error_set(e, STATUS_CALLER,
+				 "the root file system '%s' of BOT_BOTTLE_ROOTFS is neither a directory nor an archive",
 				 name);
 	if (file_is_within(home, real))
-		return error_set(e, STATUS_CALLER, "the root file system '%s' of BOT_BOTTLE_ROOTFS holds '%s' and perhaps more of yours; "
-				 "leave the variable unset to use the host's programs", name, home);
+		return error_set(e, STATUS_CALLER,
+				 "the root file system '%s' of BOT_BOTTLE_ROOTFS holds '%s' and perhaps more of yours; "
+				 "leave the variable unset to use the host's programs",
+				 name, home);
 	r->dir = alloc_copy(real, strlen(real));
 	return true;
 }

@@ -134,7 +134,8 @@ static bool list_cargo(struct run *r, struct error *e)
 /* Fork the bottle's first process and map its ids. */
 static bool fork_bottle(struct run *r, struct error *e)
 {
-	struct bottle b = { .plan = &r->plan, .ids = r->ids, .cargo = &r->cargo, .tty = r->plan.tty, .argv = r->o->argv };
+	struct bottle b = { .plan = &r->plan, .ids = r->ids, .cargo = &r->cargo, .tty = r->plan.tty,
+			    .argv = r->o->argv };
 	int ends[2];
 
 	if (!fd_socketpair(SOCK_SEQPACKET, ends, e))
@@ -177,7 +178,8 @@ static bool write_state(const struct run *r, struct error *e)
 		if (value)
 			doc_put(metadata, copied[i], doc_copy(value));
 	}
-	return state_write(&r->state, "metadata.json", metadata, e) && state_write(&r->state, "plan.json", r->plan.doc, e);
+	return state_write(&r->state, "metadata.json", metadata, e) &&
+	       state_write(&r->state, "plan.json", r->plan.doc, e);
 }
 
 /* A memory file with these bytes. Returns -1 with an error. */
@@ -303,10 +305,11 @@ static bool judge_command(const struct run *r, const struct hatch_message *m, st
 	if (m->value == 0)
 		return true;
 	if (m->value < 0)
-		error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed: %s", name ? name : "?", m->error.text);
+		error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed: %s", name ? name : "?",
+			  m->error.text);
 	else
-		error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed with status %d: %s", name ? name : "?",
-			  m->value, m->error.text);
+		error_set(e, STATUS_WORLD, "the command '%s' in the bottle failed with status %d: %s",
+			  name ? name : "?", m->value, m->error.text);
 	if (fatal)
 		return false;
 	program_warn("%s", e->text);
@@ -338,7 +341,8 @@ static bool start_agent(struct run *r, struct error *e)
 static bool attend(struct run *r, int *status, struct error *e)
 {
 	struct relay relay = { .hatch = r->hatch, .sidecar = r->daemons.handle, .master = r->master, .input = r->input,
-			       .output = r->output, .errors = r->errors, .bottle = r->bottle, .wall_ms = limits_wall(&r->plan),
+			       .output = r->output, .errors = r->errors, .bottle = r->bottle,
+				       .wall_ms = limits_wall(&r->plan),
 			       .signals = r->signals, .terminal = r->plan.tty ? &r->terminal : NULL };
 
 	r->input = r->output = r->errors = -1; /* the relay's now */
@@ -351,7 +355,8 @@ static void remove_group(struct run *r)
 	unsigned long killed = cgroup_killed(&r->cgroup);
 
 	if (killed)
-		program_warn("the memory that 'limits.memory' gives was used up; processes that were ended for it: %lu", killed);
+		program_warn("the memory that 'limits.memory' gives was used up; processes that were ended for it: %lu",
+			     killed);
 	cgroup_remove(&r->cgroup);
 }
 
@@ -421,8 +426,10 @@ static bool live(struct run *r, bool *started, int *status, struct error *e)
 
 bool run_bottle(const struct run_options *o, int *code, struct error *e)
 {
-	struct run r = { .o = o, .state = STATE_INIT, .cargo = CARGO_INIT, .rootfs = ROOTFS_INIT, .terminal = TERMINAL_INIT,
-			 .secrets = SECRET_SET_INIT, .keys = DEPLOY_KEYS_INIT, .daemons = DAEMONS_INIT, .cgroup = CGROUP_INIT,
+	struct run r = { .o = o, .state = STATE_INIT, .cargo = CARGO_INIT, .rootfs = ROOTFS_INIT,
+			 .terminal = TERMINAL_INIT,
+			 .secrets = SECRET_SET_INIT, .keys = DEPLOY_KEYS_INIT, .daemons = DAEMONS_INIT,
+				 .cgroup = CGROUP_INIT,
 			 .audit = AUDIT_INIT, .hatch = -1, .signals = -1, .master = -1, .input = -1, .output = -1,
 			 .errors = -1 };
 	struct error late = ERROR_INIT;

@@ -107,8 +107,8 @@ static bool string_passes(const struct screen *s)
 	struct slice body = slice_of(s->held + 2, s->n_held - 2);
 
 	if (s->kind == ']')
-		return ONE_OF(first_number(body), 0, 1, 2, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 99, 104, 110,
-			      111, 112, 113, 114, 115, 116, 117, 118, 119, 133, 777);
+		return ONE_OF(first_number(body), 0, 1, 2, 4, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 21, 22, 99,
+			      104, 110, 111, 112, 113, 114, 115, 116, 117, 118, 119, 133, 777);
 	if (s->kind == 'P' && body.len && body.ptr[body.len - 1] == 'q') {
 		for (size_t i = 0; i + 1 < body.len; i++)
 			if (!ascii_is_digit(body.ptr[i]) && body.ptr[i] != ';')

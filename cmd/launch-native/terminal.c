@@ -22,7 +22,8 @@
  * region, character set, attributes; cursor shown. A mode that is off already stays so.
  */
 static const char modes_off[] = "\033[?2026l\033[?1000;1001;1002;1003;1004;1005;1006;1015;1016;2004;2031;2048l"
-				"\033[?1047l\033[?1l\033>\033[<99u\033[>4m\0337\033[r\0338\033(B\017\033[0m\033[?7h\033[?25h";
+				"\033[?1047l"
+				"\033[?1l\033>\033[<99u\033[>4m\0337\033[r\0338\033(B\017\033[0m\033[?7h\033[?25h";
 static const char question[] = "\033[c"; /* primary device attributes: every terminal answers ESC [ ? … c */
 
 bool terminal_present(void)

@@ -14,7 +14,8 @@ static bool check_skill(struct slice text, struct buf *out, const char **why)
 	bool good = text.len > 0 && text.len <= 100 && text.ptr[0] != '-';
 
 	for (size_t i = 0; i < text.len; i++)
-		good = good && ((text.ptr[i] >= 'a' && text.ptr[i] <= 'z') || ascii_is_digit(text.ptr[i]) || text.ptr[i] == '-');
+		good = good && ((text.ptr[i] >= 'a' && text.ptr[i] <= 'z') || ascii_is_digit(text.ptr[i]) ||
+				text.ptr[i] == '-');
 	if (!good)
 		return *why = "lower-case letters, digits and '-', not '-' first", false;
 	buf_add_slice(out, text);
@@ -69,14 +70,16 @@ void agent_check_repository(const struct load *l)
 		return;
 	bottles = alloc_format("%s/bottles", l->home->repository);
 	if (lstat(bottles, &st) == 0)
-		problems_add(l->warnings, bottles, 0, 0, "ignored: a repository can ship agents, never bottles; those are in '%s/bottles'",
+		problems_add(l->warnings, bottles, 0, 0,
+			     "ignored: a repository can ship agents, never bottles; those are in '%s/bottles'",
 			     l->home->path);
 }
 
 bool agent_refuse_old(const struct load *l, const char *file)
 {
-	return problems_add(l->problems, file, 0, 0, "not read any more: each bottle is a file '%s/bottles/NAME.md', each agent "
-						     "'%s/agents/NAME.md'; move its contents there and remove it",
+	return problems_add(l->problems, file, 0, 0,
+			    "not read any more: each bottle is a file '%s/bottles/NAME.md', each agent "
+			    "'%s/agents/NAME.md'; move its contents there and remove it",
 			    l->home->path, l->home->path);
 }
 
@@ -148,8 +151,8 @@ static bool read_file(const struct load *l, const char *name, struct agent *a)
 	if (!explicit_here && at_home && home_has(l->home, HOME_REPOSITORY_AGENTS, name)) {
 		AUTO_FREE char *other = home_file(l->home, HOME_REPOSITORY_AGENTS, name);
 
-		problems_add(l->warnings, other, 0, 0, "not used: '%s' has that name and goes first; './%s' names this one", a->file,
-			     name);
+		problems_add(l->warnings, other, 0, 0,
+			     "not used: '%s' has that name and goes first; './%s' names this one", a->file, name);
 	}
 	read = a->file ? home_read(l->home, kind, name, &a->text, l->problems) : HOME_ABSENT;
 	return read == HOME_ABSENT ? refuse_absent(l, name, explicit_here) : read == HOME_READ;

@@ -54,7 +54,8 @@ static const struct shape_field user_fields[] = {
 	{ .name = "email", .shape = &value_line, .help = "user.email of git" },
 	{ .name = NULL },
 };
-const struct shape bottle_git_user = { .type = SHAPE_OBJECT, .wanted = "a mapping with name or email", .fields = user_fields,
+const struct shape bottle_git_user = { .type = SHAPE_OBJECT, .wanted = "a mapping with name or email",
+				       .fields = user_fields,
 				       .check = check_user };
 
 /* Name by which the bottle sees a remote. */
@@ -63,7 +64,8 @@ static bool check_repo_name(struct slice text, struct buf *out, const char **why
 	bool good = text.len > 0 && text.len <= 100 && !slice_eq(text, SLICE(".")) && !slice_eq(text, SLICE(".."));
 
 	for (size_t i = 0; i < text.len; i++)
-		good = good && (ascii_is_alpha(text.ptr[i]) || ascii_is_digit(text.ptr[i]) || strchr("._-", text.ptr[i]));
+		good = good &&
+		       (ascii_is_alpha(text.ptr[i]) || ascii_is_digit(text.ptr[i]) || strchr("._-", text.ptr[i]));
 	if (!good)
 		return *why = "letters, digits and . _ -, at most 100", false;
 	buf_add_slice(out, text);
@@ -86,7 +88,8 @@ static bool is_base64(struct slice s)
 {
 	size_t n = 0;
 
-	while (n < s.len && (ascii_is_alpha(s.ptr[n]) || ascii_is_digit(s.ptr[n]) || s.ptr[n] == '+' || s.ptr[n] == '/'))
+	while (n < s.len &&
+	       (ascii_is_alpha(s.ptr[n]) || ascii_is_digit(s.ptr[n]) || s.ptr[n] == '+' || s.ptr[n] == '/'))
 		n++;
 	return n >= 16 && slice_trim(slice_sub(s, n, s.len), "=").len == 0 && s.len - n <= 2;
 }
@@ -102,7 +105,8 @@ static bool check_host_key(struct slice text, struct buf *out, const char **why)
 		return false;
 	if (slice_starts(text, SLICE("@")) || slice_starts(text, SLICE("|")))
 		return *why = "no marker and no hashed name; write HOST TYPE KEY", false;
-	if (!slice_starts(type, SLICE("ssh-")) && !slice_starts(type, SLICE("ecdsa-sha2-")) && !slice_starts(type, SLICE("sk-")))
+	if (!slice_starts(type, SLICE("ssh-")) && !slice_starts(type, SLICE("ecdsa-sha2-")) &&
+	    !slice_starts(type, SLICE("sk-")))
 		return *why = "the type of the key is unknown; take the line that ssh-keyscan prints", false;
 	if (!is_base64(key))
 		return *why = "the key is not base64", false;
@@ -118,7 +122,8 @@ static bool check_key(struct shape_reader *r, const struct yaml_node *n, struct 
 	if (is_static && doc_get(d, "forge_url"))
 		other = "forge_url";
 	if (doc_get(d, other))
-		return shape_problem(r, n, other, "found with the key provider '%s', which has no use for it; remove it",
+		return shape_problem(r, n, other,
+				     "found with the key provider '%s', which has no use for it; remove it",
 				     doc_get_cstr(d, "provider"));
 	if (!doc_get(d, wanted))
 		return shape_problem(r, n, wanted, "found nothing, wanted %s for the key provider '%s'",
@@ -166,27 +171,34 @@ static bool check_branch(struct slice text, struct buf *out, const char **why)
 static const char *const key_providers[] = { "static", "gitea", "github", NULL };
 static const struct shape key_provider_shape = { .type = SHAPE_WORD, .words = key_providers };
 static const struct shape path_shape = { .type = SHAPE_STRING, .wanted = "a file", .text = check_path };
-static const struct shape forge_shape = { .type = SHAPE_STRING, .wanted = "the address of a forge", .text = check_forge };
+static const struct shape forge_shape = { .type = SHAPE_STRING, .wanted = "the address of a forge",
+					  .text = check_forge };
 static const struct shape_field key_fields[] = {
-	{ .name = "provider", .shape = &key_provider_shape, .required = true, .help = "static: a file; else: made by the forge" },
+	{ .name = "provider", .shape = &key_provider_shape, .required = true,
+	  .help = "static: a file; else: made by the forge" },
 	{ .name = "path", .shape = &path_shape, .help = "private key, for static" },
-	{ .name = "forge_token_env", .shape = &value_variable, .help = "variable of the host with the forge's API token" },
-	{ .name = "forge_url", .shape = &forge_shape, .help = "where the forge is; default: https and the host of the url" },
+	{ .name = "forge_token_env", .shape = &value_variable,
+	  .help = "variable of the host with the forge's API token" },
+	{ .name = "forge_url", .shape = &forge_shape,
+	  .help = "where the forge is; default: https and the host of the url" },
 	{ .name = NULL },
 };
 static const struct shape key_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with provider", .fields = key_fields,
 					.check = check_key };
 static const struct shape_field auth_fields[] = {
 	{ .name = "user", .shape = &value_line, .help = "user name of basic authentication" },
-	{ .name = "token_ref", .shape = &value_variable, .required = true, .help = "variable of the host with the token" },
+	{ .name = "token_ref", .shape = &value_variable, .required = true,
+	  .help = "variable of the host with the token" },
 	{ .name = NULL },
 };
-static const struct shape auth_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with token_ref", .fields = auth_fields };
+static const struct shape auth_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with token_ref",
+					 .fields = auth_fields };
 static const struct shape branch_shape = { .type = SHAPE_STRING, .wanted = "a branch", .text = check_branch };
 static const struct shape branches_shape = { .type = SHAPE_LIST, .wanted = "a list of at least one branch",
 					     .item = &branch_shape, .min = 1 };
 static const struct shape_field push_fields[] = {
-	{ .name = "branches", .shape = &branches_shape, .help = "what may be pushed: names below refs/heads/, agent/*" },
+	{ .name = "branches", .shape = &branches_shape,
+	  .help = "what may be pushed: names below refs/heads/, agent/*" },
 	{ .name = "force", .shape = &value_bool, .help = "may rewrite history; default false" },
 	{ .name = "delete", .shape = &value_bool, .help = "may delete; default false" },
 	{ .name = "tags", .shape = &value_bool, .help = "may push tags; default false" },
@@ -209,16 +221,19 @@ static const struct shape_field repo_fields[] = {
 };
 static const struct shape repo_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with url", .fields = repo_fields };
 static const struct shape repos_shape = { .type = SHAPE_MAP, .wanted = "a mapping of names to remotes",
-					  .name = check_repo_name, .item = &repo_shape, .pattern = "^[A-Za-z0-9._-]+$" };
+					  .name = check_repo_name, .item = &repo_shape,
+						  .pattern = "^[A-Za-z0-9._-]+$" };
 static const char *const scanners[] = { "own", "gitleaks", "both", NULL };
 static const struct shape scanner_shape = { .type = SHAPE_WORD, .words = scanners };
 static const struct shape_field git_fields[] = {
 	{ .name = "user", .shape = &bottle_git_user, .help = "who commits" },
 	{ .name = "repos", .shape = &repos_shape, .help = "remotes that the bottle reaches through the gate" },
-	{ .name = "scanner", .shape = &scanner_shape, .help = "own (default): bot-bottle's; gitleaks or both: gitleaks as well" },
+	{ .name = "scanner", .shape = &scanner_shape,
+	  .help = "own (default): bot-bottle's; gitleaks or both: gitleaks as well" },
 	{ .name = NULL },
 };
-static const struct shape git_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with user or repos", .fields = git_fields };
+static const struct shape git_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with user or repos",
+					.fields = git_fields };
 
 /* --- the whole --- */
 
@@ -228,7 +243,8 @@ static const struct shape_field egress_fields[] = {
 	{ .name = "allowlist", .instead = "write one entry for each host under 'routes': '- host: NAME'" },
 	{ .name = NULL },
 };
-static const struct shape egress_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with routes", .fields = egress_fields };
+static const struct shape egress_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with routes",
+					   .fields = egress_fields };
 
 #define OF_AGENT "an agent's file has it; a bottle holds what agents share"
 static const struct shape_field bottle_fields[] = {
@@ -237,7 +253,8 @@ static const struct shape_field bottle_fields[] = {
 	{ .name = "agent_provider", .shape = &provider_shape, .help = "which kind of agent runs, and how it logs in" },
 	{ .name = "git-gate", .shape = &git_shape, .as = "git_gate", .help = "git identity and remotes" },
 	{ .name = "egress", .shape = &egress_shape, .help = "the only way out" },
-	{ .name = "supervise", .shape = &value_bool, .help = "true (default): what needs approval is asked; false: refused" },
+	{ .name = "supervise", .shape = &value_bool,
+	  .help = "true (default): what needs approval is asked; false: refused" },
 	{ .name = "limits", .shape = &value_limits, .help = "what the bottle may use of the host" },
 	{ .name = "git", .instead = "remotes are declared in 'git-gate.repos'" },
 	{ .name = "git_user", .instead = "write 'git-gate: {user: {name: NAME, email: EMAIL}}'" },

@@ -101,10 +101,12 @@ static bool check_manifest(const struct load *l, const char *stem, const char *d
 		other.path = above;
 	if (here && bottle) {
 		agent_check_repository(l);
-		return problems_add(l->problems, above, 0, 0, "a repository can ship agents, never bottles; put '%s.md' into '%s/bottles'",
-				    stem, l->home->path);
+		return problems_add(l->problems, above, 0, 0,
+				    "a repository can ship agents, never bottles; put '%s.md' into '%s/bottles'", stem,
+				    l->home->path);
 	}
-	return report(bottle ? manifest_check_bottle(&m, name) : manifest_check_agent(&m, name), bottle ? "bottle" : "agent", name);
+	return report(bottle ? manifest_check_bottle(&m, name) : manifest_check_agent(&m, name),
+		      bottle ? "bottle" : "agent", name);
 }
 
 bool check_file(const struct load *l, const char *file, struct error *e)
@@ -131,7 +133,8 @@ bool check_file(const struct load *l, const char *file, struct error *e)
 	directory = take_last(&above);
 	if (!slice_ends(stem, SLICE(".md")) || (strcmp(directory, "bottles") != 0 && strcmp(directory, "agents") != 0))
 		return error_set(e, STATUS_CALLER,
-				 "unable to tell what '%s' is: wanted a '.md' file in a directory 'bottles' or 'agents', "
+				 "unable to tell what '%s' is: wanted a '.md' file in a directory 'bottles' or "
+				 "'agents', "
 				 "'provider.yaml', or a routes file '.yaml'",
 				 file);
 	name[stem.len - 3] = '\0';
@@ -182,7 +185,8 @@ static void print_names(const struct doc *list, const char *kind)
 		AUTO_BUF path = BUF_INIT;
 
 		escape_line(&path, doc_get_str(one, "path"));
-		printf("%-6s  %-20s  %-10s  %s\n", kind, doc_get_cstr(one, "name"), doc_get_cstr(one, "scope"), buf_str(&path));
+		printf("%-6s  %-20s  %-10s  %s\n", kind, doc_get_cstr(one, "name"), doc_get_cstr(one, "scope"),
+		       buf_str(&path));
 	}
 }
 

@@ -80,8 +80,8 @@ static void refuse_cycle(struct chain *c, size_t index, const struct wish *w)
 		i++;
 	for (; i < c->depth; i++)
 		buf_add_format(&text, "%s -> ", c->list[c->path[i]].name);
-	origin_problem(c->load->problems, w->origin, "bottles", "%s: a bottle cannot extend itself: %s%s", w->subject, buf_str(&text),
-		       w->name);
+	origin_problem(c->load->problems, w->origin, "bottles", "%s: a bottle cannot extend itself: %s%s", w->subject,
+		       buf_str(&text), w->name);
 	c->failed = true;
 }
 
@@ -161,8 +161,8 @@ static void load_bottle(struct chain *c, const struct wish *w)
 	}
 	if (c->count == BOTTLES_MAX) {
 		c->failed = true;
-		origin_problem(c->load->problems, w->origin, "bottles", "%s: more than %d bottles in one chain", w->subject,
-			       BOTTLES_MAX);
+		origin_problem(c->load->problems, w->origin, "bottles", "%s: more than %d bottles in one chain",
+			       w->subject, BOTTLES_MAX);
 		return;
 	}
 	index = c->count++;
@@ -283,7 +283,8 @@ static void drop_route(void *ctx, size_t from, size_t to)
 	if (to != SLICE_NONE)
 		located_put(d->kept, NULL, route, origin);
 	else
-		origin_problem(d->load->warnings, origin, "egress.routes", "the route to '%s' is replaced by a later one for that host",
+		origin_problem(d->load->warnings, origin, "egress.routes",
+			       "the route to '%s' is replaced by a later one for that host",
 			       doc_get_cstr(route, "host"));
 }
 

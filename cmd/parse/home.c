@@ -79,7 +79,8 @@ static bool is_text(const char *path, struct error *e)
 
 bool home_init(struct home *h, const char *providers, struct error *e)
 {
-	const char *user = variable("HOME"), *own = variable("BOT_BOTTLE_HOME"), *skills = variable("BOT_BOTTLE_SKILLS_DIR");
+	const char *user = variable("HOME"), *own = variable("BOT_BOTTLE_HOME"),
+		   *skills = variable("BOT_BOTTLE_SKILLS_DIR");
 
 	if (!user && !own)
 		return error_set(e, STATUS_CALLER, "HOME is not set; set it, or BOT_BOTTLE_HOME");
@@ -170,7 +171,8 @@ static int by_name(const void *a, const void *b)
 }
 
 /* Add the stem of one directory entry to names, if it is one. */
-static void take_entry(const char *entry, const char *directory, char ***names, size_t *count, struct problems *warnings)
+static void take_entry(const char *entry, const char *directory, char ***names, size_t *count,
+		       struct problems *warnings)
 {
 	struct slice stem = slice_str(entry);
 	AUTO_FREE char *file = NULL;
@@ -186,7 +188,8 @@ static void take_entry(const char *entry, const char *directory, char ***names, 
 	file = alloc_format("%s/%s", directory, entry);
 	if (warnings)
 		problems_add(warnings, file, 0, 0,
-			     "skipped: the name before '.md' must be lower-case letters, digits and '-', a letter first, at most %d",
+			     "skipped: the name before '.md' must be lower-case letters, digits and '-', a letter "
+			     "first, at most %d",
 			     HOME_NAME_MAX);
 }
 
@@ -227,10 +230,12 @@ static bool check_owner(const struct stat *st, const char *path, bool guarded, s
 	bool directory = S_ISDIR(st->st_mode);
 
 	if (st->st_uid != geteuid() && st->st_uid != 0)
-		return problems_add(problems, path, 0, 0, "owned by user %ld, wanted you (%ld) or root; run: chown %ld '%s'",
+		return problems_add(problems, path, 0, 0,
+				    "owned by user %ld, wanted you (%ld) or root; run: chown %ld '%s'",
 				    (long)st->st_uid, (long)geteuid(), (long)geteuid(), path);
 	if (guarded && (st->st_mode & (S_IWGRP | S_IWOTH)))
-		return problems_add(problems, path, 0, 0, "%s by others, who could redirect credentials; run: chmod go-w '%s'",
+		return problems_add(problems, path, 0, 0,
+				    "%s by others, who could redirect credentials; run: chmod go-w '%s'",
 				    directory ? "the directory is writable" : "writable", path);
 	return true;
 }
@@ -264,8 +269,8 @@ static int open_inside(int dir, const char *name)
 }
 
 /* Read a name in an open directory. */
-static enum home_read read_inside(int dir, const char *directory, const char *name, bool guarded, bool owned, struct buf *out,
-				  struct problems *problems)
+static enum home_read read_inside(int dir, const char *directory, const char *name, bool guarded, bool owned,
+				  struct buf *out, struct problems *problems)
 {
 	AUTO_FREE char *path = alloc_format("%s/%s", directory, name);
 	AUTO_FD fd = open_inside(dir, name);
@@ -275,7 +280,8 @@ static enum home_read read_inside(int dir, const char *directory, const char *na
 	if (fd < 0 && errno == ENOENT)
 		return HOME_ABSENT;
 	if (fd < 0 && errno == ELOOP)
-		problems_add(problems, path, 0, 0, "a symbolic link that leaves its directory, which is not followed; copy the file");
+		problems_add(problems, path, 0, 0,
+			     "a symbolic link that leaves its directory, which is not followed; copy the file");
 	else if (fd < 0 || fstat(fd, &st) < 0 || fstat(dir, &at) < 0)
 		problems_add(problems, path, 0, 0, "unable to read: %s", strerror(errno));
 	else if (!S_ISREG(st.st_mode))

@@ -30,8 +30,8 @@ static void put_path(struct making *m, struct doc *d, const char *key, const str
 	AUTO_FREE char *expanded = path ? home_expand(m->load->home, path) : NULL;
 
 	if (path && !expanded)
-		m->good = origin_problem(m->load->problems, origin, path, "%s: found '%s', but HOME is not set; write the path out", key,
-					 path);
+		m->good = origin_problem(m->load->problems, origin, path,
+					 "%s: found '%s', but HOME is not set; write the path out", key, path);
 	else if (path)
 		doc_put_str(d, key, expanded);
 }
@@ -47,7 +47,8 @@ static char *named_bottle(const struct agent *a)
 }
 
 /* Fold the bottles that were asked for, or the agent's. */
-static bool fold_for(const struct load *l, const struct agent *a, const char *const *bottles, size_t count, struct fold *f)
+static bool fold_for(const struct load *l, const struct agent *a, const char *const *bottles, size_t count,
+		     struct fold *f)
 {
 	AUTO_FREE struct wish *wishes = alloc_zero(count + 1, sizeof(*wishes));
 	AUTO_FREE char *subject = alloc_format("agent '%s': bottle", a->name);
@@ -62,8 +63,8 @@ static bool fold_for(const struct load *l, const struct agent *a, const char *co
 	if (name)
 		return bottle_fold(l, wishes, 1, f);
 	if (a->yaml && !yaml_get(yaml_root(a->yaml), "bottle"))
-		origin_problem(l->problems, a->origin, a->file, "%s: found nothing, wanted the name of one here, or --bottle NAME",
-			       subject);
+		origin_problem(l->problems, a->origin, a->file,
+			       "%s: found nothing, wanted the name of one here, or --bottle NAME", subject);
 	return false;
 }
 
@@ -96,7 +97,8 @@ static bool add_skills(const struct load *l, const struct agent *a, struct doc *
 
 		if (!path || stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
 			good = origin_problem(l->problems, origin_item(places, i), a->file,
-					      "agent '%s': skills[%zu]: found '%s', wanted a directory of that name in '%s'", a->name, i,
+					      "agent '%s': skills[%zu]: found '%s', wanted a directory of that name in "
+					      "'%s'", a->name, i,
 					      name, directory ? directory : "$BOT_BOTTLE_SKILLS_DIR");
 			continue;
 		}
@@ -140,13 +142,15 @@ static void find_dockerfile(struct making *m, struct doc *use, const struct doc 
 	}
 	path = doc_get_cstr(use, "dockerfile");
 	if (m->good && (stat(path, &st) < 0 || !S_ISREG(st.st_mode)))
-		m->good = origin_problem(m->load->problems, place, path, "agent_provider.dockerfile: found '%s', wanted a file", path);
+		m->good = origin_problem(m->load->problems, place, path,
+					 "agent_provider.dockerfile: found '%s', wanted a file", path);
 }
 
 /* The provider of the folded bottles, and agent_provider with its defaults. */
 static void add_provider(struct making *m)
 {
-	const struct doc *use = doc_get(m->whole.doc, "agent_provider"), *origin = origin_in(m->whole.origin, "agent_provider");
+	const struct doc *use = doc_get(m->whole.doc, "agent_provider"),
+			 *origin = origin_in(m->whole.origin, "agent_provider");
 	const char *name = doc_get(use, "template") ? doc_get_cstr(use, "template") : "claude";
 	struct doc *provider = provider_load(m->load, name, origin_in(origin, "template"), "agent_provider.template");
 	struct doc *own;
@@ -194,19 +198,23 @@ static bool check_repo(const struct load *l, const char *name, const struct doc 
 
 	if (ssh && doc_get(d, "auth"))
 		good = origin_problem(l->problems, origin_in(origin, "auth"), name,
-				      "git-gate.repos.%s.auth: found with an ssh URL, which takes 'key'; remove it", name);
+				      "git-gate.repos.%s.auth: found with an ssh URL, which takes 'key'; remove it",
+				      name);
 	for (size_t i = 0; i < COUNT_OF(of_ssh); i++) {
 		if (!ssh && doc_get(d, of_ssh[i]))
 			good = origin_problem(l->problems, origin_in(origin, of_ssh[i]), name,
-					      "git-gate.repos.%s.%s: found with an https URL, which takes 'auth'; remove it", name,
+					      "git-gate.repos.%s.%s: found with an https URL, which takes 'auth'; "
+					      "remove it", name,
 					      of_ssh[i]);
 		if (ssh && !doc_get(d, of_ssh[i]))
-			origin_problem(l->warnings, origin, name, "git-gate.repos.%s has no '%s': fetch and push will be refused",
-				       name, of_ssh[i]);
+			origin_problem(l->warnings, origin, name,
+				       "git-gate.repos.%s has no '%s': fetch and push will be refused", name,
+				       of_ssh[i]);
 	}
 	if (ssh && doc_get(d, "host_key") && !key_is_of(doc_get_str(d, "host_key"), r))
 		good = origin_problem(l->problems, origin_in(origin, "host_key"), name,
-				      "git-gate.repos.%s.host_key: found the key of another host, wanted that of '%s'", name,
+				      "git-gate.repos.%s.host_key: found the key of another host, wanted that of '%s'",
+				      name,
 				      r->host.host);
 	return good;
 }
@@ -333,7 +341,8 @@ static void add_warnings(const struct problems *warnings, struct doc *out)
 
 	for (size_t i = 0; i < warnings->count; i++) {
 		const struct problem *w = &warnings->list[i];
-		AUTO_FREE char *at = w->line ? alloc_format("%s:%u", w->file, w->line) : alloc_copy(w->file, strlen(w->file));
+		AUTO_FREE char *at =
+			w->line ? alloc_format("%s:%u", w->file, w->line) : alloc_copy(w->file, strlen(w->file));
 		struct doc *one = doc_append(list, doc_new_object());
 
 		doc_put_str(one, "at", at);

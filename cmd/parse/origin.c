@@ -157,5 +157,6 @@ void origin_flatten(const struct doc *origin, struct doc *out)
 
 struct located located_in(struct located l, const char *key)
 {
-	return (struct located){ (struct doc *)(uintptr_t)doc_get(l.doc, key), (struct doc *)(uintptr_t)origin_in(l.origin, key) };
+	return (struct located){ (struct doc *)(uintptr_t)doc_get(l.doc, key),
+				 (struct doc *)(uintptr_t)origin_in(l.origin, key) };
 }

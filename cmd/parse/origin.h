@@ -43,7 +43,9 @@ const char *origin_at(const struct doc *origin);
 bool origin_problem(struct problems *list, const struct doc *origin, const char *file, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Add the place of everything below origin to out, an object of paths ("env.FOO", "egress.routes[0]") to "file:line". */
+/*
+ * Add the place of everything below origin to out, an object of paths ("env.FOO", "egress.routes[0]") to "file:line".
+ */
 void origin_flatten(const struct doc *origin, struct doc *out);
 
 /* Add one place to out under a path; without one, nothing. */

@@ -209,7 +209,8 @@ static int check_usage(const struct options *o)
 		if (o->n_operands - 1 < commands[i].least)
 			return program_usage("'%s' needs a name", commands[i].name);
 		if (o->n_operands - 1 > commands[i].most)
-			return program_usage("'%s' has no use for '%s'", commands[i].name, o->operands[commands[i].most + 1]);
+			return program_usage("'%s' has no use for '%s'", commands[i].name,
+					     o->operands[commands[i].most + 1]);
 		if (o->n_bottles && !commands[i].bottle)
 			return program_usage("'%s' has no option '--bottle'", commands[i].name);
 		if (o->json && !commands[i].json)

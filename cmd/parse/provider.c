@@ -70,8 +70,8 @@ static bool check_prompt(struct shape_reader *r, const struct yaml_node *n, stru
 	for (size_t i = 0; i < COUNT_OF(forms); i++)
 		for (size_t j = 0; slice_eq(doc_get_str(d, "form"), slice_str(forms[i].form)) && forms[i].needs[j]; j++)
 			if (!doc_get(d, forms[i].needs[j]))
-				good = shape_problem(r, n, forms[i].needs[j], "found nothing, wanted it for the form '%s'",
-						     forms[i].form);
+				good = shape_problem(r, n, forms[i].needs[j],
+						     "found nothing, wanted it for the form '%s'", forms[i].form);
 	return good;
 }
 
@@ -100,7 +100,8 @@ static bool check_provider(struct shape_reader *r, const struct yaml_node *n, st
 static const struct shape words_shape = { .type = SHAPE_LIST, .wanted = "a list of arguments", .item = &value_line };
 static const struct shape inside_shape = { .type = SHAPE_STRING, .wanted = "a path", .text = check_inside };
 static const struct shape file_name_shape = { .type = SHAPE_STRING, .wanted = "a name", .text = check_file_name };
-static const struct shape file_names_shape = { .type = SHAPE_LIST, .wanted = "a list of names", .item = &file_name_shape };
+static const struct shape file_names_shape = { .type = SHAPE_LIST, .wanted = "a list of names",
+					       .item = &file_name_shape };
 static const struct shape text_shape = { .type = SHAPE_STRING, .wanted = "a text" };
 static const struct shape mode_shape = { .type = SHAPE_TEXT, .wanted = "permissions", .text = check_mode };
 
@@ -113,18 +114,21 @@ static const struct shape_field prompt_fields[] = {
 	{ .name = "env", .shape = &value_variable, .help = "variable that holds it" },
 	{ .name = NULL },
 };
-static const struct shape prompt_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with form", .fields = prompt_fields,
+static const struct shape prompt_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with form",
+					   .fields = prompt_fields,
 					   .check = check_prompt };
 
 static const struct shape env_text = { .type = SHAPE_TEXT, .wanted = "a string", .text = value_check_line };
 static const struct shape env_shape = { .type = SHAPE_MAP, .wanted = "a mapping of names to strings", .item = &env_text,
 					.name = value_check_env_name, .pattern = "^[A-Za-z_][A-Za-z0-9_]*$" };
-static const struct shape variables_shape = { .type = SHAPE_LIST, .wanted = "a list of names", .item = &value_variable };
+static const struct shape variables_shape = { .type = SHAPE_LIST, .wanted = "a list of names",
+					      .item = &value_variable };
 
 static const struct shape_field file_fields[] = {
 	{ .name = "path", .shape = &inside_shape, .required = true, .help = "where it is put" },
 	{ .name = "mode", .shape = &mode_shape, .help = "permissions; default 0600" },
-	{ .name = "template", .shape = &text_shape, .required = true, .help = "its text, with {placeholder}, {workspace}, ..." },
+	{ .name = "template", .shape = &text_shape, .required = true,
+	  .help = "its text, with {placeholder}, {workspace}, ..." },
 	{ .name = NULL },
 };
 static const struct shape file_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with path and template",
@@ -139,7 +143,8 @@ static const struct shape_field token_fields[] = {
 	{ .name = "host", .shape = &host_shape, .required = true, .help = "the route that gets it" },
 	{ .name = "scheme", .shape = &scheme_shape, .help = "Authorization: SCHEME VALUE" },
 	{ .name = "header", .shape = &value_line, .help = "another header; the value is sent bare" },
-	{ .name = "placeholder", .shape = &value_line, .required = true, .help = "what the agent has instead; {random}" },
+	{ .name = "placeholder", .shape = &value_line, .required = true,
+	  .help = "what the agent has instead; {random}" },
 	{ .name = "env", .shape = &value_variable, .help = "variable that holds the placeholder" },
 	{ .name = NULL },
 };
@@ -153,8 +158,10 @@ static const struct shape_field setting_fields[] = {
 	{ .name = "required", .shape = &value_bool },
 	{ .name = NULL },
 };
-static const struct shape setting_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with type", .fields = setting_fields };
-static const struct shape settings_shape = { .type = SHAPE_MAP, .wanted = "a mapping of settings", .item = &setting_shape };
+static const struct shape setting_shape = { .type = SHAPE_OBJECT, .wanted = "a mapping with type",
+					    .fields = setting_fields };
+static const struct shape settings_shape = { .type = SHAPE_MAP, .wanted = "a mapping of settings",
+					     .item = &setting_shape };
 
 static const struct shape_field fields[] = {
 	{ .name = "command", .shape = &value_line, .required = true, .help = "program to run" },
@@ -264,8 +271,9 @@ static struct doc *refuse_absent(const struct load *l, const char *name, const s
 		buf_add_format(&known, "%s%s", i ? ", " : "", list[i]);
 	}
 	near = shape_nearest(slice_str(name), list);
-	origin_problem(l->problems, origin, l->home->path, "%s: found '%s', wanted a provider%s%s%s: one of %s, or a plug-in in '%s/contrib'",
-		       subject, name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "",
+	origin_problem(l->problems, origin, l->home->path,
+		       "%s: found '%s', wanted a provider%s%s%s: one of %s, or a plug-in in '%s/contrib'", subject,
+		       name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "",
 		       known.len ? buf_str(&known) : "none", l->home->path);
 	return NULL;
 }
@@ -326,7 +334,8 @@ struct doc *provider_load(const struct load *l, const char *name, const struct d
 		return refuse_absent(l, name, origin, subject);
 	d = provider_load_directory(l, own, true, &absent);
 	if (d && has_provider(l->home, name, false))
-		origin_problem(l->warnings, NULL, doc_get_cstr(d, "path"), "used instead of the built-in provider '%s'", name);
+		origin_problem(l->warnings, NULL, doc_get_cstr(d, "path"), "used instead of the built-in provider '%s'",
+			       name);
 	if (!absent)
 		return d;
 	d = provider_load_directory(l, built_in, false, &absent);
@@ -365,7 +374,8 @@ static bool check_given(void *ctx, const char *key, const struct doc *value)
 	u->good = false;
 	if (declared) {
 		origin_problem(u->load->problems, origin_in(u->origin, key), u->provider,
-			       "agent_provider.settings.%s: found another type, wanted %s %s", key, *type == 'i' ? "an" : "a", type);
+			       "agent_provider.settings.%s: found another type, wanted %s %s", key,
+			       *type == 'i' ? "an" : "a", type);
 		return true;
 	}
 	if (u->declared)
@@ -393,20 +403,24 @@ static bool check_required(void *ctx, const char *key, const struct doc *declare
 	return true;
 }
 
-bool provider_check_use(const struct load *l, const struct doc *provider, const struct doc *use, const struct doc *origin)
+bool provider_check_use(const struct load *l, const struct doc *provider, const struct doc *use,
+			const struct doc *origin)
 {
 	const char *name = doc_get_cstr(provider, "name");
 	const struct doc *places = origin_in(origin, "settings");
-	struct use u = { l, doc_get(provider, "settings"), doc_get(use, "settings"), places ? places : origin, name, true };
+	struct use u = { l, doc_get(provider, "settings"), doc_get(use, "settings"), places ? places : origin, name,
+			 true };
 
 	if (doc_get(use, "auth_token") && !doc_get(provider, "token"))
 		u.good = origin_problem(l->problems, origin_in(origin, "auth_token"), name,
-					"agent_provider.auth_token: found it, but provider '%s' has no token slot; remove it, or give a "
+					"agent_provider.auth_token: found it, but provider '%s' has no token slot; "
+					"remove it, or give a "
 					"route 'auth'",
 					name);
 	if (doc_get_bool(use, "forward_host_credentials") && !doc_get_bool(provider, "forward_host_credentials"))
 		u.good = origin_problem(l->problems, origin_in(origin, "forward_host_credentials"), name,
-					"agent_provider.forward_host_credentials: found true, but provider '%s' does not support it; "
+					"agent_provider.forward_host_credentials: found true, but provider '%s' does "
+					"not support it; "
 					"remove it",
 					name);
 	if (u.settings)

@@ -22,6 +22,7 @@ struct doc *provider_load_directory(const struct load *l, const char *directory,
 struct doc *provider_names(const struct home *h);
 
 /* Check what a bottle says in agent_provider against what its provider can. */
-bool provider_check_use(const struct load *l, const struct doc *provider, const struct doc *use, const struct doc *origin);
+bool provider_check_use(const struct load *l, const struct doc *provider, const struct doc *use,
+			const struct doc *origin);
 
 #endif

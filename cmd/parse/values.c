@@ -23,7 +23,8 @@ static bool check_name(struct slice text, struct buf *out, const char **why)
 	return true;
 }
 
-const struct shape value_name = { .type = SHAPE_STRING, .wanted = "a name", .text = check_name, .pattern = NAME_PATTERN };
+const struct shape value_name = { .type = SHAPE_STRING, .wanted = "a name", .text = check_name,
+				  .pattern = NAME_PATTERN };
 static const struct shape name_list = { .type = SHAPE_LIST, .wanted = "a name or a list of names", .item = &value_name,
 					.min = 1, .max = 64 };
 
@@ -46,7 +47,8 @@ static struct doc *read_names(struct shape_reader *r, const struct shape *s, con
 const struct shape value_names = {
 	.type = SHAPE_CUSTOM, .read = read_names,
 	.schema = "{\"anyOf\":[{\"type\":\"string\",\"pattern\":\"" NAME_PATTERN "\"},"
-		  "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\",\"pattern\":\"" NAME_PATTERN "\"}}]}",
+		  "{\"type\":\"array\",\"minItems\":1,\"items\":{\"type\":\"string\","
+		  "\"pattern\":\"" NAME_PATTERN "\"}}]}",
 };
 
 bool value_check_line(struct slice text, struct buf *out, const char **why)
@@ -88,13 +90,14 @@ bool value_is_owned_variable(const char *name)
 {
 	static const char *const owned[] = {
 		/* the way out */
-		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy",
-		"ftp_proxy", "no_proxy", "NODE_USE_ENV_PROXY",
+		"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
+		"all_proxy", "ftp_proxy", "no_proxy", "NODE_USE_ENV_PROXY",
 		/* whom to trust */
 		"NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
 		"GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "PIP_CERT", "CARGO_HTTP_CAINFO", "CODEX_CA_CERTIFICATE",
 		/* who and where the agent is, and which programs it finds */
-		"PATH", "HOME", "USER", "LOGNAME", "PWD", "OLDPWD", "HOSTNAME", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT",
+		"PATH", "HOME", "USER", "LOGNAME", "PWD", "OLDPWD", "HOSTNAME", "LD_PRELOAD", "LD_LIBRARY_PATH",
+		"LD_AUDIT",
 		/* the prompt of providers that take it from a variable */
 		"BOT_BOTTLE_PROMPT",
 	};
@@ -122,7 +125,8 @@ static struct slice whole_reference(struct slice text)
 {
 	struct slice name = slice_sub(text, 2, text.len ? text.len - 1 : 0);
 
-	return slice_starts(text, SLICE("${")) && slice_ends(text, SLICE("}")) && value_is_variable(name) ? name : SLICE("");
+	return slice_starts(text, SLICE("${")) && slice_ends(text, SLICE("}")) && value_is_variable(name) ? name
+													  : SLICE("");
 }
 
 /*
@@ -156,7 +160,8 @@ static struct doc *read_env_value(struct shape_reader *r, const struct shape *s,
 		doc_put_str(d, "source", "literal");
 		doc_put(d, "value", STEAL(value));
 		if (slice_search(n->text, SLICE("${")) != SLICE_NONE)
-			shape_note(r, n, NULL, "taken as it is written: only a value that is exactly '${NAME}' is copied from the host");
+			shape_note(r, n, NULL, "taken as it is written: only a value that is exactly '${NAME}' is "
+					       "copied from the host");
 	}
 	return d;
 }
@@ -164,9 +169,11 @@ static struct doc *read_env_value(struct shape_reader *r, const struct shape *s,
 static const struct shape env_value = {
 	.type = SHAPE_CUSTOM, .read = read_env_value,
 	.schema = "{\"type\":[\"string\",\"number\",\"boolean\"],"
-		  "\"description\":\"the value; '?TEXT' is asked for at start, exactly '${NAME}' is copied from the host\"}",
+		  "\"description\":\"the value; '?TEXT' is asked for at start, exactly '${NAME}' is copied from the "
+		  "host\"}",
 };
-const struct shape value_env = { .type = SHAPE_MAP, .wanted = "a mapping of names to strings", .name = value_check_env_name,
+const struct shape value_env = { .type = SHAPE_MAP, .wanted = "a mapping of names to strings",
+				 .name = value_check_env_name,
 				 .item = &env_value, .pattern = VARIABLE_PATTERN };
 
 /* --- egress.log --- */
@@ -204,7 +211,8 @@ static int64_t size_unit(struct slice unit)
 		return 1;
 	letter = strchr(letters, ascii_lower(unit.ptr[0]));
 	unit = slice_sub(unit, 1, unit.len);
-	if (!letter || !(slice_eq_fold(unit, SLICE("")) || slice_eq_fold(unit, SLICE("b")) || slice_eq_fold(unit, SLICE("ib"))))
+	if (!letter ||
+	    !(slice_eq_fold(unit, SLICE("")) || slice_eq_fold(unit, SLICE("b")) || slice_eq_fold(unit, SLICE("ib"))))
 		return 0;
 	return (int64_t)1 << (10 * (letter - letters + 1));
 }
@@ -302,17 +310,21 @@ static struct doc *read_duration(struct shape_reader *r, const struct shape *s, 
 	return total > 0 && total <= WALL_MAX ? doc_new_int(total) : refuse_limit(r, s, n);
 }
 
-#define SIZE_SCHEMA "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1},"                                                    \
+#define SIZE_SCHEMA "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":1},"						\
 		    "{\"type\":\"string\",\"pattern\":\"^[0-9]+ *([kKmMgGtT]([iI]?[bB])?|[bB])?$\"}]}"
-static const struct shape memory_shape = { .type = SHAPE_CUSTOM, .read = read_size, .min = MEMORY_MIN, .schema = SIZE_SCHEMA,
+static const struct shape memory_shape = { .type = SHAPE_CUSTOM, .read = read_size, .min = MEMORY_MIN,
+					   .schema = SIZE_SCHEMA,
 					   .wanted = "a size of at least 16m with its unit, like 512m or 4g" };
-static const struct shape disk_shape = { .type = SHAPE_CUSTOM, .read = read_size, .min = MEMORY_MIN, .schema = SIZE_SCHEMA,
+static const struct shape disk_shape = { .type = SHAPE_CUSTOM, .read = read_size, .min = MEMORY_MIN,
+					 .schema = SIZE_SCHEMA,
 					 .wanted = "a size of at least 16m with its unit, like 512m or 10g" };
 static const struct shape cpus_shape = { .type = SHAPE_CUSTOM, .read = read_cpus,
 					 .wanted = "a number of processors, like 2 or 1.5, at most 1024",
-					 .schema = "{\"anyOf\":[{\"type\":\"number\",\"exclusiveMinimum\":0,\"maximum\":1024},"
+					 .schema = "{\"anyOf\":[{\"type\":\"number\",\"exclusiveMinimum\":0,"
+						   "\"maximum\":1024},"
 						   "{\"type\":\"string\",\"pattern\":\"^[0-9]+([.][0-9]{1,3})?$\"}]}" };
-static const struct shape pids_shape = { .type = SHAPE_INT, .wanted = "a number of processes from 1 to 4194304", .min = 1,
+static const struct shape pids_shape = { .type = SHAPE_INT, .wanted = "a number of processes from 1 to 4194304",
+					 .min = 1,
 					 .max = PIDS_MAX };
 static const struct shape wall_shape = { .type = SHAPE_CUSTOM, .read = read_duration,
 					 .wanted = "a time with its unit, like 90s, 30m, 1h30m or 2d, at most 366d",

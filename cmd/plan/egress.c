@@ -180,7 +180,8 @@ static void add_provider_routes(struct planner *p, struct buf *missing)
 		add_route(p, route, "provider");
 	}
 	if (token && !with_token)
-		plan_note(p, "note", "no agent_provider.auth_token: the agent has no token for '%s' until someone logs in inside the bottle",
+		plan_note(p, "note", "no agent_provider.auth_token: the agent has no token for '%s' until someone logs "
+				     "in inside the bottle",
 			  host);
 }
 
@@ -206,8 +207,8 @@ static void add_manifest_routes(struct planner *p, struct buf *missing)
 		struct doc *route;
 
 		if (has_host(owned, host)) {
-			plan_note(p, "warning", "the route '%s' is set aside: provider '%s' has its own for that host", host,
-				  doc_get_cstr(p->provider, "name"));
+			plan_note(p, "warning", "the route '%s' is set aside: provider '%s' has its own for that host",
+				  host, doc_get_cstr(p->provider, "name"));
 			continue;
 		}
 		if (is_replaced(routes, i)) {
@@ -268,15 +269,20 @@ static bool has_variable(const struct planner *p, const char *name)
  */
 static void add_canary(struct planner *p)
 {
-	static const char *const first[] = { "ANALYTICS", "ARCHIVE", "BACKUP", "BILLING", "DEPLOY", "INTERNAL", "LEGACY", "METRICS",
-					     "PARTNER", "PAYMENT", "RELEASE", "REPORTING", "STAGING", "TENANT", "VENDOR", "WAREHOUSE" };
-	static const char *const second[] = { "BROKER", "BUCKET", "CACHE", "CLIENT", "CLUSTER", "DATABASE", "GATEWAY", "LEDGER",
-					      "QUEUE", "REPLICA", "SESSION", "SIGNING", "STORAGE", "SYNC", "WEBHOOK", "WORKER" };
+	static const char *const first[] = { "ANALYTICS", "ARCHIVE", "BACKUP", "BILLING", "DEPLOY", "INTERNAL",
+					     "LEGACY", "METRICS",
+					     "PARTNER", "PAYMENT", "RELEASE", "REPORTING", "STAGING", "TENANT",
+					     "VENDOR", "WAREHOUSE" };
+	static const char *const second[] = { "BROKER", "BUCKET", "CACHE", "CLIENT", "CLUSTER", "DATABASE", "GATEWAY",
+					      "LEDGER",
+					      "QUEUE", "REPLICA", "SESSION", "SIGNING", "STORAGE", "SYNC", "WEBHOOK",
+					      "WORKER" };
 	const uint8_t *nonce = p->options->nonce;
 
 	for (size_t i = 0; i < COUNT_OF(first) && !p->canary; i++) {
-		AUTO_FREE char *name = alloc_format("%s_%s_SECRET", first[(nonce[PLAN_NONCE_SIZE - 1] + i) % COUNT_OF(first)],
-						    second[nonce[PLAN_NONCE_SIZE - 2] % COUNT_OF(second)]);
+		AUTO_FREE char *name =
+			alloc_format("%s_%s_SECRET", first[(nonce[PLAN_NONCE_SIZE - 1] + i) % COUNT_OF(first)],
+				     second[nonce[PLAN_NONCE_SIZE - 2] % COUNT_OF(second)]);
 
 		if (!has_variable(p, name))
 			p->canary = alloc_format("canary:%s", name);
@@ -294,7 +300,8 @@ static bool check_slots(const struct planner *p, struct error *e)
 	for (size_t i = 0; name && i < doc_count(routes); i++)
 		if (slice_eq(doc_get_str(doc_get(doc_at(routes, i), "auth"), "token_ref"), slice_str(name)))
 			return error_set(e, STATUS_CALLER,
-					 "egress.routes[%zu].auth.token_ref is '%s', the name of the provider's own token; give the "
+					 "egress.routes[%zu].auth.token_ref is '%s', the name of the provider's own "
+					 "token; give the "
 					 "host variable another name",
 					 i, name);
 	return true;
@@ -311,7 +318,8 @@ bool egress_gather(struct planner *p, struct error *e)
 	add_canary(p);
 	gate_gather(p, &missing);
 	if (missing.len)
-		return error_set(e, STATUS_CALLER, "not set on this host: %s; set it and start again", buf_str(&missing));
+		return error_set(e, STATUS_CALLER, "not set on this host: %s; set it and start again",
+				 buf_str(&missing));
 	return check_slots(p, e);
 }
 
@@ -330,7 +338,8 @@ struct doc *egress_slots(const struct planner *p)
 /* Where bb-egress asks the operator, and what it remembers of the answers over a restart. */
 static void put_queue(const struct planner *p, struct doc *daemon, struct doc *args, struct doc *keep)
 {
-	const char *const more[] = { "--queue", "{dir}/../queue", "--bottle", p->options->identity, "--permits", "{keep:permits}" };
+	const char *const more[] = { "--queue", "{dir}/../queue", "--bottle", p->options->identity, "--permits",
+				     "{keep:permits}" };
 
 	for (size_t i = 0; i < COUNT_OF(more); i++)
 		doc_append_str(args, more[i]);

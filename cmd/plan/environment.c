@@ -104,10 +104,12 @@ static bool add_manifest(const struct planner *p, struct doc *env, struct error 
 		AUTO_FREE char *secret = alloc_format("env:%s", name);
 
 		if (is_owned(name))
-			return error_set(e, STATUS_CALLER, "env.%s is set by the launcher; give your variable another name", name);
+			return error_set(e, STATUS_CALLER,
+					 "env.%s is set by the launcher; give your variable another name", name);
 		if (token_variable && strcmp(token_variable, name) == 0)
 			return error_set(e, STATUS_CALLER,
-					 "env.%s would replace the placeholder of agent_provider.auth_token; remove one of them",
+					 "env.%s would replace the placeholder of agent_provider.auth_token; remove "
+					 "one of them",
 					 name);
 		if (slice_eq(doc_get_str(v, "source"), SLICE("literal")))
 			set(env, name, "value", doc_get_cstr(v, "value"));

@@ -37,8 +37,9 @@ static bool add_provider_files(const struct planner *p, struct doc *files, struc
 		AUTO_BUF content = BUF_INIT;
 
 		if (path[0] != '/' || strstr(path, "/../"))
-			return error_set(e, STATUS_CALLER, "'manifest.provider.files[%zu].path' is '%s', wanted an absolute path",
-					 i, path);
+			return error_set(e, STATUS_CALLER,
+					 "'manifest.provider.files[%zu].path' is '%s', wanted an absolute path", i,
+					 path);
 		if (template_expand(p, doc_get_cstr(f, "template"), &content))
 			add_file(files, path, mode ? mode : "0644", buf_str(&content));
 	}
@@ -70,7 +71,8 @@ static bool add_instead(struct buf *text, const struct doc *repo)
 /* Identity and remotes, as the global configuration of the bottle. */
 static bool add_git_configuration(const struct planner *p, struct doc *files, struct error *e)
 {
-	const struct doc *gate = doc_get(p->manifest, "git_gate"), *user = doc_get(gate, "user"), *repos = doc_get(gate, "repos");
+	const struct doc *gate = doc_get(p->manifest, "git_gate"), *user = doc_get(gate, "user"),
+			 *repos = doc_get(gate, "repos");
 	const char *name = doc_get_cstr(user, "name"), *email = doc_get_cstr(user, "email");
 	AUTO_BUF text = BUF_INIT;
 

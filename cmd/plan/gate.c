@@ -164,10 +164,12 @@ void gate_notes(struct planner *p)
 		const struct doc *repo = doc_at(repos, i);
 
 		if (is_made(repo))
-			plan_note(p, "note", "a key that may write to the remote '%s' is made with the token in '%s' and revoked after the end",
+			plan_note(p, "note", "a key that may write to the remote '%s' is made with the token in '%s' "
+					     "and revoked after the end",
 				  doc_get_cstr(repo, "name"), doc_get_cstr(doc_get(repo, "key"), "forge_token_env"));
 		if (doc_get(repo, "key") && !doc_get(repo, "host_key"))
-			plan_note(p, "warning", "remote '%s' has no 'host_key', so nobody can tell who answers: fetch and push are refused; "
+			plan_note(p, "warning", "remote '%s' has no 'host_key', so nobody can tell who answers: fetch "
+						"and push are refused; "
 				  "ssh-keyscan prints it", doc_get_cstr(repo, "name"));
 	}
 }

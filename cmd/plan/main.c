@@ -176,7 +176,8 @@ static bool take_option(void *options, const char *name, const char *arg, struct
 	}
 	if (strcmp(name, "sensitive") == 0) {
 		add_word(&o->sensitive, arg);
-		return is_variable(arg) || error_set(e, STATUS_CALLER, "'--sensitive' wants the name of a variable, not '%s'", arg);
+		return is_variable(arg) ||
+		       error_set(e, STATUS_CALLER, "'--sensitive' wants the name of a variable, not '%s'", arg);
 	}
 	if (strcmp(name, "program") == 0) {
 		add_word(&o->programs, arg);

@@ -41,7 +41,8 @@ static const struct table variable[] = {
 
 static const struct table git_user[] = { MAY("name", DOC_STR), MAY("email", DOC_STR), END };
 
-static const struct table git_key[] = { MUST("provider", DOC_STR), MAY("path", DOC_STR), MAY("forge_token_env", DOC_STR),
+static const struct table git_key[] = { MUST("provider", DOC_STR), MAY("path", DOC_STR),
+					MAY("forge_token_env", DOC_STR),
 					MAY("forge_url", DOC_STR), END };
 static const struct table git_auth[] = { MAY("user", DOC_STR), MUST("token_ref", DOC_STR), END };
 
@@ -102,7 +103,8 @@ static const struct table route[] = {
 static const struct table egress[] = { MAY("log", DOC_STR), MAY_HOLD("routes", DOC_ARRAY, route), END };
 
 static const struct table limits[] = {
-	MAY("memory", DOC_INT), MAY("cpus", DOC_STR), MAY("pids", DOC_INT), MAY("disk", DOC_INT), MAY("wall", DOC_INT), END,
+	MAY("memory", DOC_INT), MAY("cpus", DOC_STR), MAY("pids", DOC_INT),
+	MAY("disk", DOC_INT),	MAY("wall", DOC_INT), END,
 };
 
 static const struct table warning[] = { MAY("at", DOC_STR), MUST("text", DOC_STR), END };
@@ -201,7 +203,9 @@ static bool check_elements(const struct doc *d, const char *path, const char *ke
 	for (size_t i = 0; i < doc_count(list); i++)
 		if (!(doc_type_of(doc_at(list, i)) & types))
 			return error_set(e, STATUS_CALLER, "'%s.%s[%zu]' is not %s", path, key, i,
-					 types & DOC_STR ? "a string" : types & DOC_INT ? "a whole number" : "an object");
+					 types & DOC_STR   ? "a string"
+					 : types & DOC_INT ? "a whole number"
+							   : "an object");
 	return true;
 }
 
@@ -242,8 +246,9 @@ static bool check_sources(const struct doc *env, struct error *e)
 			if (strcmp(source, needs[j][0]) == 0)
 				member = needs[j][1];
 		if (!member)
-			return error_set(e, STATUS_CALLER, "'manifest.env[%zu].source' is '%s', wanted literal, host or prompt",
-					 i, source);
+			return error_set(e, STATUS_CALLER,
+					 "'manifest.env[%zu].source' is '%s', wanted literal, host or prompt", i,
+					 source);
 		if (!doc_get(doc_at(env, i), member))
 			return error_set(e, STATUS_CALLER, "'manifest.env[%zu]' lacks the key '%s'", i, member);
 	}
@@ -262,15 +267,18 @@ static bool check_prompt(const struct doc *d, struct error *e)
 		if (strcmp(form, needs[i][0]) != 0)
 			continue;
 		if (needs[i][1] && !doc_get(d, needs[i][1]))
-			return error_set(e, STATUS_CALLER, "'manifest.provider.prompt' lacks the key '%s'", needs[i][1]);
+			return error_set(e, STATUS_CALLER, "'manifest.provider.prompt' lacks the key '%s'",
+					 needs[i][1]);
 		return true;
 	}
-	return !form || error_set(e, STATUS_CALLER, "'manifest.provider.prompt.form' is '%s', which is none of ours", form);
+	return !form ||
+	       error_set(e, STATUS_CALLER, "'manifest.provider.prompt.form' is '%s', which is none of ours", form);
 }
 
 bool manifest_check(const struct doc *manifest, struct error *e)
 {
-	static const char *const provider_lists[] = { "args", "resume_args", "headless", "hidden_env", "mcp", "verify", "needs" };
+	static const char *const provider_lists[] = { "args", "resume_args", "headless", "hidden_env", "mcp", "verify",
+						      "needs" };
 	const struct doc *p = doc_get(manifest, "provider");
 
 	if (!check_object(manifest, "manifest", manifest_table, e) ||
@@ -307,10 +315,12 @@ static bool refuse_repos(const struct doc *manifest, struct error *e)
 
 		if (key && !slice_eq(maker, SLICE("static")) && !slice_eq(maker, SLICE("gitea")) &&
 		    !slice_eq(maker, SLICE("github")))
-			return error_set(e, STATUS_CALLER, "'manifest.git_gate.repos[%zu].key.provider' is '%.*s', which makes no keys", i,
-					 SLICE_ARG(maker));
+			return error_set(e, STATUS_CALLER,
+					 "'manifest.git_gate.repos[%zu].key.provider' is '%.*s', which makes no keys",
+					 i, SLICE_ARG(maker));
 		if (key && !doc_get(key, needed))
-			return error_set(e, STATUS_CALLER, "'manifest.git_gate.repos[%zu].key' lacks the key '%s'", i, needed);
+			return error_set(e, STATUS_CALLER, "'manifest.git_gate.repos[%zu].key' lacks the key '%s'", i,
+					 needed);
 	}
 	return true;
 }
@@ -324,13 +334,15 @@ static bool refuse_credentials(const struct planner *p, struct error *e)
 	AUTO_FREE char *token_origin = origin_of(p->manifest, "agent_provider.auth_token");
 
 	if (doc_get(ap, "auth_token") && !doc_get(p->provider, "token"))
-		return error_set(e, STATUS_CALLER, "agent_provider.auth_token is set%s, but provider '%s' declares no token slot",
+		return error_set(e, STATUS_CALLER,
+				 "agent_provider.auth_token is set%s, but provider '%s' declares no token slot",
 				 token_origin, name);
 	if (!doc_get_bool(ap, "forward_host_credentials"))
 		return true;
 	if (!doc_get_bool(p->provider, "forward_host_credentials"))
 		return error_set(e, STATUS_CALLER,
-				 "agent_provider.forward_host_credentials is true%s, but provider '%s' does not support it; "
+				 "agent_provider.forward_host_credentials is true%s, but provider '%s' does not "
+				 "support it; "
 				 "use agent_provider.auth_token",
 				 origin, name);
 	return error_set(e, STATUS_CALLER,
@@ -355,7 +367,8 @@ static bool refuse_programs(const struct planner *p, struct error *e)
 		}
 		if (!found)
 			return error_set(e, STATUS_WORLD,
-					 "unable to find the program '%s', which provider '%s' needs; install it, or have it in "
+					 "unable to find the program '%s', which provider '%s' needs; install it, or "
+					 "have it in "
 					 "PATH",
 					 name, doc_get_cstr(p->provider, "name"));
 	}
@@ -365,6 +378,7 @@ static bool refuse_programs(const struct planner *p, struct error *e)
 bool manifest_refuse(const struct planner *p, struct error *e)
 {
 	if (p->options->headless && !doc_count(doc_get(p->provider, "headless")))
-		return error_set(e, STATUS_CALLER, "provider '%s' cannot run headless", doc_get_cstr(p->provider, "name"));
+		return error_set(e, STATUS_CALLER, "provider '%s' cannot run headless",
+				 doc_get_cstr(p->provider, "name"));
 	return refuse_repos(p->manifest, e) && refuse_credentials(p, e) && refuse_programs(p, e);
 }

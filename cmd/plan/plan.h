@@ -83,7 +83,10 @@ void template_replace(struct slice text, const char *mark, const char *value, st
 /* Gather secrets and routes. Fails when a host variable is not set, naming all that are missing. */
 bool egress_gather(struct planner *p, struct error *e);
 
-/* Names of the secrets that must not leave the bottle, the tokens that bb-egress adds to requests among them: a new list. */
+/*
+ * Names of the secrets that must not leave the bottle, the tokens that bb-egress adds to requests among them: a new
+ * list.
+ */
 struct doc *egress_slots(const struct planner *p);
 
 /* Add a secret unless it is there; text is the host's variable, the file or the question, as source says. */
@@ -91,14 +94,19 @@ void plan_secret(struct planner *p, const char *name, const char *source, const 
 /* Remember a host variable that is not set, with what needs it. */
 void plan_missing(const struct planner *p, const char *variable, const char *key, struct buf *missing);
 
-/* The git gate: whether the manifest names remotes; what they need; bb-gitgate for the sidecar; how a person sees them. */
+/*
+ * The git gate: whether the manifest names remotes; what they need; bb-gitgate for the sidecar; how a person sees them.
+ */
 bool gate_is_wanted(const struct planner *p);
 void gate_gather(struct planner *p, struct buf *missing);
 struct doc *gate_make(const struct planner *p);
 struct doc *gate_remotes(const struct planner *p);
 void gate_notes(struct planner *p); /* what a person has to know before */
 
-/* Asking the operator: whether the manifest wants it; bb-supervise for the sidecar; the command that tells the agent of it. */
+/*
+ * Asking the operator: whether the manifest wants it; bb-supervise for the sidecar; the command that tells the agent of
+ * it.
+ */
 bool supervise_is_wanted(const struct planner *p);
 struct doc *supervise_make(const struct planner *p);
 void supervise_register(const struct planner *p, struct doc *setup);

@@ -25,7 +25,8 @@ static void add_warnings(struct planner *p)
 	for (size_t i = 0; i < doc_count(warnings); i++) {
 		const char *at = doc_get_cstr(doc_at(warnings, i), "at");
 
-		plan_note(p, "warning", "%s%s%s", at ? at : "", at ? ": " : "", doc_get_cstr(doc_at(warnings, i), "text"));
+		plan_note(p, "warning", "%s%s%s", at ? at : "", at ? ": " : "",
+			  doc_get_cstr(doc_at(warnings, i), "text"));
 	}
 }
 
@@ -48,8 +49,9 @@ void notes_add(struct planner *p)
 	add_warnings(p);
 	note_shadowing(p);
 	gate_notes(p);
-	plan_note(p, "note", "what leaves is looked through for known secrets and tokens; what is encrypted cannot be found: "
-			     "the routes are the control for that");
+	plan_note(p, "note",
+		  "what leaves is looked through for known secrets and tokens; what is encrypted cannot be found: "
+		  "the routes are the control for that");
 }
 
 /* Append name unless the provider hides it or it is there. */
@@ -99,7 +101,8 @@ static struct doc *names_make(const struct planner *p)
 /* The git identity with where each half is from. */
 static void put_git_user(const struct planner *p, struct doc *preflight)
 {
-	const struct doc *user = doc_get(doc_get(p->manifest, "git_gate"), "user"), *origins = doc_get(p->manifest, "origins");
+	const struct doc *user = doc_get(doc_get(p->manifest, "git_gate"), "user"),
+			 *origins = doc_get(p->manifest, "origins");
 	const char *name = doc_get_cstr(user, "name"), *email = doc_get_cstr(user, "email");
 	const char *origin = doc_get_cstr(origins, name ? "git_gate.user.name" : "git_gate.user.email");
 	struct doc *shown;

@@ -49,8 +49,10 @@ static const char *containment(const char *backend, bool in_image)
 	static const struct {
 		const char *backend, *text;
 	} texts[] = {
-		{ "native", "namespaces of its own, no network but the proxy; shares the host's kernel and its /usr, read-only" },
-		{ "docker", "containers of a Docker engine, no network but the proxy; shares the host's kernel, not its files" },
+		{ "native", "namespaces of its own, no network but the proxy; shares the host's kernel and its /usr, "
+			    "read-only" },
+		{ "docker", "containers of a Docker engine, no network but the proxy; shares the host's kernel, not "
+			    "its files" },
 		{ "macos-container", "a virtual machine of its own on a host-only network; a kernel of its own" },
 		{ "smolmachines", "a micro virtual machine; a kernel of its own; its proxy runs in a container" },
 	};
@@ -67,8 +69,8 @@ static const char *containment(const char *backend, bool in_image)
 static void show_head(const struct page *page, const struct doc *plan, const struct doc *agent, bool in_image)
 {
 	const char *backend = doc_get_cstr(plan, "backend"), *cwd = doc_get_cstr(plan, "cwd");
-	AUTO_FREE char *from = alloc_format("%s (%s, from the %s)", doc_get_cstr(agent, "name"), doc_get_cstr(agent, "path"),
-					    doc_get_cstr(agent, "scope"));
+	AUTO_FREE char *from = alloc_format("%s (%s, from the %s)", doc_get_cstr(agent, "name"),
+					    doc_get_cstr(agent, "path"), doc_get_cstr(agent, "scope"));
 	AUTO_FREE char *where = alloc_format("%s: %s", backend, containment(backend, in_image));
 	AUTO_FREE char *copy = cwd ? alloc_format("a copy of %s", cwd) : alloc_format("none");
 
@@ -100,7 +102,8 @@ static void show_detectors(const struct page *page, const char *direction, const
 static void show_routes(const struct page *page, const struct doc *routes)
 {
 	for (size_t i = 0; i < doc_count(routes); i++) {
-		const struct doc *r = doc_at(routes, i), *ports = doc_get(r, "ports"), *detectors = doc_get(r, "detectors");
+		const struct doc *r = doc_at(routes, i), *ports = doc_get(r, "ports"),
+				 *detectors = doc_get(r, "detectors");
 
 		heading(page, i ? "" : "egress");
 		text(page, doc_get_cstr(r, "host"));
@@ -124,7 +127,8 @@ static void show_routes(const struct page *page, const struct doc *routes)
 /* Name, address and where they are from. */
 static void show_git(const struct page *page, const struct doc *user)
 {
-	const char *name = doc_get_cstr(user, "name"), *email = doc_get_cstr(user, "email"), *origin = doc_get_cstr(user, "origin");
+	const char *name = doc_get_cstr(user, "name"), *email = doc_get_cstr(user, "email"),
+		   *origin = doc_get_cstr(user, "origin");
 	AUTO_FREE char *address = email ? alloc_format("<%s>", email) : alloc_copy("", 0);
 	AUTO_FREE char *from = origin ? alloc_format(" (%s)", origin) : alloc_copy("", 0);
 	AUTO_FREE char *all = alloc_format("%s%s%s%s", name ? name : "", name && email ? " " : "", address, from);
@@ -162,7 +166,8 @@ static void show_limits(const struct page *page, const struct doc *limits)
 		else if (doc_type_of(limit) == DOC_STR)
 			buf_add_slice(&all, doc_str(limit));
 		else
-			buf_add_format(&all, "%" PRId64 "%s", doc_int(limit), strcmp(names[i], "wall") == 0 ? " s" : "");
+			buf_add_format(&all, "%" PRId64 "%s", doc_int(limit),
+				       strcmp(names[i], "wall") == 0 ? " s" : "");
 	}
 	line(page, "limits", all.len ? buf_str(&all) : "none");
 }
@@ -192,8 +197,9 @@ void preflight_show(const struct planner *p, const struct doc *plan, bool colour
 	words(&page, "skills", doc_get(preflight, "skills"), " ");
 	words(&page, "remotes", doc_get(preflight, "remotes"), " ");
 	show_git(&page, doc_get(preflight, "git_user"));
-	line(&page, "supervise", doc_get_bool(preflight, "supervise") ? "the agent may ask for other routes; you decide"
-								       : "no: what the routes do not permit stays refused");
+	line(&page, "supervise",
+	     doc_get_bool(preflight, "supervise") ? "the agent may ask for other routes; you decide"
+						  : "no: what the routes do not permit stays refused");
 	show_limits(&page, doc_get(doc_get(plan, "bottle"), "limits"));
 	show_notes(&page, doc_get(plan, "notes"));
 }

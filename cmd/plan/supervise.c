@@ -9,12 +9,13 @@ bool supervise_is_wanted(const struct planner *p)
 }
 
 /*
- * The queue and the routes in force are neighbours of the daemon's own directory. What it keeps over a restart is the key
- * that its sessions are signed with.
+ * The queue and the routes in force are neighbours of the daemon's own directory. What it keeps over a restart is the
+ * key that its sessions are signed with.
  */
 struct doc *supervise_make(const struct planner *p)
 {
-	const char *const args[] = { "--queue",	      "{dir}/../queue",	      "--routes",	"{dir}/../egress/routes.yaml",
+	const char *const args[] = { "--queue",	      "{dir}/../queue",
+				     "--routes",	"{dir}/../egress/routes.yaml",
 				     "--bottle",      p->options->identity,   "--listener",	"{listener:supervise}",
 				     "--session-key", "{keep:sessions}",      "--ready",	"{ready}" };
 	struct doc *d = doc_new_object(), *list, *listener;

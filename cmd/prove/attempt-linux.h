@@ -19,7 +19,8 @@
 #include "probe.h"
 #include "verdict.h"
 
-#define ATTEMPT_MS 1000 /* on a busy machine; in a bottle that holds none waits: one attempt; the slowest, making namespaces, takes one */
+/* on a busy machine; in a bottle that holds none waits: one attempt; the slowest, making namespaces, takes one */
+#define ATTEMPT_MS 1000
 
 /* What a try gives when the machine has no such thing to try. */
 #define ATTEMPT_ABSENT (-1)

@@ -172,8 +172,8 @@ static bool is_harmless(dev_t device)
 {
 	unsigned type = major(device), unit = minor(device);
 
-	return (type == 1 && (unit == 3 || unit == 5 || unit == 7 || unit == 8 || unit == 9)) || (type == 5 && unit <= 2) ||
-	       (type >= 136 && type <= 143);
+	return (type == 1 && (unit == 3 || unit == 5 || unit == 7 || unit == 8 || unit == 9)) ||
+	       (type == 5 && unit <= 2) || (type >= 136 && type <= 143);
 }
 
 /* One entry of /dev: a device node other than the harmless ones must not open. */
@@ -260,8 +260,8 @@ static void judge_abstract(const char *name, struct verdict *v)
 
 	memcpy(to.sun_path + 1, name, len);
 	verdict_judge(v, CHECK_SOCKETS,
-		      connect(fd, (const struct sockaddr *)&to, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)) ==
-			      0,
+		      connect(fd, (const struct sockaddr *)&to,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)) == 0,
 		      "the abstract socket '@%s' is within reach", name);
 }
 

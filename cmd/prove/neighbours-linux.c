@@ -71,7 +71,8 @@ static void judge_routes(const char *path, bool last, struct verdict *v)
 		struct slice line = slice_trim(slice_cut(&rest, '\n'), " ");
 		struct slice name = slice_trim(last ? field(line, 9) : slice_cut(&line, '\t'), " ");
 
-		verdict_judge(v, CHECK_INTERFACES, name.len && !slice_eq(name, SLICE("Iface")) && !slice_eq(name, SLICE("lo")),
+		verdict_judge(v, CHECK_INTERFACES,
+			      name.len && !slice_eq(name, SLICE("Iface")) && !slice_eq(name, SLICE("lo")),
 			      "a route over %.*s", SLICE_ARG(name));
 	}
 }
@@ -112,8 +113,8 @@ static void judge_listeners(const struct probe *p, const char *path, struct slic
 		int port = port_of(field(line, 1));
 
 		if (slice_eq(field(line, 3), state))
-			verdict_judge(v, CHECK_NEIGHBOURS, !probe_has_service(p, port), "%s shows a listener on port %d",
-				      path, port);
+			verdict_judge(v, CHECK_NEIGHBOURS, !probe_has_service(p, port),
+				      "%s shows a listener on port %d", path, port);
 	}
 }
 

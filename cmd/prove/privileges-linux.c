@@ -60,7 +60,8 @@ static void judge_capabilities(struct verdict *v)
 static void judge_flags(struct verdict *v)
 {
 	verdict_judge(v, CHECK_PRIVILEGES, prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1, "the flag is not set");
-	verdict_judge(v, CHECK_SECCOMP, prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER, "no filter is in force");
+	verdict_judge(v, CHECK_SECCOMP, prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_FILTER,
+		      "no filter is in force");
 }
 
 /* No core dump, which the host's handler would be given; a bound on processes. */
@@ -80,8 +81,8 @@ static void judge_limits(struct verdict *v)
 static const char *find_setid(void)
 {
 	static const char *const usual[] = {
-		"/usr/bin/su",     "/bin/su",        "/usr/bin/passwd", "/usr/bin/chsh",   "/usr/bin/newgrp", "/usr/bin/mount",
-		"/bin/mount",      "/usr/bin/umount", "/usr/bin/sudo",  "/usr/bin/gpasswd", "/usr/bin/chfn",
+		"/usr/bin/su", "/bin/su", "/usr/bin/passwd", "/usr/bin/chsh", "/usr/bin/newgrp", "/usr/bin/mount",
+		"/bin/mount", "/usr/bin/umount", "/usr/bin/sudo", "/usr/bin/gpasswd", "/usr/bin/chfn",
 	};
 
 	for (size_t i = 0; i < COUNT_OF(usual); i++) {

@@ -215,7 +215,8 @@ static void judge_descriptors(struct verdict *v)
 	const struct dirent *entry;
 
 	if (!list) {
-		verdict_set(v, CHECK_DESCRIPTORS, RESULT_UNKNOWN, "unable to list '/proc/self/fd': %s", strerror(errno));
+		verdict_set(v, CHECK_DESCRIPTORS, RESULT_UNKNOWN, "unable to list '/proc/self/fd': %s",
+			    strerror(errno));
 		return;
 	}
 	verdict_clear(v, CHECK_DESCRIPTORS);
@@ -270,7 +271,8 @@ static void judge_abstract(struct slice name, bool scoped, struct verdict *v)
 	bool connected;
 
 	if (name.len >= sizeof(to.sun_path) - 1 || fd < 0) {
-		verdict_set(v, CHECK_LANDLOCK_SCOPE, RESULT_UNKNOWN, "unable to try the socket '@%.*s'", SLICE_ARG(name));
+		verdict_set(v, CHECK_LANDLOCK_SCOPE, RESULT_UNKNOWN, "unable to try the socket '@%.*s'",
+			    SLICE_ARG(name));
 		return;
 	}
 	memcpy(to.sun_path + 1, name.ptr, name.len);

@@ -94,7 +94,8 @@ static void enter_tunnel(struct ask *a, const struct probe *p, struct verdict *v
 		alloc_auto_free(&a->request);
 		a->request = alloc_format("GET / HTTP/1.1\r\nHost: %s\r\n\r\n", p->unlisted);
 	} else {
-		close_ask(a, v, RESULT_OPEN, "the proxy did not answer 200 or 403: it went looking for the name", status);
+		close_ask(a, v, RESULT_OPEN, "the proxy did not answer 200 or 403: it went looking for the name",
+			  status);
 	}
 }
 

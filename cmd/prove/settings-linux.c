@@ -43,10 +43,10 @@ static const char *const settings[] = {
 
 /* Files that give away the memory, the keys or the log of the machine. */
 static const char *const secrets[] = {
-	"/proc/kcore",        "/proc/kmsg",          "/proc/keys",        "/proc/timer_list",   "/proc/vmallocinfo",
-	"/proc/pagetypeinfo", "/proc/slabinfo",      "/proc/kpagecount",  "/proc/kpageflags",   "/proc/sched_debug",
-	"/dev/mem",           "/dev/kmem",           "/dev/port",         "/dev/kmsg",          "/sys/kernel/debug/sched/debug",
-	"/sys/kernel/tracing/trace", "/sys/firmware/dmi/tables/DMI", "/sys/kernel/notes",
+	"/proc/kcore", "/proc/kmsg", "/proc/keys", "/proc/timer_list", "/proc/vmallocinfo", "/proc/pagetypeinfo",
+	"/proc/slabinfo", "/proc/kpagecount", "/proc/kpageflags", "/proc/sched_debug", "/dev/mem", "/dev/kmem",
+	"/dev/port", "/dev/kmsg", "/sys/kernel/debug/sched/debug", "/sys/kernel/tracing/trace",
+	"/sys/firmware/dmi/tables/DMI", "/sys/kernel/notes",
 };
 
 /* Files that say what the host is and how it was started: a native bottle has its own /proc, with these covered. */

@@ -147,13 +147,15 @@ static void add_sarif(struct report *r, const struct report_finding *f, const ch
 {
 	struct doc *d = doc_append(r->list, doc_new_object()), *place, *region, *prints;
 	AUTO_BUF uri = BUF_INIT;
-	AUTO_FREE char *text = alloc_format("%s%s%s", f->description, f->commit ? ", in commit " : "", f->commit ? f->commit->id : "");
+	AUTO_FREE char *text =
+		alloc_format("%s%s%s", f->description, f->commit ? ", in commit " : "", f->commit ? f->commit->id : "");
 
 	add_rule(r, f);
 	put_text(d, "ruleId", slice_str(f->rule));
 	doc_put_str(d, "level", "error");
 	doc_put(d, "message", message(text));
-	place = doc_put(doc_append(doc_put(d, "locations", doc_new_array()), doc_new_object()), "physicalLocation", doc_new_object());
+	place = doc_put(doc_append(doc_put(d, "locations", doc_new_array()), doc_new_object()), "physicalLocation",
+			doc_new_object());
 	uri_of(f->path, &uri);
 	doc_put_str(doc_put(place, "artifactLocation", doc_new_object()), "uri", buf_str(&uri));
 	region = doc_put(place, "region", doc_new_object());
@@ -173,7 +175,8 @@ static void print_line(const struct report *r, const struct report_finding *f)
 	if (f->commit)
 		buf_add_format(&line, "%.12s ", f->commit->id);
 	escape_line(&line, slice_str(f->path));
-	buf_add_format(&line, ":%lld:%lld: %s", (long long)f->line, (long long)f->column, r->colour ? "\033[1;31m" : "");
+	buf_add_format(&line, ":%lld:%lld: %s", (long long)f->line, (long long)f->column,
+		       r->colour ? "\033[1;31m" : "");
 	escape_line(&line, slice_str(f->rule));
 	buf_add_format(&line, "%s: ", r->colour ? "\033[0m" : "");
 	if (r->show || !f->secret.len)
@@ -186,8 +189,8 @@ static void print_line(const struct report *r, const struct report_finding *f)
 
 void report_add(struct report *r, const struct report_finding *f)
 {
-	AUTO_FREE char *fingerprint = alloc_format("%s%s%s:%s:%lld", f->commit ? f->commit->id : "", f->commit ? ":" : "", f->path, f->rule,
-						   (long long)f->line);
+	AUTO_FREE char *fingerprint = alloc_format("%s%s%s:%s:%lld", f->commit ? f->commit->id : "",
+						   f->commit ? ":" : "", f->path, f->rule, (long long)f->line);
 
 	if (is_old(r, fingerprint))
 		return;

@@ -182,7 +182,9 @@ static bool take_known_secrets(struct run *r, struct error *e)
 		if (!value)
 			return error_set(e, STATUS_CALLER, "the variable '%s' of --known-env is not set", r->known[i]);
 		if (!known_add(r->stream.known, slice_str(value), 0, (uint32_t)i))
-			return error_set(e, STATUS_CALLER, "the value of '%s' is too short to be recognised: fewer than %d letters and digits",
+			return error_set(e, STATUS_CALLER,
+					 "the value of '%s' is too short to be recognised: fewer than %d letters and "
+					 "digits",
 					 r->known[i], FINGERPRINT_SHORT_MIN);
 		r->stream.names[i] = r->known[i];
 		alloc_wipe(value, strlen(value));
@@ -318,10 +320,14 @@ static bool prepare(struct run *r, struct error *e)
 	document_seed();
 	report_start(&r->report);
 	r->report.colour = terminal && !getenv("NO_COLOR");
-	/* With a buffer of its own, stdio does not ask what kind of device it writes to, which it may not once confined. */
+	/*
+	 * With a buffer of its own, stdio does not ask what kind of device it writes to, which it may not once
+	 * confined.
+	 */
 	setvbuf(stdout, buffer, terminal ? _IOLBF : _IOFBF, sizeof(buffer));
 	r->stream.report = &r->report;
-	return load_all_rules(r, e) && take_known_secrets(r, e) && (!r->baseline || report_baseline(&r->report, r->baseline, e));
+	return load_all_rules(r, e) && take_known_secrets(r, e) &&
+	       (!r->baseline || report_baseline(&r->report, r->baseline, e));
 }
 
 /* Write the report; what the run says as a status. */
@@ -355,7 +361,8 @@ static int scan_git(struct run *r, int argc, char **argv)
 	githistory_prepare();
 	if (!confine_to(paths.all, &e) || !(history = githistory_open(&paths, &e)))
 		return program_fail(&e);
-	ok = r->staged ? githistory_staged(history, scan_text, r, &e) : githistory_range(history, r->range, scan_text, r, &e);
+	ok = r->staged ? githistory_staged(history, scan_text, r, &e)
+		       : githistory_range(history, r->range, scan_text, r, &e);
 	githistory_release(history);
 	githistory_paths_release(&paths);
 	if (!ok && !r->report.findings)
@@ -386,5 +393,6 @@ int main(int argc, char **argv)
 {
 	static struct run run;
 
-	return argc > 1 && strcmp(argv[1], "git") == 0 ? scan_git(&run, argc - 1, argv + 1) : scan_files(&run, argc, argv);
+	return argc > 1 && strcmp(argv[1], "git") == 0 ? scan_git(&run, argc - 1, argv + 1)
+						       : scan_files(&run, argc, argv);
 }

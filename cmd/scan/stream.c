@@ -14,7 +14,9 @@ static void count_lines(struct stream *s, struct slice bytes)
 	s->length += bytes.len;
 }
 
-/* Line and column, from 1, of a byte of the text; of one that is too far back, those of the oldest place that is known. */
+/*
+ * Line and column, from 1, of a byte of the text; of one that is too far back, those of the oldest place that is known.
+ */
 static void place_of(const struct stream *s, uint64_t at, int64_t *line, int64_t *column)
 {
 	uint64_t n = s->lines, oldest = n > STREAM_LINES ? n - STREAM_LINES : 0, before;
@@ -40,7 +42,8 @@ static void report(struct stream *s, struct report_finding *f, uint64_t start, u
 static bool take_finding(void *context, const struct finding *f)
 {
 	struct stream *s = context;
-	struct report_finding found = { .rule = "too-much-work", .description = "the text takes too much work to judge" };
+	struct report_finding found = { .rule = "too-much-work",
+					.description = "the text takes too much work to judge" };
 
 	if (!f->rule) {
 		found.match = slice_str(f->why);
@@ -64,7 +67,8 @@ static bool take_known(void *context, const struct detection *d)
 	struct stream *s = context;
 	AUTO_FREE char *description = d->why ? NULL : alloc_format("value of the variable %s", s->names[d->number]);
 	struct report_finding found = { .rule = d->why ? "too-much-work" : "known-secret",
-					.description = d->why ? "the encodings take too much work to judge" : description };
+					.description =
+						d->why ? "the encodings take too much work to judge" : description };
 	int64_t line, column;
 
 	found.match = slice_str(d->why ? d->why : description);

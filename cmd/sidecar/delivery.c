@@ -27,7 +27,8 @@ static bool read_exactly(int fd, void *bytes, size_t len, struct error *e)
 		if (n < 0)
 			return error_sys(e, "unable to read standard input");
 		if (n == 0)
-			return error_set(e, STATUS_CALLER, "standard input ends before the document and the secrets do");
+			return error_set(e, STATUS_CALLER,
+					 "standard input ends before the document and the secrets do");
 		p += n;
 		len -= (size_t)n;
 	}
@@ -105,7 +106,8 @@ static int open_door(const char *path, struct error *e)
 	}
 	memcpy(address.sun_path, path, strlen(path) + 1);
 	if (fd < 0 || (unlink(path) < 0 && errno != ENOENT) ||
-	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0666) < 0 || listen(fd, 1) < 0) {
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0666) < 0 ||
+	    listen(fd, 1) < 0) {
 		error_sys(e, "unable to open the door '%s'", path);
 		return -1;
 	}

@@ -15,7 +15,8 @@ bool peers_listen(struct peers *p, struct error *e)
 	for (size_t i = 0; i < PEERS_MAX; i++)
 		p->fds[i] = -1;
 	if (p->listener < 0 || (unlink(RELOAD_SOCKET) < 0 && errno != ENOENT) ||
-	    bind(p->listener, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(p->listener, PEERS_MAX) < 0)
+	    bind(p->listener, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    listen(p->listener, PEERS_MAX) < 0)
 		return error_sys(e, "unable to listen on '%s'", RELOAD_SOCKET);
 	return true;
 }
@@ -83,8 +84,9 @@ void peers_report(const char *daemon, struct slice line, struct buf *reports)
 	report = doc_new("reload", 1);
 	doc_put_str(report, "daemon", daemon);
 	doc_put_slice(report, "event", event);
-	doc_put_bool(report, "ok", slice_eq(event, SLICE("start")) ||
-					   (doc_get(d, "ok") && doc_type_of(doc_get(d, "ok")) == DOC_BOOL && doc_get_bool(d, "ok")));
+	doc_put_bool(report, "ok",
+		     slice_eq(event, SLICE("start")) ||
+			     (doc_get(d, "ok") && doc_type_of(doc_get(d, "ok")) == DOC_BOOL && doc_get_bool(d, "ok")));
 	if (sha256 && doc_type_of(sha256) == DOC_STR)
 		doc_put(report, "sha256", doc_copy(sha256));
 	if (reason && doc_type_of(reason) == DOC_STR)

@@ -52,7 +52,8 @@ static const struct option_def option_defs[] = {
 	{ "bind", 0, "ADDRESS", "bind the listeners that are not inherited to this address" },
 	{ "audit", 0, "FILE", "the bottle's audit log, HOME/audit/IDENTITY.jsonl" },
 	{ "door", 0, "PATH", "take the listeners from whoever first connects to a socket there" },
-	{ "ready", 0, "FD", "gets one newline when all daemons are ready, before it a '+' for each that has written its files" },
+	{ "ready", 0, "FD", "gets one newline when all daemons are ready, before it a '+' for each that has written "
+			    "its files" },
 	{ "lifeline", 0, "FD", "end when this descriptor reaches its end of file" },
 	{ "grace", 0, "SECONDS", "from TERM to KILL at the end (8)" },
 	{ "ready-within", 0, "SECONDS", "time for a daemon to become ready (20)" },
@@ -440,7 +441,8 @@ int main(int argc, char **argv)
 		return program_usage("'--stdin' stands for '--document', '--secrets' and '--lifeline'");
 	if (o.input)
 		o.lifeline = STDIN_FILENO;
-	if (!warden_block_signals(&e) || !confine(&e)) /* first the signals: an early HUP must neither kill nor be lost */
+	if (!warden_block_signals(&e) ||
+	    !confine(&e)) /* first the signals: an early HUP must neither kill nor be lost */
 		return program_fail(&e);
 	document_seed();
 	digest_init();

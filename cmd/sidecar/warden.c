@@ -19,7 +19,8 @@
 #define FLUSH_MS     1000	 /* for a slow reader of our output at the end */
 #define AUDIT_AGAIN_MS 1000	 /* after an entry could not be written */
 
-enum ref_type { REF_SIGNALS, REF_LIFELINE, REF_HEALTH, REF_SINK, REF_STREAM, REF_READY, REF_LISTENER, REF_ASKING, REF_PEER };
+enum ref_type { REF_SIGNALS, REF_LIFELINE, REF_HEALTH, REF_SINK, REF_STREAM, REF_READY, REF_LISTENER, REF_ASKING,
+		REF_PEER };
 
 struct warden {
 	const struct warden_options *options;
@@ -60,7 +61,8 @@ static void event_end(struct warden *w, struct buf *line)
 	buf_truncate(line, line->len - 1);
 	sink_line(&w->sinks[STREAM_OUT], buf_slice(line));
 	if (w->options->audit)
-		audit_add_line(w->options->audit, "sidecar", slice_sub(buf_slice(line), strlen(EVENT_PREFIX), line->len));
+		audit_add_line(w->options->audit, "sidecar",
+			       slice_sub(buf_slice(line), strlen(EVENT_PREFIX), line->len));
 }
 
 /* An event without further members. */

@@ -29,7 +29,8 @@
 struct warden_options {
 	int64_t grace_ms; /* from TERM to KILL */
 	int64_t ready_ms; /* for a daemon to become ready */
-	int ready;	  /* gets what daemons say before they are ready, one newline when all are, then is closed; -1: none */
+	/* gets what daemons say before they are ready, one newline when all are, then is closed; -1: none */
+	int ready;
 	int lifeline;	  /* its end of file is our end; -1: none */
 	int health;	  /* listening socket of health.h */
 	struct peers *peers; /* those who ask for a reload: listening */

@@ -238,7 +238,8 @@ void client_tick(struct server *s, struct client *c)
 	if (c->state != CLIENT_WAITS) {
 		if (c->deadline > s->loop.now)
 			return;
-		if ((c->state == CLIENT_HEAD && !c->in.len) || c->state == CLIENT_ANSWERS || c->state == CLIENT_LINGERS) {
+		if ((c->state == CLIENT_HEAD && !c->in.len) || c->state == CLIENT_ANSWERS ||
+		    c->state == CLIENT_LINGERS) {
 			client_drop(s, c);
 			return;
 		}

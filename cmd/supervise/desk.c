@@ -83,7 +83,8 @@ enum desk_result desk_ask(struct desk *d, enum queue_tool tool, struct slice rou
 		return DESK_WAITS;
 	if (e.status == STATUS_WORLD)
 		program_warn("%s", e.text);
-	buf_add_format(text, "The operator could not be asked: %s.", e.status == STATUS_WORLD ? "the queue does not work" : e.text);
+	buf_add_format(text, "The operator could not be asked: %s.",
+		       e.status == STATUS_WORLD ? "the queue does not work" : e.text);
 	return DESK_REFUSED;
 }
 
@@ -97,7 +98,8 @@ static void describe_answer(const struct response *r, struct buf *text)
 		buf_add_str(text, "Approved: the proposed routes are in force now.");
 		break;
 	case QUEUE_MODIFIED:
-		buf_add_str(text, "Approved with changes: the routes below are in force now, not those that were proposed.");
+		buf_add_str(text,
+			    "Approved with changes: the routes below are in force now, not those that were proposed.");
 		break;
 	case QUEUE_REJECTED:
 		buf_add_str(text, "Rejected: the routes stay as they are. Do not ask for the same again.");
@@ -134,8 +136,10 @@ enum desk_result desk_look(struct desk *d, const struct ticket *t, bool last, st
 	if (!last)
 		return DESK_WAITS;
 	buf_add_format(text,
-		       "Still pending, id %s: the operator has not decided yet. Go on with something else, and call the tool "
-		       "again with the same routes_yaml later: that waits for the same decision and does not ask twice.",
+		       "Still pending, id %s: the operator has not decided yet. Go on with something else, and call "
+		       "the tool "
+		       "again with the same routes_yaml later: that waits for the same decision and does not ask "
+		       "twice.",
 		       t->id);
 	return DESK_ANSWERED;
 }

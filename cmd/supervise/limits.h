@@ -11,7 +11,8 @@
 #define BATCH_MAX 16               /* messages in one batch */
 #define RESPONSE_TIMEOUT 30        /* seconds that a call waits: half of what Claude Code allows by default */
 #define RESPONSE_TIMEOUT_MAX 3600  /* seconds */
-#define PROGRESS_TIME 5000         /* between signs of life in a waiting call: Claude Code gives up 60 s after the last */
+/* between signs of life in a waiting call: Claude Code gives up 60 s after the last */
+#define PROGRESS_TIME 5000
 #define READ_TIME 30000            /* for a head and its body to arrive */
 #define WRITE_TIME 30000           /* without progress while an answer is being written */
 #define IDLE_TIME 300000           /* a connection between requests */

@@ -109,7 +109,9 @@ static bool check_target(struct client *c, const struct http_head *h)
 	return true;
 }
 
-/* Whether a list of media types has this one: wildcards and parameters as in RFC 9110 §12.5.1, weights not looked at. */
+/*
+ * Whether a list of media types has this one: wildcards and parameters as in RFC 9110 §12.5.1, weights not looked at.
+ */
 static bool accepts(const struct http_head *h, struct slice type, struct slice any)
 {
 	bool named = false;
@@ -141,7 +143,8 @@ static bool take_protocol(struct server *s, struct client *c, const struct http_
 	c->has_session = session != NULL;
 	if (session && !session_find(&s->sessions, session->value, &c->version))
 		return refuse(c, 404, "there is no such session; send initialize");
-	snprintf(c->session, sizeof(c->session), "%.*s", session ? (int)session->value.len : 0, session ? session->value.ptr : "");
+	snprintf(c->session, sizeof(c->session), "%.*s", session ? (int)session->value.len : 0,
+		 session ? session->value.ptr : "");
 	if (session && version && !mcp_version_find(version->value, &named))
 		return refuse(c, 400, "MCP-Protocol-Version is none that this server speaks");
 	return true;

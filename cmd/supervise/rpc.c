@@ -89,7 +89,8 @@ static struct doc *initialize(struct rpc *r, const struct doc *params)
 	if (!mcp_version_find(doc_get_str(params, "protocolVersion"), &r->version))
 		r->version = MCP_VERSIONS - 1; /* the client decides whether it can live with the newest we have */
 	doc_put_str(result, "protocolVersion", mcp_version_names[r->version]);
-	doc_put_bool(doc_put(doc_put(result, "capabilities", doc_new_object()), "tools", doc_new_object()), "listChanged", false);
+	doc_put_bool(doc_put(doc_put(result, "capabilities", doc_new_object()), "tools", doc_new_object()),
+		     "listChanged", false);
 	info = doc_put(result, "serverInfo", doc_new_object());
 	doc_put_str(info, "name", "bot-bottle-supervise");
 	doc_put_str(info, "title", "bot-bottle: ask the operator");
@@ -107,7 +108,8 @@ static struct call *free_call(struct exchange *x)
 }
 
 /* One argument of a tool: a string. False with text. */
-static bool take_argument(const struct doc *arguments, const char *name, size_t max, struct slice *value, struct buf *text)
+static bool take_argument(const struct doc *arguments, const char *name, size_t max, struct slice *value,
+			  struct buf *text)
 {
 	const struct doc *d = doc_get(arguments, name);
 
@@ -128,9 +130,11 @@ static bool take_argument(const struct doc *arguments, const char *name, size_t 
 }
 
 /* Call a tool that asks the operator. */
-static void call_asking(struct rpc *r, struct exchange *x, const struct doc *id, const struct doc *params, enum queue_tool tool)
+static void call_asking(struct rpc *r, struct exchange *x, const struct doc *id, const struct doc *params,
+			enum queue_tool tool)
 {
-	const struct doc *arguments = doc_get(params, "arguments"), *token = doc_get(doc_get(params, "_meta"), "progressToken");
+	const struct doc *arguments = doc_get(params, "arguments"),
+			 *token = doc_get(doc_get(params, "_meta"), "progressToken");
 	struct slice routes, justification;
 	struct call *call = free_call(x);
 	enum desk_result result = DESK_REFUSED;
@@ -140,7 +144,8 @@ static void call_asking(struct rpc *r, struct exchange *x, const struct doc *id,
 	    take_argument(arguments, "justification", QUEUE_TEXT_MAX, &justification, &text))
 		result = desk_ask(r->desk, tool, routes, justification, &call->ticket, &text);
 	if (result == DESK_WAITS)
-		result = desk_look(r->desk, &call->ticket, r->desk->timeout <= 0, &text); /* it may have been answered before */
+		/* it may have been answered before */
+		result = desk_look(r->desk, &call->ticket, r->desk->timeout <= 0, &text);
 	if (result != DESK_WAITS) {
 		add_tool_result(x, id, &text, result == DESK_REFUSED);
 		return;
@@ -178,7 +183,8 @@ static void call_tool(struct rpc *r, struct exchange *x, const struct doc *id, c
 }
 
 /* Handle a request. True when it opened a session. */
-static bool take_request(struct rpc *r, struct exchange *x, const struct doc *id, struct slice method, const struct doc *params)
+static bool take_request(struct rpc *r, struct exchange *x, const struct doc *id, struct slice method,
+			 const struct doc *params)
 {
 	if (slice_eq(method, SLICE("initialize")) && x->batch) {
 		rpc_error_format(add_answer(x), id, RPC_INVALID_REQUEST, "initialize must not be part of a batch");
@@ -250,7 +256,8 @@ static bool take_message(struct rpc *r, struct exchange *x, const struct doc *m,
 	if (!id) {
 		take_notification(r, doc_str(method), params);
 	} else if (!r->in_session && needs_session(doc_str(method))) {
-		rpc_error_format(add_answer(x), id, RPC_INVALID_REQUEST, "there is no session yet: send initialize first");
+		rpc_error_format(add_answer(x), id, RPC_INVALID_REQUEST,
+				 "there is no session yet: send initialize first");
 		return false;
 	} else {
 		*opened = take_request(r, x, id, doc_str(method), params) || *opened;
@@ -342,7 +349,8 @@ void rpc_progress(struct exchange *x, int64_t now, rpc_text_fn *fn, void *ctx)
 		params = doc_put(m, "params", doc_new_object());
 		doc_put(params, "progressToken", doc_retain(c->progress));
 		doc_put_int(params, "progress", (int64_t)++c->signs);
-		doc_put_int(params, "total", (int64_t)c->signs + (c->deadline > now ? c->deadline - now : 0) / PROGRESS_TIME + 1);
+		doc_put_int(params, "total",
+			    (int64_t)c->signs + (c->deadline > now ? c->deadline - now : 0) / PROGRESS_TIME + 1);
 		doc_put_str(params, "message", "waiting for the operator");
 		doc_format(m, false, &text);
 		fn(ctx, buf_slice(&text));

@@ -32,7 +32,8 @@ static void to_hex(const uint8_t *bytes, size_t n, char *out)
 /* Append the signature of the text so far: a digest with the key on both sides, cut to half. */
 static void sign(const struct sessions *s, char id[SESSION_ID_SIZE], size_t len)
 {
-	struct slice parts[] = { slice_of(s->key, sizeof(s->key)), slice_of(id, len), slice_of(s->key, sizeof(s->key)) };
+	struct slice parts[] = { slice_of(s->key, sizeof(s->key)), slice_of(id, len),
+				 slice_of(s->key, sizeof(s->key)) };
 	uint8_t digest[DIGEST_SIZE];
 
 	digest_sha256(parts, COUNT_OF(parts), digest);

@@ -89,7 +89,8 @@ static bool find_timeout(const struct options *o, int64_t *ms, struct error *e)
 static bool confine_server(const struct options *o, struct error *e)
 {
 	static const struct confine_call own_calls[] = { CONFINE_ALLOW(__NR_accept4), CONFINE_END };
-	static const struct confine_call *const calls[] = { own_calls, loop_calls, link_calls, queue_calls, watch_calls, NULL };
+	static const struct confine_call *const calls[] = { own_calls, loop_calls, link_calls, queue_calls, watch_calls,
+							    NULL };
 	const char *slash = strrchr(o->routes, '/');
 	AUTO_FREE char *directory = slash ? alloc_copy(o->routes, (size_t)(slash - o->routes) + 1) : alloc_copy(".", 1);
 	const char *const readable[] = { directory, NULL }, *const writable[] = { o->queue, NULL };
@@ -103,8 +104,9 @@ static bool serve(const struct options *o, struct server *s, struct error *e)
 {
 	s->desk.routes = o->routes;
 	s->desk.bottle = o->bottle;
-	if (!find_timeout(o, &s->desk.timeout, e) || !listen_check(o->listener, e) || !sessions_open(&s->sessions, o->session_key, e) ||
-	    !desk_open(&s->desk, o->queue, e) || !server_init(s, o->listener, e) || !confine_server(o, e))
+	if (!find_timeout(o, &s->desk.timeout, e) || !listen_check(o->listener, e) ||
+	    !sessions_open(&s->sessions, o->session_key, e) || !desk_open(&s->desk, o->queue, e) ||
+	    !server_init(s, o->listener, e) || !confine_server(o, e))
 		return false;
 	if (o->ready >= 0 && !fd_write_all(o->ready, SLICE("\n"), "the descriptor for readiness", e))
 		return false;

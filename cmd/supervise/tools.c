@@ -1,10 +1,13 @@
 #include "tools.h"
 
 const char tools_instructions[] =
-	"This machine reaches only the hosts and paths that its operator has allowed. list-egress-routes shows them. When you "
+	"This machine reaches only the hosts and paths that its operator has allowed. list-egress-routes shows them. "
+	"When you "
 	"know that you will need another one, call allow; when a request was refused (HTTP 403 of bot-bottle), call "
-	"egress-block. Both take the whole routes file as you would like it to be and a justification that a person reads "
-	"before deciding; ask for as little as will do. Credentials are added outside: never ask for them to be put in.";
+	"egress-block. Both take the whole routes file as you would like it to be and a justification that a person "
+	"reads "
+	"before deciding; ask for as little as will do. Credentials are added outside: never ask for them to be put "
+	"in.";
 
 /* What a person needs to know to write routes; bb-routes(5) has the rest. */
 static const char routes_help[] =
@@ -12,16 +15,19 @@ static const char routes_help[] =
 	"routes: [{host: api.example.com, matches: [{paths: [{value: /v1}], methods: [GET]}]}]";
 
 static const char justification_help[] =
-	"Why this is needed, for the operator: what you are doing, which request it is for, why nothing smaller will do.";
+	"Why this is needed, for the operator: what you are doing, which request it is for, why nothing smaller will "
+	"do.";
 
 static const struct {
 	const char *name, *title, *description;
 } texts[] = {
 	{ "allow", "Ask for routes",
-	  "Ask the operator to allow hosts or paths that you will need. Waits a while for the decision; when it says that the "
+	  "Ask the operator to allow hosts or paths that you will need. Waits a while for the decision; when it says "
+	  "that the "
 	  "proposal is still pending, go on and call it again later with the same routes_yaml." },
 	{ "egress-block", "Ask after a refusal",
-	  "Ask the operator to allow what was just refused: call it after a request failed with 403. Otherwise like allow." },
+	  "Ask the operator to allow what was just refused: call it after a request failed with 403. Otherwise like "
+	  "allow." },
 	{ "list-egress-routes", "Show the routes in force",
 	  "Show which hosts, paths and methods are allowed now, as a routes file in JSON." },
 };

@@ -4,7 +4,8 @@
 
 # _bb_directories NAME: the names that are kept in a directory of the operator's home.
 _bb_directories() {
-	(cd "${BOT_BOTTLE_HOME:-$HOME/.bot-bottle}/$1" 2>/dev/null && printf '%s\n' */ | sed -n 's,^\([A-Za-z0-9._-]*\)/$,\1,p')
+	(cd "${BOT_BOTTLE_HOME:-$HOME/.bot-bottle}/$1" 2>/dev/null &&
+		printf '%s\n' */ | sed -n 's,^\([A-Za-z0-9._-]*\)/$,\1,p')
 }
 
 # _bb_words: what may stand at the place that is completed, given the words before it.

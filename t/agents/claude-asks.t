@@ -15,7 +15,8 @@ export PATH
 
 # --- the model's script: try, ask, try again ---
 
-# Its tools of MCP are told to the model only when it looks for them. What it proposes is written when the bottle is there.
+# Its tools of MCP are told to the model only when it looks for them. What it proposes is written when the bottle is
+# there.
 get='curl -sS -w "%{http_code}\n" http://docs.test/bytes/20'
 jq -n --arg get "$get" --arg wish "$PWD/wish" '[
 	{name: "Bash", input: {command: $get, description: "Get the docs"}},
@@ -65,7 +66,8 @@ in_force() {
 }
 wait_for in_force
 jq --arg port "$docs_port" '.routes += [{host: "docs.test", upstream: {connect: ("127.0.0.1:" + $port)}}]
-	| {routes_yaml: tojson, justification: "I was refused, and need the docs"}' home/state/*/egress/routes.yaml >wish.new
+	| {routes_yaml: tojson, justification: "I was refused, and need the docs"}' home/state/*/egress/routes.yaml \
+		>wish.new
 mv wish.new wish
 check 'its question comes' bb supervise wait --timeout 200 --json
 cp out pending
@@ -83,12 +85,14 @@ like "$(cat said)" 'I have the docs\.' 'and says what the model said'
 # --- both ends ---
 
 jq -r '.results[]' asked >seen
-like "$(cat seen)" "'docs.test' is in no route of this bottle; ask for it with the tool 'egress-block'" 'the model read the refusal, and how to ask'
+like "$(cat seen)" "'docs.test' is in no route of this bottle; ask for it with the tool 'egress-block'" \
+	'the model read the refusal, and how to ask'
 like "$(cat seen)" '^Approved: ' 'the approval'
 like "$(cat seen)" 'The operator says: docs are fine' 'and its reason'
 like "$(cat seen)" '200$' 'and after it what it wanted'
 is "$(jq -rs 'map(select(.target == "/bytes/20")) | length' docs)" 1 'which arrived once'
 unlike "$(cat errors)" 'mcp' 'registering the server gave no warning'
-is "$(jq -r 'select(.target | startswith("/v1/messages")) | .credentials.authorization | join(",")' asked | sort -u)" "Bearer $token" \
+is "$(jq -r 'select(.target | startswith("/v1/messages")) | .credentials.authorization | join(",")' asked | sort -u)" \
+	"Bearer $token" \
 	'the credential of the provider outlived the change of routes'
 done_testing

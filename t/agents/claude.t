@@ -17,7 +17,8 @@ like "$(claude --version 2>&1)" '^[0-9]+\.[0-9]+\.[0-9]+ ' 'it starts outside'
 
 # --- a stand-in of its API ---
 
-# What the model asks the agent's shell to do: write, and look for credentials everywhere. What it finds goes to the model, so
+# What the model asks the agent's shell to do: write, and look for credentials everywhere. What it finds goes to the
+# model, so
 # it leaves out the canary, which may go nowhere. It waits in the middle, so
 # that its memory can be read from outside.
 # shellcheck disable=SC2016 # for the shell in the bottle
@@ -49,7 +50,8 @@ cp -R "$BB_SOURCE/providers/claude/." home/contrib/claude/
 	with open(path, "w") as f:
 	    yaml.safe_dump(provider, f)
 END
-printf -- '---\nagent_provider: {template: claude, auth_token: CLAUDE_TOKEN}\nsupervise: false\n---\n' >home/bottles/work.md
+printf -- '---\nagent_provider: {template: claude, auth_token: CLAUDE_TOKEN}\nsupervise: false\n---\n' \
+	>home/bottles/work.md
 chmod 600 home/bottles/work.md
 printf -- '---\nbottle: work\n---\nYou make files.\n' >home/agents/maker.md
 echo 'notes of a person' >project/notes.txt

@@ -31,7 +31,8 @@ END
 node origin.mjs >origin.log 2>&1 &
 at_exit "kill $!"
 check 'an origin runs' wait_for grep -q '^[0-9][0-9]*$' origin.log
-echo "routes: [{host: ws.test, upstream: {connect: \"127.0.0.1:$(head -n 1 origin.log)\", ca_file: $PWD/ca/ca.pem}}]" >routes.yaml
+echo "routes: [{host: ws.test, upstream: {connect: \"127.0.0.1:$(head -n 1 origin.log)\", ca_file: $PWD/ca/ca.pem}}]" \
+	>routes.yaml
 bb-egress --routes routes.yaml --listen 127.0.0.1:0 --state state >egress.log 2>&1 &
 at_exit "kill $!"
 check 'the proxy runs' wait_for grep -q '"event":"start"' egress.log
@@ -44,7 +45,8 @@ import { HttpsProxyAgent } from 'https-proxy-agent'
 import { readFileSync } from 'node:fs'
 
 const socket = new WebSocket('wss://ws.test/x', {
-	agent: new HttpsProxyAgent(process.env.HTTPS_PROXY), ca: readFileSync(process.env.NODE_EXTRA_CA_CERTS), perMessageDeflate: true,
+	agent: new HttpsProxyAgent(process.env.HTTPS_PROXY),
+	ca: readFileSync(process.env.NODE_EXTRA_CA_CERTS), perMessageDeflate: true,
 })
 const long = Buffer.from('lorem ipsum '.repeat(80000))
 socket.on('open', () => { socket.send('hello'); socket.ping('p'); socket.send(long) })
@@ -59,7 +61,8 @@ socket.on('error', error => console.log(`error ${error.message}`))
 END
 eval "$(bb-egress env --state state)"
 check 'a client comes to its end' timeout 60 node client.mjs
-is "$(sort out)" "$(printf 'binary true\nclose 1000 done []\npong p\ntext hello')" '... with all messages, a pong, and a close; without compression'
+is "$(sort out)" "$(printf 'binary true\nclose 1000 done []\npong p\ntext hello')" \
+	'... with all messages, a pong, and a close; without compression'
 check 'the origin heard the close' wait_for grep -q '^closed: 1000$' origin.log
 like "$(cat origin.log)" '^offered: undefined$' '... and no offer of compression'
 

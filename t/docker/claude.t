@@ -15,8 +15,8 @@ fi
 
 # --- a stand-in of its API ---
 
-# What the model asks the agent's shell to do: write, and look for credentials everywhere. It waits in the middle, so that
-# its memory can be read from outside.
+# What the model asks the agent's shell to do: write, and look for credentials everywhere. It waits in the middle, so
+# that its memory can be read from outside.
 # shellcheck disable=SC2016 # for the shell in the bottle
 command='echo made >made.txt; echo changed >>notes.txt; curl -sS https://api.anthropic.com/hold; {
 env; cat made.txt notes.txt;
@@ -57,8 +57,8 @@ token=sk-ant-oat01-real-$(openssl rand -hex 24)
 
 # --- run it; look at its memory while it waits ---
 
-(cd project && CLAUDE_TOKEN=$token bb start maker --backend docker --cwd --yes --headless --label work --prompt 'make the file' \
-	>../said 2>../errors </dev/null) &
+(cd project && CLAUDE_TOKEN=$token bb start maker --backend docker --cwd --yes --headless --label work \
+	--prompt 'make the file' >../said 2>../errors </dev/null) &
 bottle=$!
 at_exit "kill $bottle"
 waiting() {

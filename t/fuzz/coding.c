@@ -16,8 +16,8 @@
 static const struct coding_limits limits = { 1 << 20, 1 << 16, 64 };
 
 /* Decode in steps; returns NULL or why it is bad; *left is what follows an embedded stream. */
-static const char *decode(const struct coding_list *list, enum coding_use use, struct slice input, size_t step, struct buf *out,
-			  size_t *left)
+static const char *decode(const struct coding_list *list, enum coding_use use, struct slice input, size_t step,
+			  struct buf *out, size_t *left)
 {
 	struct slice part = SLICE(""), piece;
 	enum coding_result r = CODING_MORE;

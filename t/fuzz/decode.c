@@ -1,4 +1,6 @@
-/* The views of any stream: the same sum of all bytes for every split, places in order, nothing held that was not fed. */
+/*
+ * The views of any stream: the same sum of all bytes for every split, places in order, nothing held that was not fed.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +17,8 @@
 /* Sums that do not depend on the order in which views get their bytes, but on that of the bytes in each. */
 struct sums {
 	uint64_t bytes, text;
-	bool packed; /* there was a compressed stream, most likely a damaged one: how much comes out of those is not fixed */
+	/* there was a compressed stream, most likely a damaged one: how much comes out of those is not fixed */
+	bool packed;
 };
 
 static bool bytes(void *ctx, struct decode_view *view, struct slice piece)

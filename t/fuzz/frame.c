@@ -1,4 +1,7 @@
-/* What comes out of a container: pieces of the engine's stream, frames in them, numbers in those. Every split gives the same. */
+/*
+ * What comes out of a container: pieces of the engine's stream, frames in them, numbers in those. Every split gives the
+ * same.
+ */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

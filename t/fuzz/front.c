@@ -17,7 +17,8 @@ int orderly_front_main(int argc, char **argv);
 
 enum { CLIENT_SENDS = 0x40, CLIENT_READS, TIME_PASSES, OTHER_STREAM = 0x80 };
 
-#define WEBSOCKET_FIELDS "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: QUJDREVGR0hJSktMTU5PUA==\r\n"
+#define WEBSOCKET_FIELDS "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
+			 "QUJDREVGR0hJSktMTU5PUA==\r\n"
 
 /* What is asked for. */
 static const struct asked {
@@ -27,8 +28,10 @@ static const struct asked {
 	{ "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", false, false, false },
 	{ "HEAD http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", true, false, false },
 	{ "GET http://a.test/ HTTP/1.0\r\nHost: a.test\r\n\r\n", false, false, true },
-	{ "POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nAccept: application/json\r\nContent-Length: 9\r\n\r\n123", false, false, false },
-	{ "POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n123\r\n", false, false, false },
+	{ "POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nAccept: application/json\r\nContent-Length: 9\r\n\r\n123",
+	  false, false, false },
+	{ "POST http://a.test/ HTTP/1.1\r\nHost: a.test\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n123\r\n", false,
+	  false, false },
 	{ "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n" WEBSOCKET_FIELDS "\r\n", false, true, false },
 	{ "GET http://warn.test/ HTTP/1.1\r\nHost: warn.test\r\n\r\n", false, false, false },
 	{ "GET http://blind.test/ HTTP/1.1\r\nHost: blind.test\r\n\r\n", false, false, false },
@@ -73,9 +76,12 @@ static void start(void)
 	f.options.level = LEVEL_FULL;
 	f.tls = tls_server_new(&e);
 	MUST(f.tls && loop_init(&f.loop, &e));
-	MUST(inspector_open(&f.inspector, role_file("rules: [{id: x, description: x, token: 'tok_[a-z]{9}', keywords: [tok_]}]"),
-			    role_file("rules: [{id: jailbreak-x, description: x, regex: 'ignore all', keywords: [ignore all], at: keyword},"
-				      "{id: jailbreak-y, description: x, regex: 'obey me', keywords: [obey me], at: keyword}]"), &e) || (program_fail(&e), false));
+	MUST(inspector_open(&f.inspector, role_file("rules: [{id: x, description: x, token: 'tok_[a-z]{9}', keywords: "
+						    "[tok_]}]"),
+			    role_file("rules: [{id: jailbreak-x, description: x, regex: 'ignore all', keywords: "
+				      "[ignore all], at: keyword},"
+				      "{id: jailbreak-y, description: x, regex: 'obey me', keywords: [obey me], at: "
+				      "keyword}]"), &e) || (program_fail(&e), false));
 	f.inspector.known = fingerprints_new(key);
 	f.routes = doc_parse(slice_str(routes), &e);
 	policy = policy_new(f.routes, &e);
@@ -125,7 +131,8 @@ static void ask(const struct asked *asked)
 static void take_record(unsigned what, struct slice bytes)
 {
 	struct client *c = &f.clients[0];
-	struct message m = { what & ~(unsigned)OTHER_STREAM, c->x.stream ^ (what & OTHER_STREAM ? 1 << STREAM_SLOT_BITS : 0), bytes };
+	struct message m = { what & ~(unsigned)OTHER_STREAM,
+			     c->x.stream ^ (what & OTHER_STREAM ? 1 << STREAM_SLOT_BITS : 0), bytes };
 
 	if (what == CLIENT_SENDS)
 		client_sent |= send(client, bytes.ptr, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT) > 0;
@@ -175,7 +182,8 @@ static void check_frames(struct slice rest)
 	while ((got = websocket_read(&r, &rest, &message, &p)) != WEBSOCKET_MORE) {
 		if (got != WEBSOCKET_BAD)
 			continue;
-		MUST(p.code == WEBSOCKET_BAD_DATA || strstr(p.why, "a close frame")); /* texts that are not UTF-8 are the client's to refuse */
+		MUST(p.code == WEBSOCKET_BAD_DATA ||
+		     strstr(p.why, "a close frame")); /* texts that are not UTF-8 are the client's to refuse */
 		return;
 	}
 }
@@ -205,7 +213,8 @@ static void check(const struct asked *asked, struct slice rest)
 	else if (h.body == HTTP_BODY_CHUNKED)
 		check_chunks(rest);
 	else
-		MUST(h.body == HTTP_BODY_CLOSE ? asked->close : client_sent || (h.body == HTTP_BODY_LENGTH && rest.len <= h.length));
+		MUST(h.body == HTTP_BODY_CLOSE ? asked->close
+					       : client_sent || (h.body == HTTP_BODY_LENGTH && rest.len <= h.length));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -21,7 +21,10 @@
 
 static int steward = -1; /* its end of the pair */
 
-/* In place of door.c's: what is asked must be sound. Every second one is permitted, and gets a git that has spoken already. */
+/*
+ * In place of door.c's: what is asked must be sound. Every second one is permitted, and gets a git that has spoken
+ * already.
+ */
 bool door_ask(const struct git_request *r, struct answer *a)
 {
 	struct error e = ERROR_INIT;

@@ -15,7 +15,8 @@
 
 static const char phrases[] =
 	"rules:\n"
-	"  - {id: jailbreak-a, description: d, regex: '(?<![a-z])ignore(?: [a-z]+){0,3}? rules', keywords: [ignore], at: keyword}\n"
+	"  - {id: jailbreak-a, description: d, regex: '(?<![a-z])ignore(?: [a-z]+){0,3}? rules', keywords: [ignore], "
+	"at: keyword}\n"
 	"  - {id: jailbreak-b, description: d, regex: '(?:you|we) are (?:now|free)', keywords: [are now, are free]}\n"
 	"  - {id: disclosure-c, description: d, regex: 'send(?: [a-z]+){0,3}? to', keywords: [send], at: keyword}\n"
 	"  - {id: credential-d, description: d, regex: 'пароль|key', keywords: [пароль, key], at: keyword}\n";

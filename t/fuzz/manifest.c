@@ -61,8 +61,9 @@ static void prepare(void)
 	must(mkdtemp(directory) != NULL);
 	for (size_t i = 0; i < COUNT_OF(directories); i++)
 		must(mkdir(below(directories[i]), 0700) == 0);
-	put("contrib/p/provider.yaml", SLICE("command: x\nsettings: {url: {type: string, required: true}, n: {type: integer}}\n"
-					     "token: {name: t, host: h.example, header: x-key, placeholder: p}\n"));
+	put("contrib/p/provider.yaml",
+	    SLICE("command: x\nsettings: {url: {type: string, required: true}, n: {type: integer}}\n"
+		  "token: {name: t, host: h.example, header: x-key, placeholder: p}\n"));
 	setenv("BOT_BOTTLE_HOME", directory, 1);
 	setenv("BOT_BOTTLE_SKILLS_DIR", below("skills"), 1);
 	must(home_init(&home, below("contrib"), &e));

@@ -45,7 +45,8 @@ static void start(void)
 	server.desk.routes = routes;
 	server.desk.bottle = "fuzz";
 	server.desk.timeout = 1;
-	must(sessions_open(&server.sessions, -1, &e) && desk_open(&server.desk, queue, &e) && loop_init(&server.loop, &e));
+	must(sessions_open(&server.sessions, -1, &e) && desk_open(&server.desk, queue, &e) &&
+	     loop_init(&server.loop, &e));
 }
 
 /* Read what was answered. The client may wait: then its stream has no end. */
@@ -64,7 +65,8 @@ static void check_answers(int fd)
 		struct error e = ERROR_INIT;
 		AUTO_DOC *body = NULL;
 
-		must(http_parse_response(slice_of(text + at, len - at), &scanned, false, &h, &consumed, &why) == HTTP_DONE);
+		must(http_parse_response(slice_of(text + at, len - at), &scanned, false, &h, &consumed, &why) ==
+		     HTTP_DONE);
 		at += consumed;
 		if (h.body != HTTP_BODY_LENGTH)
 			return; /* a stream of events: what follows belongs to it */

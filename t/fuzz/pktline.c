@@ -1,4 +1,7 @@
-/* Git's packet lengths and requests: what is accepted names one plain repository; lengths are those that pkt_add writes. */
+/*
+ * Git's packet lengths and requests: what is accepted names one plain repository; lengths are those that pkt_add
+ * writes.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,7 +23,8 @@ static void check_request(const struct git_request *r, struct slice within)
 	for (size_t i = 0; i < r->repo.len; i++) {
 		char c = r->repo.ptr[i];
 
-		MUST((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-');
+		MUST((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+		     c == '_' || c == '-');
 	}
 	MUST(r->repo.ptr[0] != '-' && !slice_eq(r->repo, SLICE(".")) && !slice_eq(r->repo, SLICE("..")));
 	MUST(r->version <= 2 && r->service <= GIT_RECEIVE_PACK && r->phase <= GIT_RPC);
@@ -39,7 +43,8 @@ static void check_length(struct slice head)
 	if (len < PKT_HEAD)
 		return;
 	pkt_add(&packet, slice_of(zeros, len - PKT_HEAD));
-	MUST(packet.len == len && slice_eq_fold(slice_sub(buf_slice(&packet), 0, PKT_HEAD), slice_sub(head, 0, PKT_HEAD)));
+	MUST(packet.len == len &&
+	     slice_eq_fold(slice_sub(buf_slice(&packet), 0, PKT_HEAD), slice_sub(head, 0, PKT_HEAD)));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

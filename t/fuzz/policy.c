@@ -18,10 +18,12 @@
 	} while (0)
 
 static const char routes[] =
-	"[{\"host\":\"a.test\",\"matches\":[{\"paths\":[{\"value\":\"/api\"},{\"type\":\"regex\",\"value\":\"/r/(a|b)*c\"}],"
+	"[{\"host\":\"a.test\",\"matches\":[{\"paths\":[{\"value\":\"/api\"},{\"type\":\"regex\",\"value\":\"/r/"
+	"(a|b)*c\"}],"
 	"\"methods\":[\"GET\",\"POST\"]},{\"paths\":[{\"type\":\"exact\",\"value\":\"/one\"}],"
 	"\"headers\":[{\"name\":\"x-org\",\"value\":\"acme\"}]}]},"
-	"{\"host\":\"b.test\",\"auth\":{\"token_ref\":\"T\",\"placeholder\":\"ph\"}},{\"host\":\"*.w.test\",\"git\":{\"fetch\":true}}]";
+	"{\"host\":\"b.test\",\"auth\":{\"token_ref\":\"T\",\"placeholder\":\"ph\"}},{\"host\":\"*.w.test\","
+	"\"git\":{\"fetch\":true}}]";
 
 /* The routes, compiled once. */
 static const struct policy *policy(void)

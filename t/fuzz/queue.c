@@ -29,7 +29,8 @@ static char directory[] = "queue.XXXXXX"; /* in the fuzzer's own directory, and 
 /* A queue with one question. */
 static void open_queue(void)
 {
-	const struct question q = { .tool = QUEUE_ALLOW, .bottle = "dev-x1", .file = SLICE("routes: []"), .justification = SLICE("why") };
+	const struct question q = { .tool = QUEUE_ALLOW, .bottle = "dev-x1", .file = SLICE("routes: []"),
+				    .justification = SLICE("why") };
 	struct error e = ERROR_INIT;
 
 	document_seed();

@@ -13,7 +13,8 @@
 	} while (0)
 
 /* Parse in growing prefixes, as a slow client sends. */
-static enum http_result parse_slowly(struct slice input, size_t step, struct http_head *h, size_t *consumed, const char **why)
+static enum http_result parse_slowly(struct slice input, size_t step, struct http_head *h, size_t *consumed,
+				     const char **why)
 {
 	size_t scanned = 0, have = 0;
 	enum http_result r = HTTP_MORE;
@@ -36,7 +37,8 @@ static void check_fields(const struct http_head *a, const struct http_head *b)
 		while (j < b->n_fields && b->fields[j].hop)
 			j++;
 		MUST(j < b->n_fields);
-		MUST(slice_eq(a->fields[i].name, b->fields[j].name) && slice_eq(a->fields[i].value, b->fields[j].value));
+		MUST(slice_eq(a->fields[i].name, b->fields[j].name) &&
+		     slice_eq(a->fields[i].value, b->fields[j].value));
 		j++;
 	}
 	while (j < b->n_fields)
@@ -56,7 +58,8 @@ static void check_round_trip(const struct http_head *h)
 	MUST(http_write_request(&out, h, &r, &why));
 	if (out.len >= HTTP_HEAD_MAX || h->n_fields > HTTP_FIELDS_MAX - 5)
 		return;
-	MUST(http_parse_request(buf_slice(&out), &scanned, &again, &consumed, &why) == HTTP_DONE && consumed == out.len);
+	MUST(http_parse_request(buf_slice(&out), &scanned, &again, &consumed, &why) == HTTP_DONE &&
+	     consumed == out.len);
 	MUST(slice_eq(again.method, h->method) && slice_eq(again.target, h->target));
 	MUST(again.body == h->body && again.length == h->length && again.has_length == h->has_length);
 	MUST(again.keep_alive == h->keep_alive && again.expect_continue == h->expect_continue);
@@ -80,7 +83,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	MUST(r != HTTP_BAD || why == why_slowly);
 	if (r != HTTP_DONE)
 		return 0;
-	MUST(consumed == consumed_slowly && whole.n_fields == slow.n_fields && whole.body == slow.body && whole.length == slow.length);
+	MUST(consumed == consumed_slowly && whole.n_fields == slow.n_fields && whole.body == slow.body &&
+	     whole.length == slow.length);
 	check_round_trip(&whole);
 	if (request_gather(&whole, &tunnel, &f, &no))
 		MUST(strcmp(f.authority.host, "x.test") == 0 && f.authority.port == 443 && f.path.ptr[0] == '/');

@@ -17,7 +17,8 @@ static void check_round_trip(const struct http_head *h, bool to_head)
 {
 	static struct http_head again;
 	bool tunnel = h->body == HTTP_BODY_TUNNEL;
-	struct http_rewrite r = { .framing = tunnel ? HTTP_BODY_NONE : h->body, .upgrade = tunnel, .close = !h->keep_alive && !tunnel };
+	struct http_rewrite r = { .framing = tunnel ? HTTP_BODY_NONE : h->body, .upgrade = tunnel,
+				  .close = !h->keep_alive && !tunnel };
 	AUTO_BUF out = BUF_INIT;
 	size_t scanned = 0, consumed = 0;
 	const char *why = NULL;
@@ -25,7 +26,8 @@ static void check_round_trip(const struct http_head *h, bool to_head)
 	MUST(http_write_response(&out, h, &r, &why));
 	if (out.len >= HTTP_HEAD_MAX || h->n_fields > HTTP_FIELDS_MAX - 5)
 		return;
-	MUST(http_parse_response(buf_slice(&out), &scanned, to_head, &again, &consumed, &why) == HTTP_DONE && consumed == out.len);
+	MUST(http_parse_response(buf_slice(&out), &scanned, to_head, &again, &consumed, &why) == HTTP_DONE &&
+	     consumed == out.len);
 	MUST(again.status == h->status && slice_eq(again.reason, h->reason) && again.body == h->body);
 	MUST(h->body != HTTP_BODY_LENGTH || again.length == h->length);
 	MUST(again.keep_alive == h->keep_alive);
@@ -51,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum http_result r = http_parse_response(input, &scanned, to_head, &whole, &consumed, &why), s = HTTP_MORE;
 
 	for (size_t have = 1; s == HTTP_MORE && have <= size; have++)
-		s = http_parse_response(slice_sub(input, 0, have), &slow_scanned, to_head, &slow, &consumed_slowly, &why_slowly);
+		s = http_parse_response(slice_sub(input, 0, have), &slow_scanned, to_head, &slow, &consumed_slowly,
+					&why_slowly);
 	MUST(r == s && (r != HTTP_BAD || why == why_slowly));
 	if (r != HTTP_DONE)
 		return 0;

@@ -61,7 +61,9 @@ static void check_leaf(struct slice der, struct slice host)
 	MUST(x && at == (const unsigned char *)der.ptr + der.len && der.len <= LEAF_MAX);
 	MUST(strlen(name) == host.len && !strchr(name, '*') && X509_check_ca(x) == 0);
 	MUST(X509_check_ip_asc(x, name, 0) == 1 ||
-	     X509_check_host(x, name, host.len, X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT, NULL) == 1 || host.ptr[0] == '[');
+	     X509_check_host(x, name, host.len, X509_CHECK_FLAG_NO_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT,
+			     NULL) == 1 ||
+	     host.ptr[0] == '[');
 	X509_free(x);
 }
 

@@ -24,9 +24,11 @@ enum { ORIGIN_SENDS = 0x3c, ORIGIN_ENDS, TIME_PASSES, LOOP_RUNS, TYPE_BITS = 6, 
 #define TOKEN "tok-fuzz-0123456789"
 
 static const char routes[] =
-	"[{\"host\":\"key.test\",\"auth\":{\"scheme\":\"Bearer\",\"token_ref\":\"T\"},\"upstream\":{\"connect\":\"127.0.0.1:9\"},"
+	"[{\"host\":\"key.test\",\"auth\":{\"scheme\":\"Bearer\",\"token_ref\":\"T\"},"
+	"\"upstream\":{\"connect\":\"127.0.0.1:9\"},"
 	"\"matches\":[{\"paths\":[{\"value\":\"/allowed\"}],\"methods\":[\"GET\",\"POST\"]}]},"
-	"{\"host\":\"open.test\",\"ports\":[80],\"upstream\":{\"connect\":\"127.0.0.1:9\"},\"matches\":[{\"paths\":[{\"value\":\"/allowed\"}]}]}]";
+	"{\"host\":\"open.test\",\"ports\":[80],\"upstream\":{\"connect\":\"127.0.0.1:9\"},"
+	"\"matches\":[{\"paths\":[{\"value\":\"/allowed\"}]}]}]";
 
 static struct upstream u;
 static int ends[ENDS_MAX]; /* the origins' ends of connections */
@@ -52,7 +54,8 @@ int __wrap_connect(int fd, const struct sockaddr *to, socklen_t len)
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)to;
 
-	MUST(fd >= 0 && len == sizeof(*v4) && ntohl(v4->sin_addr.s_addr) == INADDR_LOOPBACK && ntohs(v4->sin_port) == 9);
+	MUST(fd >= 0 && len == sizeof(*v4) && ntohl(v4->sin_addr.s_addr) == INADDR_LOOPBACK &&
+	     ntohs(v4->sin_port) == 9);
 	return 0;
 }
 
@@ -103,9 +106,11 @@ static void check_job(const struct job *j)
 
 	if (j->state == JOB_FREE || j->out_at || !out.len || j->response_started)
 		return;
-	MUST(slice_starts(out, SLICE("GET /allowed")) || slice_starts(out, SLICE("POST /allowed")) || strcmp(j->place.authority.host, "open.test") == 0);
+	MUST(slice_starts(out, SLICE("GET /allowed")) || slice_starts(out, SLICE("POST /allowed")) ||
+	     strcmp(j->place.authority.host, "open.test") == 0);
 	if (slice_search(out, SLICE(TOKEN)) != SLICE_NONE)
-		MUST(strcmp(j->place.authority.host, "key.test") == 0 && j->place.scheme == SCHEME_HTTPS && j->place.authority.port == 443);
+		MUST(strcmp(j->place.authority.host, "key.test") == 0 && j->place.scheme == SCHEME_HTTPS &&
+		     j->place.authority.port == 443);
 }
 
 /* What an origin got in the clear: requests that our strict reader takes, to the path that is allowed. */
@@ -154,14 +159,17 @@ static void check_told(struct slice told)
 		size_t scanned = 0, consumed = 0;
 		const char *why;
 
-		MUST(m.type >= MESSAGE_BODY && m.type <= MESSAGE_ABORT && m.type != MESSAGE_KNOWN && m.type != MESSAGE_CANARIES);
+		MUST(m.type >= MESSAGE_BODY && m.type <= MESSAGE_ABORT && m.type != MESSAGE_KNOWN &&
+		     m.type != MESSAGE_CANARIES);
 		MUST(slice_search(m.body, SLICE(TOKEN)) == SLICE_NONE);
 		if (m.type == MESSAGE_BODY)
 			MUST(m.body.len > 0 && m.body.len <= PIECE_MAX);
 		if (m.type != MESSAGE_INFORM && m.type != MESSAGE_RESPONSE)
 			continue;
-		MUST(http_parse_response(m.body, &scanned, true, &h, &consumed, &why) == HTTP_DONE && consumed == m.body.len);
-		MUST(m.type == MESSAGE_RESPONSE ? h.status >= 200 || h.status == 101 : h.status < 200 && h.status != 101);
+		MUST(http_parse_response(m.body, &scanned, true, &h, &consumed, &why) == HTTP_DONE &&
+		     consumed == m.body.len);
+		MUST(m.type == MESSAGE_RESPONSE ? h.status >= 200 || h.status == 101
+						: h.status < 200 && h.status != 101);
 		MUST(http_find(&h, SLICE("alt-svc")) == NULL);
 	}
 	MUST(c.in_at == c.in.len);

@@ -45,8 +45,8 @@ static unsigned read_all(struct slice bytes, bool masked, size_t step, struct bu
 				MUST(websocket_write(&w, again, p.opcode, true, p.data, masked ? NULL : mask));
 				continue;
 			}
-			MUST(websocket_write(&w, again, p.opcode, p.last, slice_sub(buf_slice(&message), given, message.len),
-					     masked ? NULL : mask));
+			MUST(websocket_write(&w, again, p.opcode, p.last,
+					     slice_sub(buf_slice(&message), given, message.len), masked ? NULL : mask));
 			given = message.len;
 			if (!p.last)
 				continue;

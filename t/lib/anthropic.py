@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A stand-in of the Anthropic Messages API, as far as Claude Code needs one.
 
-usage: anthropic.py --cert FILE --key FILE --record FILE {--command TEXT | --steps FILE} [--final TEXT] [--release FILE] [--ready FD]
+usage: anthropic.py --cert FILE --key FILE --record FILE {--command TEXT | --steps FILE}
+                    [--final TEXT] [--release FILE] [--ready FD]
 
 The first request that offers a shell tool is answered with a call of it that
 runs --command; when its result comes back the answer is --final. With --steps it
@@ -67,7 +68,8 @@ def choose(request, options):
     if done >= len(steps):
         return [{"type": "text", "text": options.final}], "end_turn"
     if done or SHELL_TOOL in [t.get("name") for t in request.get("tools", [])]:
-        use = {"type": "tool_use", "id": f"toolu_{done:02}standin", "name": steps[done]["name"], "input": input_of(steps[done])}
+        use = {"type": "tool_use", "id": f"toolu_{done:02}standin", "name": steps[done]["name"],
+               "input": input_of(steps[done])}
         return [{"type": "text", "text": "I will do it."}, use], "tool_use"
     return [{"type": "text", "text": "A short title"}], "end_turn"
 

@@ -23,7 +23,8 @@ fi
 chmod 755 .
 
 # A build that only root may look into (a clone below /root) can be tested by root only.
-if [ "$(id -u)" -eq 0 ] && ! setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups test -x "$BB_BUILD/bin/bb-launch-native"; then
+if [ "$(id -u)" -eq 0 ] && ! setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups test \
+	-x "$BB_BUILD/bin/bb-launch-native"; then
 	users=root
 fi
 
@@ -38,7 +39,8 @@ as() {
 	if [ "$as_user" = "$ordinary" ]; then
 		set -- setpriv --reuid "$ordinary" --regid "$ordinary" --clear-groups env "$@"
 	fi
-	env -i PATH="$BB_BUILD/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$PWD/$as_user" TERM=xterm \
+	env -i PATH="$BB_BUILD/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" HOME="$PWD/$as_user" \
+		TERM=xterm \
 		BOT_BOTTLE_HOME="$PWD/$as_user/home" OF_THE_HOST=value "$@"
 }
 
@@ -48,7 +50,8 @@ make_plan() {
 	plan_filter=${3:-.}
 	shift 2
 	[ $# -eq 0 ] || shift
-	bb-plan --identity "$plan_identity" --nonce "$(printf '%064d' 7)" --started-at 2026-01-31T12:00:00Z --backend native \
+	bb-plan --identity "$plan_identity" --nonce "$(printf '%064d' 7)" --started-at 2026-01-31T12:00:00Z \
+		--backend native \
 		--home "$PWD/$plan_user/home" <"$BB_SOURCE/t/plan/shell.manifest.json" |
 		jq ".bottle.tty = false | $plan_filter" --args "$@" >"$plan_user/$plan_identity.plan"
 }

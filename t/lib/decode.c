@@ -27,8 +27,8 @@ static void result_release(struct result *r)
 #define AUTO_RESULT __attribute__((cleanup(result_release))) struct result
 
 /* Decode input, the first part of it and then steps. */
-static void decode(struct result *r, const struct coding_list *list, enum coding_use use, struct slice input, size_t first,
-		   size_t then)
+static void decode(struct result *r, const struct coding_list *list, enum coding_use use, struct slice input,
+		   size_t first, size_t then)
 {
 	struct slice piece, part = slice_sub(input, 0, first);
 	enum coding_result got = CODING_MORE;
@@ -87,8 +87,9 @@ int main(int argc, char **argv)
 		else
 			decode(&other, &list, use, buf_slice(&input), i - cut, input.len);
 		if (whole.why != other.why || whole.left != other.left || !agree(&whole, &other)) {
-			fprintf(stderr, "decode: split %zu: %s and %s, %zu and %zu bytes\n", i, whole.why ? whole.why : "good",
-				other.why ? other.why : "good", whole.out.len, other.out.len);
+			fprintf(stderr, "decode: split %zu: %s and %s, %zu and %zu bytes\n", i,
+				whole.why ? whole.why : "good", other.why ? other.why : "good", whole.out.len,
+				other.out.len);
 			return 2;
 		}
 		result_release(&other);

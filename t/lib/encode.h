@@ -238,7 +238,8 @@ static void encode_brotli(struct slice in, struct buf *out)
 	size_t n = BrotliEncoderMaxCompressedSize(in.len) + 100;
 
 	buf_reserve(out, n);
-	if (!BrotliEncoderCompress(9, 22, BROTLI_MODE_TEXT, in.len, (const uint8_t *)in.ptr, &n, (uint8_t *)out->ptr + out->len))
+	if (!BrotliEncoderCompress(9, 22, BROTLI_MODE_TEXT, in.len, (const uint8_t *)in.ptr, &n,
+				   (uint8_t *)out->ptr + out->len))
 		abort();
 	out->len += n;
 }
@@ -257,7 +258,8 @@ static void encode_zstd(struct slice in, struct buf *out)
 /* A member of a zip archive whose sizes stand behind it, as archivers that write to a pipe make it. */
 static void encode_zip(struct slice in, struct buf *out)
 {
-	static const unsigned char head[] = { 'P', 'K', 3, 4, 20, 0, 8, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 4, 0 };
+	static const unsigned char head[] = { 'P', 'K', 3, 4, 20, 0, 8, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+					      0, 0, 0, 5, 0, 4, 0 };
 
 	buf_add(out, (const char *)head, sizeof(head));
 	buf_add(out, "a.txt\x99\x99\0", 9); /* name, extra field */

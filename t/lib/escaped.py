@@ -75,10 +75,13 @@ class Escaped(Bench):
             back = [x for x in said if x.startswith('call %s ' % name)]
             return back[-1].split(' ')[2] if back else 'ended' if self.proxy.process.poll() is not None else None
         got = wait_for(result)
-        what = 'what the %s asks of the kernel (%s)' % (role, ' '.join((name, arg.replace('%(', '').replace(')d', ''))).strip())
+        what = 'what the %s asks of the kernel (%s)' % (role,
+                                                        ' '.join((name,
+                                                                  arg.replace('%(', '').replace(')d', ''))).strip())
         if got != 'ended':
             self.same(got, '-1', what + ' is refused')
             return
         said = '\n'.join(self.said())
-        self.check(self.proxy.process.wait(LIMIT) == 111 and 'the %s was ended by signal 31' % role in said, what + ' ends it')
+        self.check(self.proxy.process.wait(LIMIT) == 111 and 'the %s was ended by signal 31' % role in said,
+                   what + ' ends it')
         self.again()

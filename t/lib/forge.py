@@ -98,7 +98,8 @@ class Forge(http.server.BaseHTTPRequestHandler):
         if any(k["title"] == self.body["title"] or k["key"] == self.body["key"] for k in keys.values()):
             return self.reply(422, {"message": "Key title has been used"})
         number = next(numbers)
-        keys[number] = {"id": number, "title": self.body["title"], "key": self.body["key"], "read_only": self.body["read_only"]}
+        keys[number] = {"id": number, "title": self.body["title"], "key": self.body["key"],
+                        "read_only": self.body["read_only"]}
         write_keys()
         if mode() == "lost":
             self.close_connection = True

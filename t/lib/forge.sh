@@ -23,7 +23,8 @@ forge_start() {
 	END
 	chmod +x serve
 	: >forge-log
-	python3 "$BB_SOURCE/t/lib/forge.py" tls/localhost.pem tls/localhost.key forge-token sshd/authorized forge-log forge-port 2>>forge.err &
+	python3 "$BB_SOURCE/t/lib/forge.py" tls/localhost.pem tls/localhost.key forge-token sshd/authorized forge-log \
+		forge-port 2>>forge.err &
 	at_exit "kill $!"
 	wait_for test -e forge-port
 	forge=https://localhost:$(cat forge-port)

@@ -133,7 +133,8 @@ def hide(i, rule, secret):
     branch("commit-message", message=b"subject\n\n" + text)
     branch("author-name", author=f"{word} <a@example.org> 1700000000 +0000")
     branch("committer-email", committer=f"A <{word}@example.org> 1700000000 +0000")
-    branch("submodule-url", files=[(b".gitmodules", "100644", b'[submodule "s"]\n\tpath = s\n\turl = https://example.org/' + secret + b"/s\n"),
+    branch("submodule-url", files=[(b".gitmodules", "100644",
+                                    b'[submodule "s"]\n\tpath = s\n\turl = https://example.org/' + secret + b"/s\n"),
                                    (b"s", "160000", b"1" * 40)])
     branch("note", files=[(b"1" * 40, "100644", text)])
     side = i.commit(f"refs/side/{rule}", files=[(b"side", "100644", b"s\n")], parents=[base])

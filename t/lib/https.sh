@@ -42,8 +42,11 @@ https_start() {
 				listen 127.0.0.1:$https_port ssl;
 				ssl_certificate $PWD/tls/localhost.pem;
 				ssl_certificate_key $PWD/tls/localhost.key;
-				location /moved/ { rewrite ^/moved(/.*) https://localhost:$https_port\$1 permanent; }
-				location /away/ { rewrite ^/away(/.*) https://127.0.0.1:$https_other_port\$1 permanent; }
+				location /moved/ { rewrite ^/moved(/.*) https://localhost:$https_port\$1 permanent;
+				}
+				location /away/ {
+					rewrite ^/away(/.*) https://127.0.0.1:$https_other_port\$1 permanent;
+				}
 				location /down/ { return 503; }
 				location /denied/ { return 403; }
 				location /torn/ {

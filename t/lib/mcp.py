@@ -131,7 +131,8 @@ class Desk:
         s.close()
         return got
 
-    def head(self, method='POST', path='/', session=None, host='supervise:9100', accept='application/json, text/event-stream',
+    def head(self, method='POST', path='/', session=None, host='supervise:9100',
+             accept='application/json, text/event-stream',
              kind='application/json', length=None, fields=()):
         lines = ['%s %s HTTP/1.1' % (method, path)]
         for name, value in (('Host', host), ('Accept', accept), ('Content-Type', kind), ('Mcp-Session-Id', session),

@@ -1,7 +1,8 @@
 # A bottle that nobody lives in, whose agent asks: a state directory, its sidecar with a real bb-egress, a queue.
 # Read after tap.sh.
 #
-#	make_bottle                    $BOT_BOTTLE_HOME/state/web-1 with the routes of ./first, made if need be; sets state, queue, inforce
+#	make_bottle                    $BOT_BOTTLE_HOME/state/web-1 with the routes of ./first, made if need be;
+#	sets state, queue, inforce
 #	start_bottle, stop_bottle      its sidecar
 #	ask TOOL FILE [JUSTIFICATION]  put a proposal, as an asker would; $id is its id
 #	ask_as ID TIME TOOL FILE [JUSTIFICATION]

@@ -102,8 +102,10 @@ gate_start() {
 	gate_git_port=$(free_port)
 	gate_http_port=$(free_port)
 	mkfifo gate.ready
-	bb-gitgate serve --config gate.json --dir gate --git "127.0.0.1:$gate_git_port" --http "127.0.0.1:$gate_http_port" \
-		--rules "$BB_SOURCE/rules/tokens.yaml" --secrets 4 --ready 5 "$@" >>gate.log 2>>gate.err 4<secrets 5>gate.ready </dev/null &
+	bb-gitgate serve --config gate.json --dir gate --git "127.0.0.1:$gate_git_port" \
+		--http "127.0.0.1:$gate_http_port" \
+		--rules "$BB_SOURCE/rules/tokens.yaml" --secrets 4 --ready 5 "$@" >>gate.log 2>>gate.err 4<secrets \
+		5>gate.ready </dev/null &
 	gate_pid=$!
 	at_exit "kill $gate_pid"
 	gate_said=$(cat gate.ready)

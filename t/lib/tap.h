@@ -18,8 +18,8 @@
 
 static int tap_count, tap_failed;
 
-__attribute__((format(printf, 4, 5))) static inline bool tap_check(bool good, const char *file, int line, const char *fmt,
-								   ...)
+__attribute__((format(printf, 4, 5))) static inline bool tap_check(bool good, const char *file, int line,
+								   const char *fmt, ...)
 {
 	va_list ap;
 
@@ -38,22 +38,22 @@ __attribute__((format(printf, 4, 5))) static inline bool tap_check(bool good, co
 
 #define ok(condition, ...) tap_check((condition), __FILE__, __LINE__, __VA_ARGS__)
 
-#define is_int(got, want, ...)                                                                                           \
-	__extension__({                                                                                                  \
-		long long got_ = (long long)(got), want_ = (long long)(want);                                           \
-		bool good_ = tap_check(got_ == want_, __FILE__, __LINE__, __VA_ARGS__);                                  \
-		if (!good_)                                                                                              \
-			printf("#  got: %lld\n# want: %lld\n", got_, want_);                                             \
-		good_;                                                                                                   \
+#define is_int(got, want, ...)											\
+	__extension__({												\
+		long long got_ = (long long)(got), want_ = (long long)(want);					\
+		bool good_ = tap_check(got_ == want_, __FILE__, __LINE__, __VA_ARGS__);				\
+		if (!good_)											\
+			printf("#  got: %lld\n# want: %lld\n", got_, want_);					\
+		good_;												\
 	})
 
-#define is_str(got, want, ...)                                                                                           \
-	__extension__({                                                                                                  \
-		const char *got_ = (got), *want_ = (want);                                                               \
-		bool good_ = tap_check(got_ && want_ && strcmp(got_, want_) == 0, __FILE__, __LINE__, __VA_ARGS__);      \
-		if (!good_)                                                                                              \
-			printf("#  got: '%s'\n# want: '%s'\n", got_ ? got_ : "(null)", want_ ? want_ : "(null)");        \
-		good_;                                                                                                   \
+#define is_str(got, want, ...)											\
+	__extension__({												\
+		const char *got_ = (got), *want_ = (want);							\
+		bool good_ = tap_check(got_ && want_ && strcmp(got_, want_) == 0, __FILE__, __LINE__, __VA_ARGS__); \
+		if (!good_)											\
+			printf("#  got: '%s'\n# want: '%s'\n", got_ ? got_ : "(null)", want_ ? want_ : "(null)"); \
+		good_;												\
 	})
 
 static inline int tap_done(void)

@@ -68,7 +68,8 @@ static void add_part(struct buf *out, const struct part *part, enum flaw flaw)
 	size_t n = strlen(part->letters);
 
 	for (size_t i = flaw == TOO_SHORT; i < part->count; i++)
-		buf_add_char(out, flaw == WRONG_LETTER && i == part->count / 2 ? '!' : part->letters[(size_t)rand() % n]);
+		buf_add_char(out,
+			     flaw == WRONG_LETTER && i == part->count / 2 ? '!' : part->letters[(size_t)rand() % n]);
 }
 
 /*
@@ -102,7 +103,8 @@ static bool token_make(const char *line, enum flaw flaw, size_t at, struct buf *
 			buf_add_char(out, '\n');
 			p += 2;
 		} else {
-			bool wrong = flaw == WRONG_MARK && !flawed && !marked && (ascii_is_alpha(*p) || ascii_is_digit(*p));
+			bool wrong =
+				flaw == WRONG_MARK && !flawed && !marked && (ascii_is_alpha(*p) || ascii_is_digit(*p));
 
 			buf_add_char(out, wrong ? (*p == '0' ? 'z' : '0') : *p);
 			flawed = flawed || wrong;

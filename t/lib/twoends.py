@@ -177,7 +177,8 @@ class Origin(threading.Thread):
 
     def parse(self, c):
         while c.data:
-            if not c.continued and b"\r\n\r\n" in c.data and re.search(rb"\r\nexpect:", c.data.split(b"\r\n\r\n")[0], re.I):
+            if not c.continued and b"\r\n\r\n" in c.data and re.search(rb"\r\nexpect:", c.data.split(b"\r\n\r\n")[0],
+                                                                       re.I):
                 c.out += b"HTTP/1.1 100 Continue\r\n\r\n"
                 c.continued = True
             got = parse_request(c.data)
@@ -252,7 +253,8 @@ class Wire:
         os.mkdir(state, 0o700)
         self.log = open(os.path.join(self.directory, "log"), "w+")
         self.proxy = subprocess.Popen(
-            [os.path.join(os.environ["BB_BUILD"], "bin", "bb-egress"), "--routes", path, "--listener", str(listener.fileno()),
+            [os.path.join(os.environ["BB_BUILD"], "bin", "bb-egress"), "--routes", path, "--listener",
+             str(listener.fileno()),
              "--state", state, "--ready", str(ready_end), *self.options,
              *([] if self.upstream else ["--trust", self.authority])],
             pass_fds=[listener.fileno(), ready_end], stdout=self.log, stderr=self.log,

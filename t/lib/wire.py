@@ -221,7 +221,8 @@ class Proxy:
 
     def lines(self, event=None):
         with open(self.log_file) as f:
-            lines = [json.loads(line) for line in f.read().rpartition('\n')[0].splitlines()]  # the last one may not be whole
+            # the last one may not be whole
+            lines = [json.loads(line) for line in f.read().rpartition('\n')[0].splitlines()]
         return [line for line in lines if event is None or line['event'] == event]
 
     def await_lines(self, event, count):
@@ -301,7 +302,8 @@ class Bench:
         """A test authority, made when first asked for: its certificate's path."""
         pem = os.path.join(self.directory, 'ca.pem')
         if not os.path.exists(pem):
-            run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '30',
+            run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days',
+                '30',
                 '-subj', '/CN=test authority', '-addext', 'keyUsage=critical,keyCertSign', '-keyout',
                 os.path.join(self.directory, 'ca.key'), '-out', pem)
         return pem
@@ -312,12 +314,14 @@ class Bench:
         base = os.path.join(self.directory, 'cert-%s-%s-%s' % (name, days, issuer))
         extensions = base + '.ext'
         with open(extensions, 'w') as f:
-            f.write('subjectAltName=%s\nbasicConstraints=critical,CA:FALSE\n' % ','.join('DNS:' + n for n in (name,) + more))
+            f.write('subjectAltName=%s\nbasicConstraints=critical,CA:FALSE\n' % ','.join('DNS:' + n
+                                                                                         for n in (name,) + more))
         run('openssl', 'req', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=' + name,
             '-keyout', base + '.key', '-out', base + '.csr')
         sign = ['-CA', os.path.join(self.directory, 'ca.pem'), '-CAkey', os.path.join(self.directory, 'ca.key'),
                 '-CAcreateserial'] if issuer else ['-signkey', base + '.key']
-        run('openssl', 'x509', '-req', '-in', base + '.csr', '-days', days, '-extfile', extensions, '-out', base + '.pem',
+        run('openssl', 'x509', '-req', '-in', base + '.csr', '-days', days, '-extfile', extensions, '-out',
+            base + '.pem',
             *sign)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(base + '.pem', base + '.key')

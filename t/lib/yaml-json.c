@@ -89,7 +89,8 @@ static const struct option_def options[] = {
 	{ "front", 0, NULL, "the file begins with front matter" },
 	{ NULL, 0, NULL, NULL },
 };
-static const struct program program = { "yaml-json", "show what a YAML document is read as", "[--front] FILE", options };
+static const struct program program = { "yaml-json", "show what a YAML document is read as", "[--front] FILE",
+					options };
 
 /* program_option_fn: there is one option. */
 static bool take_option(void *front, const char *name, const char *arg, struct error *e)
