@@ -224,12 +224,11 @@ static void add(struct spread_text *t, char c)
 enum byte_kind { PART_OF_VALUE, LETTER, SEPARATOR, SLASH };
 
 static const uint8_t kinds[256] = {
-	['0' ... '9'] = LETTER, ['A' ... 'Z'] = LETTER, ['a' ... 'z'] = LETTER,
-	[0 ... ' '] = SEPARATOR, ['"'] = SEPARATOR, ['\''] = SEPARATOR, ['`'] = SEPARATOR, ['\\'] = SEPARATOR,
-	['('] = SEPARATOR, [')'] = SEPARATOR, ['['] = SEPARATOR, [']'] = SEPARATOR, ['{'] = SEPARATOR,
-	['}'] = SEPARATOR,
-	['<'] = SEPARATOR, ['>'] = SEPARATOR, [','] = SEPARATOR, [';'] = SEPARATOR, [':'] = SEPARATOR,
-	['='] = SEPARATOR,
+	['0' ... '9'] = LETTER, ['A' ... 'Z'] = LETTER, ['a' ... 'z'] = LETTER, [0 ... ' '] = SEPARATOR,
+	['"'] = SEPARATOR, ['\''] = SEPARATOR, ['`'] = SEPARATOR, ['\\'] = SEPARATOR,
+	['('] = SEPARATOR, [')'] = SEPARATOR, ['['] = SEPARATOR, [']'] = SEPARATOR,
+	['{'] = SEPARATOR, ['}'] = SEPARATOR, ['<'] = SEPARATOR, ['>'] = SEPARATOR,
+	[','] = SEPARATOR, [';'] = SEPARATOR, [':'] = SEPARATOR, ['='] = SEPARATOR,
 	['&'] = SEPARATOR, ['?'] = SEPARATOR, ['/'] = SLASH,
 };
 
