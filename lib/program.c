@@ -71,7 +71,7 @@ bool program_flush(struct error *e)
 /* Print what --help prints: usage, purpose, one line for each option. */
 static void print_help(const struct program *p)
 {
-	printf("usage: %s %s\n%s\n\noptions:\n", p->name, p->usage, p->purpose);
+	printf("usage: %s%s%s\n%s\n\noptions:\n", p->name, *p->usage ? " " : "", p->usage, p->purpose);
 	for (const struct option_def *o = p->options; o && o->name; o++) {
 		AUTO_BUF left = BUF_INIT;
 

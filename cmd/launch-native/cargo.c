@@ -18,7 +18,8 @@ static const char *const program_dirs[] = { "/usr", "/bin", "/sbin", "/lib", "/l
 
 /*
  * What programs read below /etc and what tells nothing about the host's people,
- * network or passwords. A name that does not exist is left out.
+ * network or passwords, if apt's are where they belong, in auth.conf. A name that
+ * does not exist is left out.
  */
 static const char *const etc_names[] = {
 	"alternatives",       "apt/keyrings",       "apt/preferences.d",  "apt/sources.list",   "apt/sources.list.d",

@@ -89,7 +89,9 @@ static bool check_path(const char *path, struct error *e)
 {
 	struct slice rest = slice_str(path);
 
-	if (path[0] != '/' || path[1] == '\0')
+	if (strcmp(path, "/") == 0)
+		return error_set(e, STATUS_CALLER, "'/' is the root, wanted a path below it");
+	if (path[0] != '/')
 		return error_set(e, STATUS_CALLER, "'%s' is not an absolute path", path);
 	slice_cut(&rest, '/');
 	while (rest.len) {
