@@ -36,10 +36,13 @@ class EscapedFront(Escaped):
     def begin(self):
         self.take_over('front')
         self.listed, self.other = self.origin(serve, 'listed.test'), self.origin(serve)
+        self.silent = socket.create_server(('127.0.0.1', 0))  # it never answers: what is for it waits
         self.routes = [
             self.route('listed.test', self.listed, auth={'scheme': 'Bearer', 'token_env': 'BB_T'},
                        matches=[{'paths': [{'value': '/allowed'}], 'methods': ['GET', 'POST']}]),
             self.route('other.test', self.other, ports=[80]),
+            {'host': 'silent.test', 'upstream': {'connect': '127.0.0.1:%d' % self.silent.getsockname()[1],
+                                                 'ca_file': self.authority()}},
         ]
         self.proxy = self.egress(self.routes, env={'BB_T': TOKEN}, program=self.program)
 
@@ -185,7 +188,7 @@ class EscapedFront(Escaped):
                 ('a body where there is none', request(1 << 10, b'listed.test', plain('/allowed', 'listed.test')) +
                  message('BODY', 1 << 10, b'x')),
                 ('more body than there is credit',
-                 request(1 << 10, b'listed.test', plain('/allowed', 'listed.test', 'Transfer-Encoding: chunked')) +
+                 request(1 << 10, b'silent.test', plain('/', 'silent.test', 'Transfer-Encoding: chunked')) +
                  message('BODY', 1 << 10, b'x' * 65536) * 3),
                 ('more credit than there is', request(1 << 10, b'listed.test', good) + message('CREDIT', 1 << 10,
                                                                                                b'\xff' * 4)),

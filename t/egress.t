@@ -216,7 +216,8 @@ with Bench('bb-egress as a program: options, credentials, introspection, reload,
     b.same({'time', 'id', 'reason', 'bytes', 'duration'} - set(line), set(), '... when, and what it cost')
     first = proxy.lines('start')[0]
     b.check(first['listen'] == '%s:%d' % proxy.address and first['routes'] == 7
-            and first['detectors'] == 'token_patterns known_secrets naive_injection_detection', 'the start is in it')
+            and first['detectors'] == 'token_patterns known_secrets entropy naive_injection_detection',
+            'the start is in it')
 
     # levels
     quiet = b.egress(table, args=['--log-level', 'off'], env=env)
