@@ -28,8 +28,9 @@ done
 # The service of the proxy alone: its command starts, but for where things are.
 mkdir etc
 echo 'routes: [{host: example.com}]' >etc/routes.yaml
-command=$(sed -n 's/^ExecStart=//p' "$BB_SOURCE/examples/bb-egress.service" |
-	sed "s,/usr/local/bin/,,; s,/etc/bb-egress,$PWD/etc,; s,/var/lib/bb-egress,$PWD/state,; s,:9099,:0,")
+command=$(sed -n '/^ExecStart=/,/[^\\]$/p' "$BB_SOURCE/examples/bb-egress.service" |
+	sed "s/^ExecStart=//; s/\\\\$//; s,/usr/local/bin/,,; s,/etc/bb-egress,$PWD/etc,
+		s,/var/lib/bb-egress,$PWD/state,; s,:9099,:0,")
 # shellcheck disable=SC2086 # words, as systemd splits them
 $command >egress.log 2>&1 &
 at_exit "kill $!"
