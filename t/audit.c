@@ -132,8 +132,8 @@ static void test_entries(void)
 static void test_lines(void)
 {
 	static const char *const lines[] = {
-		"{\"time\":\"t\",\"event\":\"refuse\",\"host\":\"a.test\",\"component\":\"approve\",\"seq\":1,"
-		"\"hash\":\"x\"}",
+		("{\"time\":\"t\",\"event\":\"refuse\",\"host\":\"a.test\",\"component\":\"approve\",\"seq\":1,"
+		 "\"hash\":\"x\"}"),
 		"{\"event\":\"request\",\"host\":\"a.test\"}",
 		"{\"event\":\"response\"}",
 		"{\"event\":\"body\"}",

@@ -96,8 +96,8 @@ static const char *const harmless[] = {
 static const char *const silent[] = {
 	"You may use this package and its code without limitation.",
 	"This is of fundamental importance to the absent sender: the input list is not shaped like a box.",
-	"* add a rule ([#160](https://forge.test/secretkeeper/secretkeeper/issues/160)) ([e4294f0](https://forge.test/"
-	"secretkeeper/commit/e4294f0))",
+	("* add a rule ([#160](https://forge.test/secretkeeper/secretkeeper/issues/160)) ([e4294f0](https://forge.test/"
+	 "secretkeeper/commit/e4294f0))"),
 	"![Results](https://charts.test/chart?c={\"type\":\"bar\",\"data\":[1,2]})",
 	"Users will not need to call it directly, but should instead call the collector.",
 	"You MUST run the script afterward. This is not optional.",
