@@ -73,6 +73,7 @@ static void test_limit(void)
 	channel_release(&a);
 	channel_release(&b);
 	ok(channel_fill(&b) == CHANNEL_CLOSED, "a descriptor that is none has nothing");
+	channel_release(&b);
 }
 
 int main(void)
