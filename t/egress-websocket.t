@@ -252,7 +252,8 @@ with Bench('WebSocket through bb-egress') as b:
         c = socket('/says/' + data.hex())
         opcode, payload = read_message(c)
         b.check((opcode, payload[:2]) == (CLOSE, struct.pack('>H', code)), 'the origin sends %s: %d' % (name, code))
-        b.check(c.ended() and proxy.await_lines('refuse', 1)[-1]['status'] == 502, '... the end, and in the log')
+        b.check(c.ended() and wait_for(lambda: [x for x in proxy.lines('refuse') if x['status'] == 502 and
+                                                x.get('path') == '/says/' + data.hex()]), '... the end, and in the log')
     c = socket('/gone')
     b.check(c.ended(), 'an origin that goes without a word ends the connection')
     for path, word in (('accept', 'Accept'), ('none', 'Accept'), ('other', 'WebSocket'), ('extension', 'extension'),

@@ -17,8 +17,9 @@ int orderly_front_main(int argc, char **argv);
 
 enum { CLIENT_SENDS = 0x40, CLIENT_READS, TIME_PASSES, OTHER_STREAM = 0x80 };
 
-#define WEBSOCKET_FIELDS "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "
-			 "QUJDREVGR0hJSktMTU5PUA==\r\n"
+#define WEBSOCKET_FIELDS                                                                       \
+	"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" \
+	"Sec-WebSocket-Key: QUJDREVGR0hJSktMTU5PUA==\r\n"
 
 /* What is asked for. */
 static const struct asked {
