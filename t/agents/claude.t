@@ -18,9 +18,8 @@ like "$(claude --version 2>&1)" '^[0-9]+\.[0-9]+\.[0-9]+ ' 'it starts outside'
 # --- a stand-in of its API ---
 
 # What the model asks the agent's shell to do: write, and look for credentials everywhere. What it finds goes to the
-# model, so
-# it leaves out the canary, which may go nowhere. It waits in the middle, so
-# that its memory can be read from outside.
+# model, so it leaves out the canary, which may go nowhere. It waits in the middle, so that its memory can be read
+# from outside.
 # shellcheck disable=SC2016 # for the shell in the bottle
 command='echo made >made.txt; echo changed >>notes.txt; curl -sS https://api.anthropic.com/hold; {
 env; cat made.txt notes.txt;

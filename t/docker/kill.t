@@ -40,8 +40,7 @@ check 'bb cleanup removes it' bb cleanup --yes
 is "$(leftovers)" '' 'all of it'
 
 # Killed at any moment of the start: whatever is there is found. What the engine was asked for by the one who died
-# may come
-# into being a moment later, and is for the next cleanup.
+# may come into being a moment later, and is for the next cleanup.
 cleaned() {
 	bb-launch-docker cleanup >out 2>err || tap_show err
 	left=$(leftovers)
